@@ -1,0 +1,1 @@
+"""What every layer stands on: settings, clock, errors, supervised tasks, worker threads, metrics."""

@@ -1,0 +1,37 @@
+"""The counters that `/metrics` shows. Every refused or lost thing is counted in one of these.
+
+Names follow Prometheus's conventions: base units, `_total` on counters.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(name, text, labels, registry=REGISTRY)
+
+
+CAMERA_ERRORS = _counter("sightline_camera_errors_total", "Attempts that ended, by fault", "camera", "fault")
+CAMERA_PACKETS = _counter("sightline_camera_packets_total", "RTP packets received", "camera", "kind")
+CAMERA_BYTES = _counter("sightline_camera_bytes_total", "RTP payload bytes received", "camera", "kind")
+CAMERA_LOST = _counter("sightline_camera_packets_lost_total", "RTP packets that never came", "camera", "kind")
+CAMERA_UNITS = _counter("sightline_camera_units_total", "Access units published", "camera", "kind")
+BAD_INPUT = _counter("sightline_bad_input_total", "Input dropped as unusable, by what it was", "camera", "what")
+FIXES = _counter("sightline_fixes_total", "Fixes accepted", "camera")
+FIXES_REFUSED = _counter("sightline_fixes_refused_total", "Fixes refused, by rule", "camera", "rule")
+RECORDED_BYTES = _counter("sightline_recorded_bytes_total", "Bytes written to Segments", "camera")
+RECORDER_ERRORS = _counter("sightline_recorder_errors_total", "Writes that failed", "camera")
+RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units written to Segments", "camera", "kind")
+READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
+VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
+VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
+REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
+LOOP_LAG = Histogram(
+    "sightline_loop_lag_seconds",
+    "How late the event loop runs what is due",
+    registry=REGISTRY,
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
+)

@@ -1,0 +1,199 @@
+"""The values that travel from a camera to everyone who wants its media.
+
+Here belong the nouns of docs/glossary.md that more than one layer speaks of: Track, AccessUnit, Gap, Fix. They are
+frozen, know no I/O and render nothing. How they are parsed, packed or stored belongs elsewhere.
+
+Times are integers: UTC as nanoseconds since the Unix epoch (`…_ns`), media time in the track's clock ticks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+UtcNs: TypeAlias = int
+"""Nanoseconds since 1970-01-01T00:00:00Z, without leap seconds (as `time.time_ns`)."""
+
+NS = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+class TrackKind(StrEnum):
+    """What a track carries."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    METADATA = "metadata"
+
+
+class Codec(StrEnum):
+    """How a track is coded. The value is the name the public API shows."""
+
+    H264 = "H264"
+    H265 = "H265"
+    AAC = "AAC"
+    PCMU = "PCMU"
+    PCMA = "PCMA"
+    ONVIF_METADATA = "ONVIF"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoParameters:
+    """Parameter sets of H.264 (ITU-T H.264 7.3.2) or H.265 (ITU-T H.265 7.3.2), and what they say.
+
+    The byte strings are whole NAL units without start code. They are empty while a camera that names none in its
+    SDP has not sent any yet.
+    """
+
+    sps: bytes = b""
+    pps: tuple[bytes, ...] = ()
+    vps: bytes = b""
+    width: int = 0
+    height: int = 0
+    reorder_depth: int = 0
+    """How many pictures may precede one in decoding order and follow it in output order (0: no B-frames)."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a decoder could start with these."""
+        return bool(self.sps and self.pps)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioParameters:
+    """`config` is the AudioSpecificConfig of AAC (ISO/IEC 14496-3 1.6.2.1), empty for G.711."""
+
+    sample_rate: int = 8000
+    channels: int = 1
+    config: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataParameters:
+    """`encoding_name` as the SDP wrote it, lower case: `vnd.onvif.metadata`, `vnd.onvif.metadata+gzip`, …"""
+
+    encoding_name: str = "vnd.onvif.metadata"
+
+
+Parameters: TypeAlias = VideoParameters | AudioParameters | MetadataParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream of a camera. When its parameters change in mid-stream, a new Track value with the same id follows:
+    compare `unit.track is not track` to notice.
+    """
+
+    id: int
+    """Place in the camera's description, from 0. Stable within one attempt."""
+    kind: TrackKind
+    codec: Codec
+    clock_rate: int
+    """Ticks a second of `pts` and `dts`."""
+    parameters: Parameters
+    name: str = ""
+    """The encoding name as the camera's SDP wrote it, for codecs that are recorded or watched nowhere."""
+
+
+class TimeSource(StrEnum):
+    """How well a unit's UTC is known, best first."""
+
+    RTCP = "rtcp"
+    """An RTCP sender report of the camera (RFC 3550 6.4.1)."""
+    DOCUMENT = "document"
+    """The UtcTime inside the metadata document."""
+    ARRIVAL = "arrival"
+    """The gateway's clock when the first packet came."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """One coded picture, one audio frame or one metadata document.
+
+    `nals`: video: NAL units without start codes; audio: one element, one raw AAC frame or G.711 samples; metadata:
+    one element, the XML as text bytes, decompressed.
+    """
+
+    track: Track
+    pts: int
+    """Presentation time in ticks of `track.clock_rate`, unwrapped to 64 bits, from an arbitrary origin."""
+    dts: int
+    utc_ns: UtcNs
+    """When it was captured."""
+    time_source: TimeSource
+    received_ns: UtcNs
+    """The gateway's clock when its last packet came."""
+    nals: tuple[bytes, ...]
+    is_keyframe: bool = True
+    """Decoding can start here: an IDR, or a recovery point after which the picture is complete."""
+    size: int = field(default=0)
+    """Sum of the NAL units' lengths in bytes."""
+
+
+class GapReason(StrEnum):
+    """Why media is missing, or why a reader was moved."""
+
+    LOSS = "packets lost"
+    DISCONNECTED = "camera disconnected"
+    STALLED = "camera sent nothing"
+    CLOCK_JUMP = "camera clock jumped"
+    SLOW_READER = "reader fell behind"
+    DISK = "disk could not be written"
+    RESTART = "gateway stopped"
+    DISABLED = "recording disabled"
+    STREAM_CHANGED = "stream changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Media that is missing: a value in the stream, never a silent hole.
+
+    `track_id` None: all tracks. `end_ns` None: not known yet; the next unit says. `packets` 0: not counted.
+    """
+
+    start_ns: UtcNs
+    end_ns: UtcNs | None
+    reason: GapReason
+    track_id: int | None = None
+    packets: int = 0
+    detail: str = ""
+
+
+class Constellation(StrEnum):
+    """A satellite system."""
+
+    GPS = "GPS"
+    GLONASS = "GLONASS"
+    GALILEO = "Galileo"
+    BEIDOU = "BeiDou"
+    QZSS = "QZSS"
+    NAVIC = "NavIC"
+    SBAS = "SBAS"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One GNSS position, WGS 84. None where the carrier says nothing."""
+
+    utc_ns: UtcNs
+    lat: float
+    """Degrees, north positive."""
+    lon: float
+    """Degrees, east positive."""
+    altitude_m: float | None = None
+    speed_mps: float | None = None
+    course_deg: float | None = None
+    """Degrees clockwise from true north, 0 <= course < 360."""
+    accuracy_m: float | None = None
+    """Horizontal, one sigma."""
+    constellations: tuple[Constellation, ...] = ()
+    satellites: int | None = None
+    carrier: str = ""
+    """Which of the carriers of docs/interfaces.md brought it: `onvif-event`, `milestone`, `axis`, …"""
+    received_ns: UtcNs = 0
+
+
+Item: TypeAlias = AccessUnit | Gap | Fix
+"""What a Hub carries."""

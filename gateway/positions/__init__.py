@@ -1,0 +1,1 @@
+"""Where the wearer is: one parser per carrier, the tracker that validates, storage in blocks, GPX and GeoJSON."""

@@ -1,0 +1,136 @@
+"""Every table of the catalog database and of the positions database (SQLAlchemy Core).
+
+Changed only together with a migration in `migrations/versions`; a test compares the two. Times are UTC in nanoseconds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is exactly INTEGER.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+cameras = Table(
+    "cameras",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("url", Text),
+    Column("onvif", Text),
+    Column("username", Text),
+    Column("password_encrypted", LargeBinary),
+    Column("transport", Text, nullable=False),
+    Column("record", Boolean, nullable=False),
+    Column("connect", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_sha256", LargeBinary, primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_sha256", LargeBinary, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("utc_ns", BigInteger, nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("camera", Text, index=True),
+    Column("address", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: still growing
+    Index(None, "camera", "start_ns"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("recording_id", BigInteger, ForeignKey("recordings.id"), nullable=False, index=True),
+    Column("camera", Text, nullable=False),
+    Column("path", Text, nullable=False, unique=True),  # relative to data_dir/recordings, '/' between parts
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("tracks", JSON, nullable=False),  # [{"id", "kind", "codec", "units"}]
+    Column("adopted", Boolean, nullable=False),  # closed by the start after a crash, not by its recorder
+    Index(None, "camera", "start_ns"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: not over yet
+    Column("reason", Text, nullable=False),  # GapReason
+    Column("track", Text),  # TrackKind; null: all
+    Column("packets", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "camera", "start_ns"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    # A number per subject ("cameras", "users", …) that each change raises: how a running gateway notices a command's work.
+    Column("subject", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+
+positions_metadata = MetaData(naming_convention=metadata.naming_convention)
+
+fix_blocks = Table(
+    "fix_blocks",
+    positions_metadata,
+    Column("camera", Text, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),  # UTC nanoseconds // 60e9
+    Column("fixes", LargeBinary, nullable=False),  # gateway.positions.blocks
+)

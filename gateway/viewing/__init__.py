@@ -1,0 +1,1 @@
+"""Hubs to viewers: WHEP sessions, and one packetising per camera for all of them."""
