@@ -120,7 +120,7 @@ gaps = Table(
 revisions = Table(
     "revisions",
     metadata,
-    # A number per subject ("cameras", "users", …) that each change raises: how a running gateway notices a command's work.
+    # A number per subject ("cameras", …) that each change raises: how a running gateway notices a command's work.
     Column("subject", Text, primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
