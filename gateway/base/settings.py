@@ -1,0 +1,320 @@
+"""The settings: one TOML file, overridable by environment variables, every key checked.
+
+`SIGHTLINE_DATA_DIR`, `SIGHTLINE_HTTP_LISTEN`, … override the key of that section and name; lists are JSON. A key that
+is not known, or a value that does not fit, is a `SettingsError` that names it and says what to write instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from gateway.base.errors import SettingsError
+
+CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
+ENVIRONMENT_PREFIX = "SIGHTLINE_"
+# What Kubernetes puts into every container of a namespace that has a service named "sightline".
+KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
+
+Transport: TypeAlias = Literal["tcp", "udp"]
+Connect: TypeAlias = Literal["always", "on_demand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: an IP address (or host name) and a port; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """`host:port` or `[v6]:port`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    parts = urlsplit(f"//{text}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.hostname is None or port is None or parts.path or parts.username:
+        raise ValueError(f'write "address:port", as in "127.0.0.1:8080", instead of "{text}"')
+    return Address(parts.hostname, port)
+
+
+def _listen(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+def camera_id(text: str) -> str:
+    """Check that `text` can be a camera's id.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not CAMERA_ID.fullmatch(text):
+        raise ValueError(
+            f'"{text}" cannot be an id: use up to 63 letters, digits, "-", "_", "." or "~", '
+            "beginning with a letter or a digit"
+        )
+    return text
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            fine = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fine = False
+        if not fine:
+            raise ValueError(f"write a URL that begins with {' or '.join(s + '://' for s in schemes)} and names a host")
+        return text
+
+    return AfterValidator(check)
+
+
+def _split(url: object) -> SplitResult | None:
+    try:
+        return urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return None
+
+
+def _ip(text: str) -> str:
+    ipaddress.ip_address(text)
+    return text
+
+
+Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
+CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Http(_Section):
+    """The page, the API and ONVIF's device service."""
+
+    listen: Listen = "127.0.0.1:8080"
+    public_url: str = ""
+    """How browsers reach it behind a reverse proxy (`https://sightline.example`): its origin is accepted, and an
+    `https` one makes the log-in cookie Secure."""
+
+
+class WebRtc(_Section):
+    """One UDP port (and TCP) for every viewer."""
+
+    listen: Listen = "0.0.0.0:8189"
+    public_addresses: tuple[Annotated[str, AfterValidator(_ip)], ...] = ()
+    max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 2000
+
+
+class Rtsp(_Section):
+    """The RTSP server toward NVRs."""
+
+    listen: Listen = "0.0.0.0:8554"
+
+
+class Onvif(_Section):
+    """The ONVIF devices toward NVRs."""
+
+    devices: Literal["one", "port", "both"] = "one"
+    base_port: Annotated[int, Field(ge=1, le=65535)] = 8600
+
+
+class Discovery(_Section):
+    """Finding cameras by WS-Discovery. No interface named: all."""
+
+    interfaces: tuple[str, ...] = ()
+
+
+class CameraSettings(_Section):
+    """One camera, from the file or the API."""
+
+    id: CameraId
+    name: str = ""
+    url: Annotated[str, _url("rtsp", "rtsps")] | None = None
+    onvif: Annotated[str, _url("http", "https")] | None = None
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    transport: Transport = "tcp"
+    record: bool = True
+    connect: Connect = "always"
+    basic_auth: bool = False
+    """Answer a Basic challenge although the connection is not encrypted."""
+    tls_verify: bool = False
+    """Check the camera's certificate against the system's authorities (cameras mostly sign their own)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _user_out_of_url(cls, values: Any) -> Any:
+        """Accept `rtsp://user:password@host/…`, but keep the secret out of what is shown."""
+        if not isinstance(values, dict):
+            return values
+        for key in ("url", "onvif"):
+            parts = _split(values.get(key))
+            if parts is not None and "@" in parts.netloc:
+                if values.get("username") or values.get("password"):
+                    raise ValueError(f'write the user and password either into "{key}" or beside it, not both')
+                values = {
+                    **values,
+                    key: urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])),
+                    "username": unquote(parts.username or ""),
+                    "password": unquote(parts.password or ""),
+                }
+        return values
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> CameraSettings:
+        if (self.url is None) == (self.onvif is None):
+            raise ValueError('write either "url" (rtsp://…) or "onvif" (http://…/onvif/device_service)')
+        if self.password.get_secret_value() and self.password_file is not None:
+            raise ValueError('write either "password" or "password_file"')
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name people see."""
+        return self.name or self.id
+
+
+class Settings(_Section):
+    """All of them, checked. Relative paths start from the settings file's folder, or from the working directory."""
+
+    data_dir: Path = Path("data")
+    database: str = ""
+    http: Http = Http()
+    webrtc: WebRtc = WebRtc()
+    rtsp: Rtsp = Rtsp()
+    onvif: Onvif = Onvif()
+    discovery: Discovery = Discovery()
+    cameras: tuple[CameraSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct_cameras(self) -> Settings:
+        seen: set[str] = set()
+        for camera in self.cameras:
+            # Recordings lie in a folder named after the id: two that differ in case only would share one on some disks.
+            if camera.id.lower() in seen:
+                raise ValueError(f'two cameras have the id "{camera.id}": ids are told apart without regard to case')
+            seen.add(camera.id.lower())
+        return self
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read `path` (None: defaults only) and the environment (None: the process's own).
+
+    Raises:
+        SettingsError: the file cannot be read, or a key or value does not hold.
+    """
+    values: dict[str, Any] = {}
+    base = Path.cwd()
+    if path is not None:
+        base = path.resolve().parent
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
+    _override(values, os.environ if environment is None else environment)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_sentences(error, path, values)) from error
+    cameras = tuple(_with_password(camera, base) for camera in settings.cameras)
+    return settings.model_copy(update={"data_dir": base / settings.data_dir.expanduser(), "cameras": cameras})
+
+
+def _with_password(camera: CameraSettings, base: Path) -> CameraSettings:
+    if camera.password_file is None:
+        return camera
+    file = base / camera.password_file.expanduser()
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f'camera "{camera.id}": password_file {file} cannot be read: {error}') from error
+    return camera.model_copy(update={"password": SecretStr(password)})
+
+
+def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    known = _environment_names()
+    for name, text in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        key = known.get(name.replace("__", "_"))
+        if key is None:
+            raise SettingsError(
+                f"the environment variable {name} names no setting; known are {', '.join(sorted(known))}"
+            )
+        section, field, is_list = key
+        value: Any = text
+        if is_list:
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                raise SettingsError(f'{name} is a list: write JSON, as in ["a", "b"] ({error})') from error
+        place = values.setdefault(section, {}) if section else values
+        place[field] = value
+
+
+def _environment_names() -> dict[str, tuple[str, str, bool]]:
+    names: dict[str, tuple[str, str, bool]] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            for inner, inner_field in field.annotation.model_fields.items():
+                is_list = "tuple" in str(inner_field.annotation)
+                names[f"{ENVIRONMENT_PREFIX}{name}_{inner}".upper()] = (name, inner, is_list)
+        else:
+            names[f"{ENVIRONMENT_PREFIX}{name}".upper()] = ("", name, "tuple" in str(field.annotation))
+    return names
+
+
+def _sentences(error: ValidationError, path: Path | None, values: dict[str, Any]) -> str:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        key = _key(problem["loc"], values)
+        if problem["type"] == "extra_forbidden":
+            lines.append(f'unknown key "{key}"')
+        elif problem["type"] == "missing":
+            lines.append(f'"{key}" is missing')
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f'"{key}": {message}' if key else message)
+    where = f"the settings file {path}" if path is not None else "the settings"
+    return f"{where}: " + "; ".join(lines)
+
+
+def _key(location: tuple[int | str, ...], values: dict[str, Any]) -> str:
+    parts: list[str] = []
+    place: Any = values
+    for step in location:
+        try:
+            place = place[step]
+        except (KeyError, IndexError, TypeError):
+            place = None
+        if isinstance(step, int):
+            name = place.get("id") if isinstance(place, dict) else None
+            parts[-1:] = [f"{parts[-1] if parts else ''}[{name or step + 1}]"]
+        else:
+            parts.append(step)
+    return ".".join(parts)
