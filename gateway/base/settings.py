@@ -262,10 +262,11 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
         if not name.startswith(ENVIRONMENT_PREFIX):
             continue
         key = known.get(name.replace("__", "_"))
+        if key is None and KUBERNETES_SERVICE.fullmatch(name):
+            continue
         if key is None:
-            raise SettingsError(
-                f"the environment variable {name} names no setting; known are {', '.join(sorted(known))}"
-            )
+            names = ", ".join(sorted(known))
+            raise SettingsError(f"the environment variable {name} names no setting; known are {names}")
         section, field, is_list = key
         value: Any = text
         if is_list:
