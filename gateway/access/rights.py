@@ -1,0 +1,106 @@
+"""The one table of rights: what each route, socket and command needs, and which roles have it.
+
+What stands in no row is refused: `needed` raises, and a test walks every route and command against this table. A route
+is named as the server registers it, `METHOD /path/{variable}`; a command `sightline NAME …`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.base.errors import RefusedError
+
+
+class Role(StrEnum):
+    """What a user is."""
+
+    ADMINISTRATOR = "administrator"
+    DISPATCHER = "dispatcher"
+    SUPERVISOR = "supervisor"
+    AUDITOR = "auditor"
+    NVR = "nvr"
+
+
+class Right(StrEnum):
+    """What somebody may do."""
+
+    OPEN = "open"
+    """Needs no log-in."""
+    LOGGED_IN = "logged_in"
+    """Any log-in will do."""
+    LIVE = "live"
+    RECORDED = "recorded"
+    POSITION = "position"
+    CONFIGURE = "configure"
+    METRICS = "metrics"
+    SHELL = "shell"
+    """Commands on the machine itself: whoever may read the data directory."""
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.ADMINISTRATOR: frozenset(
+        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.CONFIGURE, Right.METRICS}
+    ),
+    Role.DISPATCHER: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION}),
+    Role.SUPERVISOR: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION}),
+    Role.AUDITOR: frozenset({Right.LOGGED_IN, Right.RECORDED, Right.METRICS}),
+    Role.NVR: frozenset({Right.LIVE, Right.RECORDED, Right.POSITION}),
+}
+
+NEEDED: dict[str, Right] = {
+    "GET /healthz": Right.OPEN,
+    "GET /readyz": Right.OPEN,
+    "GET /": Right.OPEN,
+    "GET /{file}": Right.OPEN,
+    "GET /assets/{file}": Right.OPEN,
+    "POST /api/session": Right.OPEN,
+    "GET /api/session": Right.LOGGED_IN,
+    "DELETE /api/session": Right.LOGGED_IN,
+    "GET /api/openapi.json": Right.LOGGED_IN,
+    "GET /api/cameras": Right.LOGGED_IN,
+    "POST /api/cameras": Right.CONFIGURE,
+    "GET /api/cameras/{id}": Right.LOGGED_IN,
+    "PATCH /api/cameras/{id}": Right.CONFIGURE,
+    "DELETE /api/cameras/{id}": Right.CONFIGURE,
+    "POST /api/discovery": Right.CONFIGURE,
+    "POST /api/cameras/{id}/whep": Right.LIVE,
+    "OPTIONS /api/cameras/{id}/whep": Right.OPEN,
+    "DELETE /api/whep/{session}": Right.LIVE,
+    "OPTIONS /api/whep/{session}": Right.OPEN,
+    "GET /api/cameras/{id}/positions": Right.POSITION,
+    "GET /api/cameras/{id}/recordings": Right.RECORDED,
+    "GET /api/cameras/{id}/snapshot.jpg": Right.LIVE,
+    "GET /api/events": Right.LOGGED_IN,
+    "GET /region.pmtiles": Right.LOGGED_IN,
+    "GET /metrics": Right.METRICS,
+    "sightline serve": Right.SHELL,
+    "sightline demo": Right.SHELL,
+    "sightline simulate": Right.SHELL,
+    "sightline discover": Right.SHELL,
+    "sightline check": Right.SHELL,
+    "sightline camera add": Right.SHELL,
+    "sightline camera list": Right.SHELL,
+    "sightline camera remove": Right.SHELL,
+    "sightline camera test": Right.SHELL,
+    "sightline user add": Right.SHELL,
+    "sightline user list": Right.SHELL,
+    "sightline user remove": Right.SHELL,
+    "sightline token create": Right.SHELL,
+}
+
+
+def needed(what: str) -> Right:
+    """The right that `what` (a route, socket or command) needs.
+
+    Raises:
+        RefusedError: it stands in no row.
+    """
+    try:
+        return NEEDED[what]
+    except KeyError:
+        raise RefusedError(f"{what} names no right, so nobody may use it") from None
+
+
+def has(role: Role, right: Right) -> bool:
+    """Whether `role` has `right`."""
+    return right is Right.OPEN or right in RIGHTS[role]
