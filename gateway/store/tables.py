@@ -26,11 +26,13 @@ cameras = Table(
     Column("name", Text, nullable=False),
     Column("url", Text),
     Column("onvif", Text),
-    Column("username", Text),
+    Column("username", Text, nullable=False),
     Column("password_encrypted", LargeBinary),
     Column("transport", Text, nullable=False),
     Column("record", Boolean, nullable=False),
     Column("connect", Text, nullable=False),
+    Column("basic_auth", Boolean, nullable=False),
+    Column("tls_verify", Boolean, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
 )
 
