@@ -1,0 +1,329 @@
+"""The fleet: one supervised Source per camera, its status, and who needs it connected.
+
+Everything that retries is here. A Source makes one attempt; the fleet says when there is another, what people read in
+the meantime, and when a stream that shows nothing is given up. The Hub outlives attempts and changes of settings, so
+that viewers and recorder stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.base.clock import Clock
+from gateway.base.errors import CameraError, Fault, NotFoundError
+from gateway.base.metrics import CAMERA_ERRORS
+from gateway.base.settings import CameraSettings
+from gateway.base.supervise import Backoff, TaskOwner
+from gateway.hub import Hub
+from gateway.ingest.registry import Configured, Origin
+from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
+
+log = logging.getLogger(__name__)
+
+STALE_AFTER = 3.0
+"""Seconds without video until a live camera is called stale."""
+STALLED_AFTER = 10.0
+"""Seconds without video until the attempt is given up."""
+WELL_AFTER = 5.0
+"""Seconds of video after which an attempt counts as a success, so that the next failure is retried at once."""
+LINGER = 10.0
+"""Seconds an on-demand camera stays connected after the last one who needed it."""
+TICK = 0.5
+
+NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
+IDLE = "Connects only while somebody watches."
+
+
+class CameraStatus(StrEnum):
+    """What people are told of a camera."""
+
+    DISABLED = "disabled"
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALE = "stale"
+    OFFLINE = "offline"
+
+
+class Source(Protocol):
+    """Connects one Camera."""
+
+    async def run_once(self) -> None:
+        """Make one attempt: connect, publish into the Hub, and raise CameraError when it is over."""
+
+    def fail(self, error: CameraError) -> None:
+        """End the attempt under way with `error`."""
+
+    def count(self) -> None:
+        """Add what was counted since the last call to the metrics. Called once in a while, not per packet."""
+
+    def request_keyframe(self) -> None:
+        """Ask the camera for a keyframe, if it knows how to."""
+
+
+class Camera:
+    """One configured camera at run time. Everything here is read by others and written by the fleet and its Source."""
+
+    def __init__(self, configured: Configured, clock: Clock) -> None:
+        self.configured = configured
+        self.hub = Hub(configured.settings.id)
+        self.status = CameraStatus.CONNECTING
+        self.reason: str | None = None
+        self.retry_ns: UtcNs | None = None
+        """When the next attempt is made, while one is waited for."""
+        self.video_ns: UtcNs | None = None
+        """Capture time of the newest video unit."""
+        self.fix: Fix | None = None
+        """The newest accepted position."""
+        self.source: Source | None = None
+        self._clock = clock
+        self._video_at: float | None = None
+        self._live_since: float | None = None
+        self._holds = 0
+        self._idle_since: float | None = None
+        self._wanted = asyncio.Event()
+        self._changed: Callable[[Camera], None] = lambda _: None
+        self._live_waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.configured.settings.id
+
+    @property
+    def settings(self) -> CameraSettings:
+        """Its settings."""
+        return self.configured.settings
+
+    @property
+    def origin(self) -> Origin:
+        """Who owns the settings."""
+        return self.configured.origin
+
+    # ---- the Source's side
+
+    def video_arrived(self, utc_ns: UtcNs) -> None:
+        """A video unit was published. Called for each one: cheap."""
+        self.video_ns = utc_ns
+        self._video_at = self._clock.monotonic()
+        if self.status is not CameraStatus.LIVE:
+            if self._live_since is None:
+                self._live_since = self._video_at
+            self.retry_ns = None
+            self.set_status(CameraStatus.LIVE, None)
+            for waiter in self._live_waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def fix_arrived(self, fix: Fix) -> None:
+        """A position was accepted."""
+        self.fix = fix
+
+    def set_status(self, status: CameraStatus, reason: str | None) -> None:
+        """Change what people are told."""
+        if (status, reason) != (self.status, self.reason):
+            self.status, self.reason = status, reason
+            self._changed(self)
+
+    # ---- those who need it
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep an on-demand camera connected."""
+        self._holds += 1
+        self._update_wanted()
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._idle_since = self._clock.monotonic()
+
+    async def live(self, timeout: float) -> bool:
+        """Wait until there is a picture, at most `timeout` seconds of the event loop's time; whether there is one."""
+        if self.status is CameraStatus.LIVE:
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._live_waiters.add(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            self._live_waiters.discard(waiter)
+        return True
+
+    def _update_wanted(self) -> None:
+        settings = self.settings
+        lingering = self._idle_since is not None and self._clock.monotonic() - self._idle_since < LINGER
+        if settings.connect == "always" or settings.record or self._holds or lingering:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+
+class Fleet:
+    """All cameras of the gateway."""
+
+    def __init__(self, source_for: Callable[[Camera], Source], clock: Clock) -> None:
+        self._source_for = source_for
+        self._clock = clock
+        self._tasks = TaskOwner("camera")
+        self._supervisors: dict[str, asyncio.Task[None]] = {}
+        self.cameras: dict[str, Camera] = {}
+        self.on_added: list[Callable[[Camera], None]] = []
+        self.on_changed: list[Callable[[Camera], None]] = []
+        """Status, reason, or settings."""
+        self.on_removed: list[Callable[[Camera], None]] = []
+
+    def camera(self, camera_id: str) -> Camera:
+        """The camera of that id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        try:
+            return self.cameras[camera_id]
+        except KeyError:
+            raise NotFoundError(f'there is no camera "{camera_id}"') from None
+
+    async def apply(self, configured: Iterable[Configured]) -> None:
+        """Make the running cameras those that are configured; only what changed is touched."""
+        wanted = {c.settings.id: c for c in configured}
+        for camera_id in [i for i in self.cameras if i not in wanted]:
+            await self._remove(camera_id)
+        for camera_id, new in wanted.items():
+            camera = self.cameras.get(camera_id)
+            if camera is None:
+                self._add(new)
+            elif camera.configured != new:
+                await self._change(camera, new)
+
+    async def run(self) -> None:
+        """Watch for stale and stalled cameras and move counts to the metrics. Runs until cancelled."""
+        while True:
+            await self._clock.sleep(TICK)
+            for camera in self.cameras.values():
+                self._watch(camera)
+
+    async def stop_sources(self) -> None:
+        """End every attempt; Hubs stay open."""
+        await self._tasks.close()
+        self._supervisors.clear()
+
+    def close_hubs(self) -> None:
+        """End every Subscription."""
+        for camera in self.cameras.values():
+            camera.hub.close()
+
+    # ---- inside
+
+    def _add(self, configured: Configured) -> None:
+        camera = Camera(configured, self._clock)
+        camera._changed = self._notify_changed
+        self.cameras[camera.id] = camera
+        for callback in self.on_added:
+            callback(camera)
+        self._start(camera)
+
+    async def _change(self, camera: Camera, new: Configured) -> None:
+        old = camera.configured.settings
+        camera.configured = new
+        camera._update_wanted()
+        way_in = {"id", "name", "record", "connect"}
+        if old.model_dump(exclude=way_in) != new.settings.model_dump(exclude=way_in):
+            await self._stop(camera.id)
+            camera.set_status(CameraStatus.CONNECTING, None)
+            self._start(camera)
+        self._notify_changed(camera)
+
+    async def _remove(self, camera_id: str) -> None:
+        camera = self.cameras[camera_id]
+        await self._stop(camera_id)
+        del self.cameras[camera_id]
+        camera.hub.close()
+        for callback in self.on_removed:
+            callback(camera)
+
+    def _start(self, camera: Camera) -> None:
+        camera._update_wanted()
+        self._supervisors[camera.id] = self._tasks.start(self._supervise(camera), name=camera.id)
+
+    async def _stop(self, camera_id: str) -> None:
+        task = self._supervisors.pop(camera_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _notify_changed(self, camera: Camera) -> None:
+        for callback in self.on_changed:
+            callback(camera)
+
+    async def _supervise(self, camera: Camera) -> None:
+        backoff = Backoff(self._clock)
+        while True:
+            if not camera._wanted.is_set():
+                camera.set_status(CameraStatus.DISABLED, IDLE)
+                await camera._wanted.wait()
+                camera.set_status(CameraStatus.CONNECTING, None)
+            error = await self._attempt(camera)
+            was_live = camera._live_since is not None
+            if was_live and self._clock.monotonic() - (camera._live_since or 0.0) >= WELL_AFTER:
+                backoff.succeeded()
+            self._attempt_ended(camera)
+            if not camera._wanted.is_set():
+                continue
+            log.warning("camera %s: %s%s", camera.id, error.reason, f" [{error.where}]" if error.where else "")
+            CAMERA_ERRORS.labels(camera.id, error.fault.value).inc()
+            pause = backoff.failed()
+            camera.retry_ns = self._clock.utc_ns() + round(pause * NS)
+            # A stream that ends after it was live is connecting again: offline is said once an attempt has failed.
+            again = CameraStatus.CONNECTING if was_live and pause == 0 else CameraStatus.OFFLINE
+            camera.set_status(again, error.reason)
+            self._notify_changed(camera)
+            if pause:
+                await self._clock.sleep(pause)
+            camera.retry_ns = None
+
+    async def _attempt(self, camera: Camera) -> CameraError:
+        camera.source = self._source_for(camera)
+        camera._live_since = camera._video_at = None
+        try:
+            await camera.source.run_once()
+        except CameraError as error:
+            return error
+        except Exception:
+            log.exception("camera %s: the attempt failed by a fault of the gateway", camera.id)
+            return CameraError(Fault.BAD_STREAM, "The gateway failed on what this camera sent; its log says where.")
+        finally:
+            camera.source.count()
+            camera.source = None
+        return CameraError(Fault.ENDED, "The camera ended the stream.")
+
+    def _attempt_ended(self, camera: Camera) -> None:
+        if camera._live_since is not None and camera.video_ns is not None:
+            camera.hub.publish(Gap(camera.video_ns, None, GapReason.DISCONNECTED))
+
+    def _watch(self, camera: Camera) -> None:
+        if camera._idle_since is not None:
+            camera._update_wanted()
+        if camera.source is None:
+            return
+        camera.source.count()
+        if not camera._wanted.is_set():
+            camera.source.fail(CameraError(Fault.ENDED, IDLE))
+            return
+        if camera._video_at is None:
+            return
+        silent = self._clock.monotonic() - camera._video_at
+        if silent >= STALLED_AFTER:
+            reason = f"The camera is connected but has sent no picture for {silent:.0f} s; connecting again."
+            camera.source.fail(CameraError(Fault.STALLED, reason))
+        elif silent >= STALE_AFTER:
+            camera.set_status(CameraStatus.STALE, "The camera is connected but sends no picture.")
+        elif camera.status is CameraStatus.LIVE:
+            camera.set_status(CameraStatus.LIVE, NO_KEYFRAME if camera.hub.keyframe_evicted else None)
