@@ -118,7 +118,8 @@ class _Port(asyncio.DatagramProtocol):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
-            by_index = struct.pack("@4s4si", socket.inet_aton(GROUP), b"\0" * 4, interface.index)
+            address = socket.inet_aton(interface.address)
+            by_index = struct.pack("@4s4si", socket.inet_aton(GROUP), address, interface.index)  # struct ip_mreqn
             if group is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
