@@ -1,14 +1,16 @@
-"""Threads for what would block the event loop: disk, database, password hashing, WSDL loading.
+"""Threads and processes for what would block the event loop: disk, database, password hashing, decoding.
 
 Each purpose has a small pool of its own, so that a slow disk never holds up a log-in. A pool's queue is bounded:
-whoever would overfill it waits. Worker processes live with the package that needs one.
+whoever would overfill it waits. What runs in a process may crash without taking anything along.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -41,3 +43,46 @@ class Threads:
     def close(self) -> None:
         """Refuse new calls and wait for those under way. Blocks: call it last, or from a thread."""
         self._executor.shutdown(wait=True)
+
+
+class Processes:
+    """A pool of `size` worker processes, started at the first call and again after one has died.
+
+    Functions and arguments must be picklable; a worker imports nothing but what the function's module imports.
+    """
+
+    def __init__(self, size: int = 1, *, limit: int = 16) -> None:
+        self._size = size
+        self._executor: ProcessPoolExecutor | None = None
+        self._slots = asyncio.Semaphore(limit)
+
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function` in a worker process.
+
+        Raises:
+            WorkerDiedError: the process ended in mid-work; the next call gets a new one.
+        """
+        async with self._slots:
+            if self._executor is None:
+                # Not forked: a fork of a process with threads inherits their locks.
+                context = multiprocessing.get_context("spawn")
+                self._executor = ProcessPoolExecutor(self._size, mp_context=context, max_tasks_per_child=500)
+            executor = self._executor
+            try:
+                future = executor.submit(function, *args, **kwargs)
+                return await asyncio.wrap_future(future)
+            except BrokenProcessPool:
+                if self._executor is executor:
+                    self._executor = None
+                executor.shutdown(wait=False, cancel_futures=True)
+                raise WorkerDiedError from None
+
+    def close(self) -> None:
+        """End the worker processes. Blocks until they have."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+
+class WorkerDiedError(Exception):
+    """A worker process ended before its work was done."""

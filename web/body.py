@@ -1,0 +1,77 @@
+"""Reading what a client sent: JSON bodies and time ranges, with errors that name the member at fault."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from gateway.base.errors import BadRequestError
+from gateway.media.model import UtcNs
+
+
+async def json_object(request: web.Request, *, optional: bool = False) -> dict[str, Any]:
+    """The JSON object in the body; `optional`: an empty body is an empty object.
+
+    Raises:
+        BadRequestError: it is not a JSON object.
+    """
+    raw = await request.read()
+    if not raw and optional:
+        return {}
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BadRequestError("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise BadRequestError("the body must be a JSON object")
+    return value
+
+
+def member(values: dict[str, Any], name: str) -> str:
+    """The string member `name`.
+
+    Raises:
+        BadRequestError: it is missing or no string.
+    """
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise BadRequestError(f'"{name}" is missing or not a string', pointer=f"/{name}")
+    return value
+
+
+def interval(request: web.Request) -> tuple[UtcNs | None, UtcNs | None]:
+    """`from` and `to` of the query, RFC 3339; None where they are not given.
+
+    Raises:
+        BadRequestError: one is no time, or they are in the wrong order.
+    """
+    start, end = instant(request, "from"), instant(request, "to")
+    if start is not None and end is not None and start > end:
+        raise BadRequestError('"from" is after "to"')
+    return start, end
+
+
+def instant(request: web.Request, name: str) -> UtcNs | None:
+    """The query parameter `name` as a time, None when it is not given.
+
+    Raises:
+        BadRequestError: it is no RFC 3339 time.
+    """
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        # In a query a "+" that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+" if "T" in text else "T"))
+        if moment.tzinfo is None:
+            raise ValueError
+        whole = math.floor(moment.replace(microsecond=0).timestamp())
+    except (ValueError, OverflowError):
+        raise BadRequestError(
+            f'"{name}" must be a time as in {datetime(2026, 1, 31, 12, tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}'
+        ) from None
+    return whole * 1_000_000_000 + moment.microsecond * 1000

@@ -1,0 +1,212 @@
+"""`WS /api/events`: camera status, fixes and stream anchors, as they happen.
+
+A socket first gets the full state, then changes. Each has a bounded queue: one that does not read is closed and gets
+the full state again when it comes back, so nobody waits for it and nothing is wrong on its page. A socket whose log-in
+no longer holds is closed with code 4401.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from gateway.access.rights import Right
+from gateway.access.users import Principal
+from gateway.base.rfc3339 import format_utc
+from gateway.ingest.fleet import Camera
+from gateway.media.model import Fix, UtcNs
+from gateway.positions.formats import fix_json
+from web.routes import Route
+from web.services import Services, principal, services
+from web.views import camera_json
+
+QUEUE_LIMIT = 2000
+"""Messages waiting for one socket: some seconds of a large fleet."""
+PING_SECONDS = 10.0
+SETTLE_SECONDS = 0.1
+"""Changes of one camera within this time are told once."""
+LOGGED_OUT = 4401
+
+
+class Listener:
+    """One socket's queue and what its user may know."""
+
+    def __init__(self, who: Principal) -> None:
+        self.who = who
+        self.position = who.may(Right.POSITION)
+        self.close_code: int | None = None
+        self._queue: deque[str] = deque()
+        self._wake = asyncio.Event()
+
+    def send(self, message: str) -> None:
+        """Queue a message; a full queue closes the socket instead."""
+        if len(self._queue) >= QUEUE_LIMIT:
+            self.close(WSCloseCode.TRY_AGAIN_LATER)
+            return
+        self._queue.append(message)
+        self._wake.set()
+
+    def close(self, code: int) -> None:
+        """Make `batch` return None."""
+        if self.close_code is None:
+            self.close_code = code
+        self._wake.set()
+
+    async def batch(self) -> list[str] | None:
+        """Wait for messages; None once the socket is to be closed."""
+        while not self._queue and self.close_code is None:
+            self._wake.clear()
+            await self._wake.wait()
+        if self.close_code is not None:
+            return None
+        messages = list(self._queue)
+        self._queue.clear()
+        return messages
+
+
+class Events:
+    """Tells every open socket what happens. All calls from the event loop's thread."""
+
+    def __init__(self, parts: Services) -> None:
+        self._parts = parts
+        self._listeners: set[Listener] = set()
+        self._changed: dict[str, Camera] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        parts.fleet.on_added.append(self.camera_changed)
+        parts.fleet.on_changed.append(self.camera_changed)
+        parts.fleet.on_removed.append(self.camera_removed)
+        parts.fleet.on_fix.append(self.fix)
+        parts.whep.on_anchor.append(self.anchor)
+        parts.whep.on_viewers.append(self.viewers_changed)
+
+    def open(self, who: Principal) -> Listener:
+        """A new socket's listener, the full state already in its queue."""
+        listener = Listener(who)
+        parts = self._parts
+        cameras = [
+            camera_json(parts, camera, with_position=listener.position) for camera in parts.fleet.cameras.values()
+        ]
+        listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
+        self._listeners.add(listener)
+        return listener
+
+    def discard(self, listener: Listener) -> None:
+        """The socket has ended."""
+        self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """The gateway is stopping."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for listener in self._listeners:
+            listener.close(WSCloseCode.GOING_AWAY)
+
+    def end_log_ins(self, valid: set[bytes]) -> None:
+        """Close the sockets whose log-in is not among `valid`."""
+        for listener in self._listeners:
+            if listener.who.key not in valid:
+                listener.close(LOGGED_OUT)
+
+    @property
+    def log_ins(self) -> set[bytes]:
+        """The log-ins of the open sockets."""
+        return {listener.who.key for listener in self._listeners}
+
+    # ---- what happens
+
+    def camera_changed(self, camera: Camera) -> None:
+        """Tell it once things have settled: a camera that connects changes several times in a moment."""
+        self._changed[camera.id] = camera
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._tell_changed)
+
+    def viewers_changed(self, camera_id: str) -> None:
+        """The number of viewers of a camera changed."""
+        if (camera := self._parts.fleet.cameras.get(camera_id)) is not None:
+            self.camera_changed(camera)
+
+    def camera_removed(self, camera: Camera) -> None:
+        """Tell that it is gone."""
+        self._changed.pop(camera.id, None)
+        self._send(_message("removed", id=camera.id))
+
+    def fix(self, camera: Camera, fix: Fix) -> None:
+        """Tell a position to who may know it."""
+        message = _message("fix", camera=camera.id, fix=fix_json(fix))
+        for listener in list(self._listeners):
+            if listener.position:
+                listener.send(message)
+
+    def anchor(self, owner: bytes, session: str, rtp: int, utc_ns: UtcNs) -> None:
+        """Tell a viewer which moment an RTP timestamp of its session is."""
+        message = _message("anchor", session=session, rtp=rtp, utc=format_utc(utc_ns))
+        for listener in list(self._listeners):
+            if listener.who.key == owner:
+                listener.send(message)
+
+    # ---- inside
+
+    def _tell_changed(self) -> None:
+        self._timer = None
+        changed, self._changed = self._changed, {}
+        for camera in changed.values():
+            told: dict[bool, str] = {}
+            for listener in list(self._listeners):
+                if listener.position not in told:
+                    shown = camera_json(self._parts, camera, with_position=listener.position)
+                    told[listener.position] = _message("camera", camera=shown)
+                listener.send(told[listener.position])
+
+    def _send(self, message: str) -> None:
+        for listener in list(self._listeners):
+            listener.send(message)
+
+
+EVENTS: web.AppKey[Events] = web.AppKey("events", Events)
+
+
+async def events(request: web.Request) -> web.WebSocketResponse:
+    """`GET /api/events`, upgraded."""
+    socket = web.WebSocketResponse(heartbeat=PING_SECONDS * 2, max_msg_size=4096)
+    await socket.prepare(request)
+    hub = request.app[EVENTS]
+    listener = hub.open(principal(request))
+    parts = services(request)
+    writer = asyncio.create_task(_write(socket, listener), name="events: write")
+    pinger = asyncio.create_task(_ping(listener, parts), name="events: ping")
+    try:
+        async for message in socket:
+            if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
+                break
+            # What a page sends has no meaning here: it is read and dropped.
+    finally:
+        hub.discard(listener)
+        for task in (writer, pinger):
+            task.cancel()
+        await asyncio.gather(writer, pinger, return_exceptions=True)
+    return socket
+
+
+async def _write(socket: web.WebSocketResponse, listener: Listener) -> None:
+    while (messages := await listener.batch()) is not None:
+        for message in messages:
+            await socket.send_str(message)
+    assert listener.close_code is not None
+    await socket.close(code=listener.close_code)
+
+
+async def _ping(listener: Listener, parts: Services) -> None:
+    while True:
+        await parts.clock.sleep(PING_SECONDS)
+        listener.send(_message("ping", utc=format_utc(parts.clock.utc_ns())))
+
+
+def _message(kind: str, **members: Any) -> str:
+    return json.dumps({"type": kind, **members}, separators=(",", ":"))
+
+
+ROUTES = [Route("GET", "/api/events", events, "Follow what happens (WebSocket)", "events", answers={101: None})]

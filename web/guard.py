@@ -1,0 +1,109 @@
+"""Who may pass: finds out who asks, and holds each route against the table of rights.
+
+A cookie is a browser's: its requests that change something must come from our own page (Origin) and carry the CSRF
+token. A bearer token is a program's and needs neither. A refusal is audited and counted.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.access.audit import Action, Outcome
+from gateway.access.rights import Right, needed
+from gateway.access.users import Principal, csrf_token
+from gateway.base.errors import RefusedError
+from gateway.base.metrics import REFUSALS
+from web.problems import UnauthorizedError
+from web.routes import Handler, Route
+from web.services import PRINCIPAL, SERVICES, address
+
+COOKIE = "sightline_session"
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def guarded(route: Route) -> Handler:
+    """The route's handler behind its right.
+
+    Raises:
+        RefusedError: the table of rights does not know the route, so the gateway does not start with it.
+    """
+    right = needed(route.name)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if right is Right.OPEN:
+            if route.method not in _SAFE:
+                _check_origin(request, needs_one=False)
+            return await route.handler(request)
+        principal = await authenticate(request)
+        if not principal.may(right):
+            await _refuse(request, principal, right)
+        request[PRINCIPAL] = principal
+        return await route.handler(request)
+
+    return handler
+
+
+async def authenticate(request: web.Request) -> Principal:
+    """Who asks.
+
+    Raises:
+        UnauthorizedError: nobody we know.
+        RefusedError: a cookie that was sent along by another site's page.
+    """
+    users = request.app[SERVICES].users
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        principal = await users.by_token(token.strip()) if scheme.lower() == "bearer" else None
+        if principal is None:
+            REFUSALS.labels("bad_token").inc()
+            raise UnauthorizedError('the token is not known: make one with "sightline token create"')
+        return principal
+    key = request.cookies.get(COOKIE, "")
+    principal = await users.by_session(key) if key else None
+    if principal is None:
+        REFUSALS.labels("no_log_in").inc()
+        raise UnauthorizedError("log in first")
+    websocket = request.headers.get("Upgrade", "").lower() == "websocket"
+    if websocket or request.method not in _SAFE:
+        _check_origin(request, needs_one=websocket)
+    if request.method not in _SAFE:
+        sent = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(sent.encode(), csrf_token(key).encode()):
+            REFUSALS.labels("csrf").inc()
+            raise RefusedError(f"the {CSRF_HEADER} header is missing or wrong: load the page again")
+    return principal
+
+
+def _check_origin(request: web.Request, *, needs_one: bool) -> None:
+    origin = request.headers.get("Origin")
+    if origin is None and not needs_one:
+        return
+    public = request.app[SERVICES].settings.http.public_url
+    if origin is not None:
+        parts = urlsplit(origin)
+        if parts.scheme in {"http", "https"} and parts.netloc == request.host:
+            return
+        if public and origin == "{0.scheme}://{0.netloc}".format(urlsplit(public)):
+            return
+    REFUSALS.labels("origin").inc()
+    raise RefusedError(
+        f"this request comes from another site's page ({origin}); behind a reverse proxy, set http.public_url"
+    )
+
+
+async def _refuse(request: web.Request, principal: Principal, right: Right) -> None:
+    REFUSALS.labels("right").inc()
+    await request.app[SERVICES].audit.record(
+        Action.REFUSAL,
+        actor=principal.name,
+        address=address(request),
+        outcome=Outcome.REFUSED,
+        camera=request.match_info.get("id"),
+        asked=f"{request.method} {request.path}"[:200],
+        right=right.value,
+    )
+    raise RefusedError(f"the role {principal.role.value} has no right to this ({right.value})")

@@ -1,0 +1,88 @@
+"""Errors as RFC 9457 problem documents. Every answer that is not a success is made here."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from gateway.access.users import TooManyAttemptsError
+from gateway.base.errors import (
+    BadRequestError,
+    CameraError,
+    ConflictError,
+    NotFoundError,
+    RefusedError,
+    SettingsError,
+    SightlineError,
+    StorageError,
+)
+
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_STATUS: dict[type[SightlineError], int] = {
+    BadRequestError: 400,
+    RefusedError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    SettingsError: 409,
+    TooManyAttemptsError: 429,
+    CameraError: 502,
+    StorageError: 503,
+}
+
+
+class UnauthorizedError(SightlineError):
+    """No log-in, or one that no longer holds."""
+
+
+class UnprocessableError(SightlineError):
+    """Understood, and impossible: the camera sends nothing that the offer can play."""
+
+
+class UnsupportedMediaError(SightlineError):
+    """The body is of a type this route does not read."""
+
+
+_STATUS |= {UnauthorizedError: 401, UnprocessableError: 422, UnsupportedMediaError: 415}
+
+
+def problem(status: int, detail: str, **members: Any) -> web.Response:
+    """A problem document: `type`, `title`, `status`, `detail`, and `members`."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    response = web.Response(status=status, text=json.dumps(body), content_type="application/problem+json")
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Sightline"'
+    return response
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what a handler raises into a problem document."""
+    try:
+        return await handler(request)
+    except SightlineError as error:
+        status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+        members = {"pointer": error.pointer} if isinstance(error, BadRequestError) and error.pointer else {}
+        response = problem(status, str(error), **members)
+        if isinstance(error, TooManyAttemptsError):
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        response = problem(error.status, error.text or error.reason)
+        if allow := error.headers.get("Allow"):
+            response.headers["Allow"] = allow
+        return response
+    except ConnectionResetError:
+        raise  # the client left: nobody reads an answer
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return problem(500, "The gateway failed on this request; its log says where.")

@@ -1,0 +1,110 @@
+"""JSON Schemas of the public surface, for the OpenAPI document. The names are the components' names there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.ingest.fleet import CameraStatus
+from gateway.media.model import GapReason
+
+
+def ref(name: str) -> dict[str, str]:
+    """A reference to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _list(name: str, of: dict[str, Any]) -> dict[str, Any]:
+    return _object([name], **{name: {"type": "array", "items": of}})
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_TEXT = {"type": "string"}
+_NUMBER = {"type": ["number", "null"]}
+_TIME = {"type": "string", "format": "date-time"}
+_TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
+
+_SETTINGS = {
+    "name": _TEXT,
+    "url": {"type": ["string", "null"], "description": "rtsp:// or rtsps://; either this or onvif"},
+    "onvif": {"type": ["string", "null"], "description": "http://…/onvif/device_service"},
+    "username": _TEXT,
+    "password": {"type": "string", "writeOnly": True},
+    "transport": {"enum": ["tcp", "udp"]},
+    "record": {"type": "boolean"},
+    "connect": {"enum": ["always", "on_demand"]},
+    "basic_auth": {"type": "boolean", "description": "answer a Basic challenge without TLS"},
+    "tls_verify": {"type": "boolean", "description": "check the camera's certificate"},
+}
+
+COMPONENTS: dict[str, Any] = {
+    "Fix": _object(
+        ["utc", "lat", "lon", "received_utc"],
+        utc=_TIME,
+        lat={"type": "number"},
+        lon={"type": "number"},
+        altitude_m=_NUMBER,
+        speed_mps=_NUMBER,
+        course_deg=_NUMBER,
+        accuracy_m=_NUMBER,
+        constellations={"type": ["array", "null"], "items": _TEXT},
+        satellites={"type": ["integer", "null"]},
+        carrier=_TEXT,
+        received_utc=_TIME,
+    ),
+    "Camera": _object(
+        ["id", "name", "status", "reason", "tracks", "position", "viewers", "recording"],
+        id=_TEXT,
+        name=_TEXT,
+        status={"enum": [status.value for status in CameraStatus]},
+        reason={"type": ["string", "null"]},
+        tracks={"type": "array", "items": _object(["kind", "codec"], kind=_TEXT, codec=_TEXT)},
+        position=_or_null(ref("Fix")),
+        viewers={"type": "integer"},
+        recording={"type": "boolean"},
+        retry_utc=_TIME_OR_NULL,
+        video_utc=_TIME_OR_NULL,
+        source={"enum": ["file", "database"]},
+        settings={"type": "object", "description": "only for who may configure, and only of one camera"},
+    ),
+    "NewCamera": _object(["id"], id=_TEXT, **_SETTINGS),
+    "CameraChange": _object([], **_SETTINGS),
+    "Device": _object(
+        ["endpoint", "onvif", "address"],
+        endpoint=_TEXT,
+        onvif={"type": "string", "description": "the device service"},
+        name=_TEXT,
+        model=_TEXT,
+        location=_TEXT,
+        address=_TEXT,
+        camera={"type": ["string", "null"], "description": "the camera that uses it already"},
+    ),
+    "Recording": _object(["start", "end"], start=_TIME, end=_TIME),
+    "Gap": _object(
+        ["start", "end", "reason"], start=_TIME, end=_TIME_OR_NULL, reason={"enum": [r.value for r in GapReason]}
+    ),
+    "Problem": _object(
+        ["type", "title", "status", "detail"], type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT
+    ),
+}
+
+LOG_IN = _object(["username", "password"], username=_TEXT, password=_TEXT)
+SESSION = _object(
+    ["user", "csrf"],
+    user=_object(["name", "role", "rights"], name=_TEXT, role=_TEXT, rights={"type": "array", "items": _TEXT}),
+    csrf={"type": ["string", "null"]},
+)
+CAMERAS = _list("cameras", ref("Camera"))
+DEVICES = _list("devices", ref("Device"))
+FIXES = _list("fixes", ref("Fix"))
+RECORDINGS = _object(
+    ["recordings", "gaps"],
+    recordings={"type": "array", "items": ref("Recording")},
+    gaps={"type": "array", "items": ref("Gap")},
+)

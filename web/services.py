@@ -1,0 +1,60 @@
+"""What the routes may call: the gateway's services, built by gateway.app."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.access.audit import Audit
+from gateway.access.users import Principal, Users
+from gateway.base.clock import Clock
+from gateway.base.settings import Settings
+from gateway.ingest.discovery import Finder
+from gateway.ingest.fleet import Fleet
+from gateway.ingest.registry import Registry
+from gateway.positions.store import PositionStore
+from gateway.recording.catalog import Catalog
+from gateway.viewing.snapshot import Snapshots
+from gateway.viewing.whep import Whep
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts a route works with. Nothing here is specific to HTTP."""
+
+    settings: Settings
+    clock: Clock
+    users: Users
+    audit: Audit
+    registry: Registry
+    fleet: Fleet
+    whep: Whep
+    catalog: Catalog
+    positions: PositionStore
+    snapshots: Snapshots
+    finder: Finder
+    recording: Callable[[str], bool]
+    """Whether this camera's media goes to disk right now."""
+    reconcile: Callable[[], Awaitable[None]]
+    """Make the running cameras those of the registry."""
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
+PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def services(request: web.Request) -> Services:
+    """The services behind a request."""
+    return request.app[SERVICES]
+
+
+def principal(request: web.Request) -> Principal:
+    """Who is asking, on a route that needs a log-in."""
+    return request[PRINCIPAL]
+
+
+def address(request: web.Request) -> str:
+    """Where a request came from, for the audit."""
+    return request.remote or "unknown"

@@ -1,0 +1,76 @@
+"""Logging in and out: a password becomes an HttpOnly cookie and a CSRF token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from gateway.access.rights import RIGHTS
+from gateway.access.users import SESSION_SECONDS, Principal, csrf_token
+from web.body import json_object, member
+from web.guard import COOKIE
+from web.problems import UnauthorizedError
+from web.routes import Body, Route
+from web.schemas import LOG_IN, SESSION
+from web.services import address, principal, services
+
+
+async def log_in(request: web.Request) -> web.Response:
+    """`POST /api/session` {username, password}."""
+    values = await json_object(request)
+    users = services(request).users
+    key, found = await users.log_in(
+        member(values, "username"),
+        member(values, "password"),
+        address=address(request),
+        agent=request.headers.get("User-Agent", ""),
+    )
+    response = web.json_response(_session_json(found, key))
+    response.set_cookie(
+        COOKIE,
+        key,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=services(request).settings.http.public_url.startswith("https:") or request.secure,
+    )
+    return response
+
+
+async def current(request: web.Request) -> web.Response:
+    """`GET /api/session`: who is logged in, and the CSRF token again after a reload of the page."""
+    return web.json_response(_session_json(principal(request), request.cookies.get(COOKIE, "")))
+
+
+async def log_out(request: web.Request) -> web.Response:
+    """`DELETE /api/session`."""
+    who = principal(request)
+    if who.by_token:
+        raise UnauthorizedError("a token is no session: there is nothing to log out of")
+    await services(request).users.log_out(who, address=address(request))
+    response = web.Response(status=204)
+    response.del_cookie(COOKIE)
+    return response
+
+
+def _session_json(who: Principal, key: str) -> dict[str, Any]:
+    return {
+        "user": {"name": who.name, "role": who.role.value, "rights": sorted(r.value for r in RIGHTS[who.role])},
+        "csrf": None if who.by_token else csrf_token(key),
+    }
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/api/session",
+        log_in,
+        "Log in",
+        "session",
+        takes=Body(schema=LOG_IN),
+        answers={200: Body(schema=SESSION)},
+    ),
+    Route("GET", "/api/session", current, "Say who is logged in", "session", answers={200: Body(schema=SESSION)}),
+    Route("DELETE", "/api/session", log_out, "Log out", "session", answers={204: None}),
+]
