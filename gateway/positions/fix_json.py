@@ -1,0 +1,54 @@
+"""One Fix as the public API shows it, and a list of them (`format=json`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.base.rfc3339 import format_utc
+from gateway.media.model import Fix
+
+
+def fix_json(fix: Fix) -> dict[str, Any]:
+    """The members of a Fix, null where unknown, ready for `json.dumps`. Times are RFC 3339 to the microsecond."""
+    return {
+        "utc": format_utc(fix.utc_ns),
+        "lat": fix.lat,
+        "lon": fix.lon,
+        "altitude_m": fix.altitude_m,
+        "speed_mps": fix.speed_mps,
+        "course_deg": fix.course_deg,
+        "accuracy_m": fix.accuracy_m,
+        "constellations": [constellation.value for constellation in fix.constellations] or None,
+        "satellites": fix.satellites,
+        "carrier": fix.carrier or None,
+        "received_utc": format_utc(fix.received_ns) if fix.received_ns else None,
+    }
+
+
+class JsonWriter:
+    """`{"fixes": [Fix, …]}`."""
+
+    content_type = "application/json"
+    extension = "json"
+
+    def __init__(self) -> None:
+        self._first = True
+
+    def start(self) -> str:
+        """What comes before the first batch."""
+        return '{"fixes": ['
+
+    def write(self, fixes: Sequence[Fix]) -> str:
+        """A batch, in order of time."""
+        if not fixes:
+            return ""
+        text = ",\n".join(json.dumps(fix_json(fix), allow_nan=False) for fix in fixes)
+        separator = "\n" if self._first else ",\n"
+        self._first = False
+        return separator + text
+
+    def end(self) -> str:
+        """What comes after the last batch."""
+        return "]}\n"

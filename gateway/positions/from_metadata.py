@@ -1,0 +1,33 @@
+"""From what an ONVIF metadata document says to Fixes. Reading the XML is `onvif_protocol.metadata`'s work."""
+
+from __future__ import annotations
+
+from gateway.media.model import Fix, UtcNs
+from onvif_protocol.metadata import MetadataDocument
+
+MIN_COURSE_SPEED_MPS = 0.5
+"""Below it a receiver's course is noise."""
+
+
+def fixes(document: MetadataDocument, *, utc_ns: UtcNs, received_ns: UtcNs) -> list[Fix]:
+    """One Fix for each position of the document, not validated yet: that is the Tracker's work.
+
+    `utc_ns` dates the carriers that say no time of their own: that of the access unit the document came in. A course
+    without movement is left out; everything else is as the camera said it.
+    """
+    return [
+        Fix(
+            utc_ns=utc_ns if position.utc_ns is None else position.utc_ns,
+            lat=position.lat,
+            lon=position.lon,
+            altitude_m=position.elevation_m,
+            speed_mps=position.speed_mps,
+            course_deg=None
+            if position.speed_mps is not None and position.speed_mps < MIN_COURSE_SPEED_MPS
+            else position.course_deg,
+            accuracy_m=position.accuracy_m,
+            carrier=position.carrier.value,
+            received_ns=received_ns,
+        )
+        for position in document.positions
+    ]

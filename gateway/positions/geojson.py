@@ -1,0 +1,73 @@
+"""Fixes as GeoJSON (RFC 7946): a Point for each, and a LineString for each run without interruption.
+
+Positions are [longitude, latitude], with the altitude as third number where it is known; a LineString has no altitudes,
+because all its positions should have the same number of elements. A run that spans two batches becomes two lines that
+share a position, so that no batch waits for the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.base.rfc3339 import format_utc
+from gateway.media.model import Fix
+from gateway.positions.fix_json import fix_json
+from gateway.positions.runs import runs
+
+
+class GeoJsonWriter:
+    """One FeatureCollection. `name` becomes a property of every line."""
+
+    content_type = "application/geo+json"
+    extension = "geojson"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._first = True
+        self._last: Fix | None = None
+
+    def start(self) -> str:
+        """What comes before the first batch."""
+        return '{"type": "FeatureCollection", "features": ['
+
+    def write(self, fixes: Sequence[Fix]) -> str:
+        """A batch, in order of time."""
+        if not fixes:
+            return ""
+        line_fixes = fixes if self._last is None else [self._last, *fixes]
+        self._last = fixes[-1]
+        features = [_line(self._name, run) for run in runs(line_fixes) if len(run) > 1]
+        features += [_point(fix) for fix in fixes]
+        separator = "\n" if self._first else ",\n"
+        self._first = False
+        return separator + ",\n".join(json.dumps(feature, allow_nan=False) for feature in features)
+
+    def end(self) -> str:
+        """What comes after the last batch."""
+        return "]}\n"
+
+
+def _point(fix: Fix) -> dict[str, Any]:
+    properties = fix_json(fix)
+    del properties["lat"], properties["lon"]
+    altitude = [] if fix.altitude_m is None else [fix.altitude_m]
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [fix.lon, fix.lat, *altitude]},
+        "properties": properties,
+    }
+
+
+def _line(name: str, run: Sequence[Fix]) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "geometry": {"type": "LineString", "coordinates": [[fix.lon, fix.lat] for fix in run]},
+        "properties": {
+            "name": name,
+            "start": format_utc(run[0].utc_ns),
+            "end": format_utc(run[-1].utc_ns),
+            "times": [format_utc(fix.utc_ns) for fix in run],
+        },
+    }
