@@ -224,7 +224,9 @@ def parse_fault(envelope: Envelope) -> Fault | None:
     subcodes = []
     inner = code.find(qname("s:Subcode")) if code is not None else None
     while inner is not None:
-        subcodes.append(_with_conventional_prefix(inner, text_of(inner, "s:Value")))
+        value_element = inner.find(qname("s:Value"))
+        if value_element is not None:
+            subcodes.append(_with_conventional_prefix(value_element, (value_element.text or "").strip()))
         inner = inner.find(qname("s:Subcode"))
     reason = " ".join(text_of(body, "s:Reason/s:Text").split())[:300]
     return Fault(value or "Receiver", reason or "no reason given", tuple(filter(None, subcodes)))

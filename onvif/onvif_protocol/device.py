@@ -1,0 +1,210 @@
+"""The device's side of ONVIF: takes a request, checks who asks, calls the operation, answers. Transport-neutral.
+
+Here belong the dispatch, the faults of what cannot be dispatched, and the rule of what is open without credentials.
+The operations belong to one module per service (`device_management`, `media1`, …), each a table from name to Operation;
+what is in no table is refused. HTTP belongs to whoever serves a Device.
+
+Sources: ONVIF Core Specification 5.8 (faults), 5.9.1 (authentication).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from onvif_protocol.authentication import Authenticator, StaleNonceError
+from onvif_protocol.base import Clock
+from onvif_protocol.soap import (
+    CONTENT_TYPE,
+    Element,
+    Envelope,
+    Fault,
+    FaultError,
+    NotAuthorizedError,
+    SoapError,
+    build_envelope,
+    build_fault,
+    parse_envelope,
+)
+
+MAX_REQUEST_BYTES: Final = 256 * 1024
+"""No request of any client comes near this."""
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, as far as ONVIF is concerned."""
+
+    target: str
+    """Path and query, as the client wrote them."""
+    body: bytes
+    host: str
+    """The Host header: `name` or `name:port`."""
+    authorization: str = ""
+    """The Authorization header."""
+    scheme: str = "http"
+    method: str = "POST"
+    peer: str = ""
+    """The client's address."""
+
+    @property
+    def base_url(self) -> str:
+        """`scheme://host:port` of the address the request came to: what every XAddr starts with."""
+        host = self.host if _HOST.fullmatch(self.host) else "localhost"
+        return f"{self.scheme}://{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The HTTP response. `headers` may repeat a name."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation is called with."""
+
+    request: Element
+    """The request's body element."""
+    base_url: str
+    user: str | None
+    """None: nobody logged in, the operation is open."""
+
+    @property
+    def host(self) -> str:
+        """The host of `base_url` without its port, an IPv6 address in brackets."""
+        host = urlsplit(self.base_url).hostname or "localhost"
+        return f"[{host}]" if ":" in host else host
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one operation does: the answer's body element, or FaultError."""
+
+    handler: Callable[[Call], Element] | Callable[[Call], Awaitable[Element]]
+    open: bool = False
+    """Whether it answers without credentials (Core 5.9.1: the access class PRE_AUTH)."""
+
+
+Operations: TypeAlias = Mapping[str, Operation]
+"""By the request element's name, `{namespace}local`."""
+
+
+class Service(Protocol):
+    """One ONVIF service of a device."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of its WSDL."""
+
+    @property
+    def path(self) -> str:
+        """Where it is served, `/onvif/…`."""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of its WSDL."""
+
+    def capabilities(self) -> Element:
+        """Its `Capabilities` element, for GetServices and GetServiceCapabilities."""
+
+    def operations(self) -> Operations:
+        """Its table."""
+
+
+@dataclass(slots=True)
+class DeviceCounters:
+    """What was asked, for metrics."""
+
+    requests: int = 0
+    refused: int = 0
+    """Credentials that were missing or did not hold."""
+    malformed: int = 0
+    """What was no SOAP request, or too long."""
+    unsupported: int = 0
+    """Operations that are in no table."""
+
+
+class Device:
+    """Serves one or more services under one authority.
+
+    All of them answer on every path: clients do not agree on which path is whose.
+    """
+
+    def __init__(self, services: Sequence[Service], authenticator: Authenticator, clock: Clock) -> None:
+        self.counters = DeviceCounters()
+        self._authenticator = authenticator
+        self._clock = clock
+        self._operations: dict[str, Operation] = {}
+        for service in services:
+            self._operations.update(service.operations())
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request. Never raises for what a client sent."""
+        self.counters.requests += 1
+        if len(request.body) > MAX_REQUEST_BYTES:
+            self.counters.malformed += 1
+            return _faulty(Fault("Sender", "the request is too long", ("ter:WellFormed",)), status=413)
+        try:
+            envelope = parse_envelope(request.body)
+        except SoapError as error:
+            self.counters.malformed += 1
+            return _faulty(Fault("Sender", f"not a SOAP 1.2 request: {error}", ("ter:WellFormed",)))
+        operation = self._operations.get(envelope.name)
+        user = None
+        if operation is None or not operation.open:
+            try:
+                user = self._authenticate(request, envelope)
+            except NotAuthorizedError as error:
+                self.counters.refused += 1
+                return self._not_authorized(request, stale=isinstance(error, StaleNonceError))
+            if user is None:
+                self.counters.refused += 1
+                return self._challenge(stale=False)
+        if operation is None:
+            self.counters.unsupported += 1
+            return _faulty(Fault("Receiver", "this operation is not supported", ("ter:ActionNotSupported",)))
+        try:
+            answer = operation.handler(Call(envelope.body, request.base_url, user))
+            body = await answer if isinstance(answer, Awaitable) else answer
+        except FaultError as error:
+            return _faulty(error.fault)
+        return Response(200, (("Content-Type", CONTENT_TYPE),), build_envelope(body))
+
+    def _authenticate(self, request: Request, envelope: Envelope) -> str | None:
+        return self._authenticator.authenticate(
+            method=request.method,
+            target=request.target,
+            authorization=request.authorization,
+            header=envelope.header,
+            now_ns=self._clock.utc_ns(),
+        )
+
+    def _not_authorized(self, request: Request, *, stale: bool) -> Response:
+        """Credentials that do not hold: a 401 for who came with HTTP digest, a fault for who came with a token."""
+        return self._challenge(stale=stale) if request.authorization else _faulty(_NOT_AUTHORIZED)
+
+    def _challenge(self, *, stale: bool) -> Response:
+        challenges = self._authenticator.challenges(self._clock.utc_ns(), stale=stale)
+        headers = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
+        return _faulty(_NOT_AUTHORIZED, status=401, headers=headers)
+
+
+_NOT_AUTHORIZED: Final = Fault("Sender", "the sender is not authorized", ("ter:NotAuthorized",))
+
+
+def _faulty(fault: Fault, *, status: int | None = None, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    return Response(status or fault.http_status, (("Content-Type", CONTENT_TYPE), *headers), build_fault(fault))
+
+
+def invalid_argument(reason: str, subcode: str) -> FaultError:
+    """The fault for an argument that does not fit: `ter:InvalidArgVal` and, below it, `subcode`."""
+    return FaultError(Fault("Sender", reason, ("ter:InvalidArgVal", subcode)))
