@@ -387,17 +387,19 @@ def video_parameters(nals: Sequence[bytes], old: VideoParameters | None = None) 
         BitstreamError: a parameter set that cannot be read.
     """
     base = old or VideoParameters()
-    sps, pictures = base.sps, {pps_ids(pps)[0]: pps for pps in base.pps}
-    fresh = {pps_ids(nal)[0]: nal for nal in nals if nal and nal_type(nal) == NalType.PPS}
+    sps, fresh = base.sps, {}
     for nal in nals:
-        if nal and nal_type(nal) == NalType.SPS:
+        nal = nal.rstrip(b"\0")  # zeros after the stop bit are padding, which some cameras put into their SDP only
+        kind = nal_type(nal) if nal else -1
+        if kind == NalType.SPS:
             sps = nal
-    if sps != base.sps and fresh:
-        pictures = {}
+        elif kind == NalType.PPS:
+            fresh[pps_ids(nal)[0]] = nal
+    if sps == base.sps and all(pps in base.pps for pps in fresh.values()):
+        return base
+    pictures = {} if sps != base.sps and fresh else {pps_ids(pps)[0]: pps for pps in base.pps}
     pictures |= fresh
     pps = tuple(pictures[pps_id] for pps_id in sorted(pictures))
-    if sps == base.sps and pps == base.pps:
-        return base
     if not sps:
         return VideoParameters(pps=pps)
     info = parse_sps(sps)

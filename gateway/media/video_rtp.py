@@ -1,0 +1,380 @@
+"""From RTP packets to access units of video: what H.264 (RFC 6184) and H.265 (RFC 7798) have in common.
+
+Here belong the end of a unit, loss, decoding times and the cutting of NAL units for sending. How a payload holds NAL
+units is in `h264_rtp` and `h265_rtp`; when a unit was captured is for `timeline` to say.
+
+An access unit ends at the marker or where the timestamp changes. Some cameras set the marker on every slice. So the
+first unit waits for the next timestamp to prove the marker; from then on the marker ends a unit at once. If a slice
+later continues a unit that was delivered, the marker is not believed any more within this attempt: units then end at
+the timestamp alone, and the Gap says that one was delivered in part.
+
+A unit is delivered complete or not at all: a decoder shows green for the rest of one that was cut. What is dropped is
+counted, and a Gap(LOSS) stands before the next unit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import insort
+from collections import deque
+from dataclasses import replace
+from enum import Enum, auto
+
+from gateway.media.bits import BitstreamError
+from gateway.media.model import AccessUnit, Gap, GapReason, Track, UtcNs, VideoParameters
+from gateway.media.rtp import RtpPacket
+from gateway.media.timeline import Timeline
+
+DEFAULT_MAX_PAYLOAD = 1200
+"""Bytes that fit into any path's MTU with IPv6, UDP, SRTP and a header extension."""
+
+MAX_UNIT_BYTES = 16 << 20
+"""A picture larger than this is dropped: 4K at the highest quality stays below 8 MB."""
+_MAX_FRAGMENTS = 1 << 15
+_MAX_DROPOUT = 3000
+_MAX_REORDER = 16
+_CARRIED_NALS = 64
+DEFAULT_FRAME_SECONDS = 1 / 25
+"""Only shifts the first decoding times, where pictures are reordered and nothing says how long one lasts."""
+
+
+class Place(Enum):
+    """Where a NAL unit stands in its access unit."""
+
+    BEGINS = auto()
+    """After a slice, it begins the next access unit: delimiter, parameter sets, SEI, a picture's first slice."""
+    CONTINUES = auto()
+    """A slice that is not the first."""
+    TRAILS = auto()
+    """Belongs to the slices before it: filler, end of sequence, suffix SEI."""
+
+
+class _Marker(Enum):
+    UNPROVEN = auto()
+    BELIEVED = auto()
+    REFUTED = auto()
+
+
+class DecodingTimes:
+    """Gives pictures that come in decoding order a dts, without delay: it ascends strictly and is at most pts.
+
+    RTP carries none. With a reorder depth of n at most n pictures before one in decoding order follow it in output
+    order; so the (n+1)-th largest pts so far is never after the current one, and serves as dts. With n = 0, dts = pts.
+    """
+
+    def __init__(self, depth: int, frame_ticks: int) -> None:
+        self.depth = depth
+        self._frame_ticks = max(1, frame_ticks)
+        self._recent: list[int] = []
+        """The largest `depth + 1` pts, ascending."""
+        self._last: int | None = None
+
+    def set_depth(self, depth: int) -> None:
+        """For pictures from now on: another parameter set is in force."""
+        self.depth = depth
+        recent = self._recent
+        del recent[: max(0, len(recent) - depth - 1)]
+        self._pad()
+
+    def assign(self, pts: int) -> tuple[int, int]:
+        """The pts and dts of the next picture.
+
+        A picture that comes later than `depth` allows raises `depth`; its own pts, and perhaps those of the next few,
+        are then moved up to their dts.
+        """
+        recent = self._recent
+        insort(recent, pts)
+        self._pad()
+        if len(recent) > self.depth + 1:
+            if recent[0] == pts and recent[1] != pts and self.depth < _MAX_REORDER:
+                self.depth += 1
+            else:
+                del recent[0]
+        dts = recent[0]
+        if self._last is not None and dts <= self._last:
+            dts = self._last + 1
+        self._last = dts
+        return max(pts, dts), dts
+
+    def _pad(self) -> None:
+        recent = self._recent
+        while recent and len(recent) <= self.depth:
+            recent.insert(0, recent[0] - self._frame_ticks)
+
+
+class VideoDepacketizer(ABC):
+    """Push packets in the order of their sequence numbers, then pull until None.
+
+    Counters, all since the beginning: `lost` packets, `dropped_units` and `dropped_bytes` of units that were not
+    complete, `malformed` and `unsupported` payloads.
+    """
+
+    def __init__(self, track: Track, timeline: Timeline) -> None:
+        if not isinstance(track.parameters, VideoParameters):
+            raise TypeError(f"track {track.id} carries no video")
+        self.track = track
+        self.timeline = timeline
+        self.lost = 0
+        self.dropped_units = 0
+        self.dropped_bytes = 0
+        self.malformed = 0
+        self.unsupported = 0
+        frame_ticks = round(track.clock_rate * self._frame_seconds(track.parameters))
+        self._times = DecodingTimes(track.parameters.reorder_depth, frame_ticks)
+        self._ready: deque[AccessUnit | Gap] = deque()
+        self._marker = _Marker.UNPROVEN
+        self._expected = -1
+        self._ssrc = -1
+        # What is known about missing media since the last unit delivered.
+        self._last_utc_ns: UtcNs | None = None
+        self._hole = False
+        self._hole_packets = 0
+        self._hole_units = 0
+        self._hole_detail = ""
+        self._after_loss = True
+        # The unit being assembled.
+        self._timestamp = -1
+        self._first_received_ns = 0
+        self._received_ns = 0
+        self._nals: list[bytes] = []
+        self._size = 0
+        self._kinds = 0
+        self._fragments: list[bytes] = []
+        self._has_slice = False
+        self._damaged = False
+        self._marked = False
+        self._delivered = False
+        self._sets: list[bytes] = []
+
+    # ---- the caller's side
+
+    def push(self, packet: RtpPacket, received_ns: UtcNs) -> None:
+        """Take the next packet. Never raises because of what it holds."""
+        sequence, timestamp, marker, _, ssrc, payload = packet
+        if sequence != self._expected:
+            self._discontinuity(sequence, ssrc)
+        self._expected = (sequence + 1) & 0xFFFF
+        if timestamp != self._timestamp:
+            self._next_timestamp(timestamp, received_ns)
+        self._received_ns = received_ns
+        self._unpack(payload)
+        if marker:
+            self._end_of_marker()
+
+    def pull(self) -> AccessUnit | Gap | None:
+        """The next item, or None."""
+        return self._ready.popleft() if self._ready else None
+
+    def flush(self) -> None:
+        """The stream has ended: what is complete becomes ready."""
+        self._finish_fragments()
+        if self._has_slice or self._damaged:
+            if self._marker is _Marker.BELIEVED and not self._marked:
+                self._damaged = True
+            self._deliver()
+
+    # ---- what a codec says
+
+    @abstractmethod
+    def _unpack(self, payload: bytes) -> None:
+        """Take the NAL units out of a payload: `_enter` before each, then `_add` or fragments."""
+
+    @abstractmethod
+    def _learn(self, sets: list[bytes], old: VideoParameters) -> VideoParameters:
+        """`old` brought up to date; may raise BitstreamError."""
+
+    @abstractmethod
+    def _is_keyframe(self, pts: int) -> bool:
+        """Whether decoding can start with the unit in `_nals`, of types `_kinds`."""
+
+    @abstractmethod
+    def _frame_seconds(self, parameters: VideoParameters) -> float:
+        """How long a picture lasts, roughly."""
+
+    # ---- for the codec to call
+
+    def _enter(self, place: Place) -> bool:
+        """Announce a NAL unit. False: it belongs nowhere and is to be dropped."""
+        if self._after_loss:
+            self._after_loss = False
+            if place is not Place.BEGINS:
+                self._damaged = True
+        if place is Place.BEGINS:
+            if self._has_slice:
+                self._deliver()
+            if self._delivered:
+                self._delivered = False
+                self._first_received_ns = self._received_ns
+        elif self._delivered:
+            if place is Place.CONTINUES:
+                self._refute_marker()
+            return False
+        return True
+
+    def _add(self, nal: bytes, kind: int, *, is_slice: bool, is_set: bool) -> None:
+        """Append a whole NAL unit to the access unit."""
+        self._size += len(nal)
+        if self._size > MAX_UNIT_BYTES:
+            self._damage(0)
+        if self._damaged and self._nals:
+            self.dropped_bytes += sum(map(len, self._nals))
+            self._nals = []
+        self._nals.append(nal)
+        self._kinds |= 1 << kind
+        if is_slice:
+            self._has_slice = True
+        elif is_set and len(self._sets) < _CARRIED_NALS:
+            self._sets.append(nal)
+
+    def _fragment(self, part: bytes) -> None:
+        """Append the next part of a NAL unit that comes in fragments; one without beginning damages the unit."""
+        fragments = self._fragments
+        if fragments and len(fragments) < _MAX_FRAGMENTS:
+            fragments.append(part)
+        else:
+            self._damage(len(part))
+
+    @abstractmethod
+    def _complete(self, nal: bytes) -> None:
+        """Take a NAL unit that was put together from fragments."""
+
+    def _finish_fragments(self) -> None:
+        """The NAL unit in fragments ends here; some cameras forget to say so."""
+        if self._fragments:
+            nal = b"".join(self._fragments)
+            self._fragments = []
+            self._complete(nal)
+
+    def _damage(self, size: int) -> None:
+        """The unit is incomplete: `size` bytes were of no use."""
+        self._drop_fragments()
+        self.dropped_bytes += size
+        if not self._delivered:
+            self._damaged = True
+
+    # ---- inside
+
+    def _drop_fragments(self) -> None:
+        if self._fragments:
+            self.dropped_bytes += sum(map(len, self._fragments))
+            self._fragments = []
+
+    def _discontinuity(self, sequence: int, ssrc: int) -> None:
+        if self._expected >= 0:
+            ahead = (sequence - self._expected) & 0xFFFF
+            if ssrc != self._ssrc or ahead > _MAX_DROPOUT:
+                self._hole_detail = "the camera began a new stream"
+            else:
+                self.lost += ahead
+                self._hole_packets += ahead
+            self._hole = True
+            self._after_loss = True
+            if self._has_slice or self._fragments:
+                self._damaged = True
+            self._drop_fragments()
+        self._ssrc = ssrc
+
+    def _next_timestamp(self, timestamp: int, received_ns: UtcNs) -> None:
+        self._finish_fragments()
+        if self._has_slice or self._damaged:
+            if self._marked and self._marker is _Marker.UNPROVEN:
+                self._marker = _Marker.BELIEVED
+            self._deliver()
+        # Parameter sets, SEI or a delimiter that came under a timestamp of their own go with the next picture.
+        elif len(self._nals) > _CARRIED_NALS:
+            self._clear()
+        self._timestamp = timestamp
+        self._first_received_ns = received_ns
+        self._delivered = False
+
+    def _end_of_marker(self) -> None:
+        self._finish_fragments()
+        if self._has_slice:
+            self._marked = True
+            if self._marker is _Marker.BELIEVED:
+                self._deliver()
+
+    def _refute_marker(self) -> None:
+        if self._marker is not _Marker.REFUTED:
+            self._marker = _Marker.REFUTED
+            self.dropped_units += 1
+            self._hole = True
+            self._hole_detail = "the camera marks the end of a picture in its middle; one was delivered in part"
+
+    def _clear(self) -> None:
+        self._nals = []
+        self._size = 0
+        self._kinds = 0
+        self._has_slice = False
+        self._damaged = False
+        self._marked = False
+
+    def _deliver(self) -> None:
+        """Hand out the unit if it is complete; either way it is over."""
+        if self._sets:
+            self._update_parameters()
+        if self._damaged:
+            self.dropped_units += 1
+            self.dropped_bytes += sum(map(len, self._nals))
+            self._hole = True
+            self._hole_units += 1
+        else:
+            pts, utc_ns, source = self.timeline.stamp(self._timestamp, self._first_received_ns)
+            depth = self._times.depth
+            pts, dts = self._times.assign(pts)
+            if self._times.depth != depth:
+                self._replace_parameters(reorder_depth=self._times.depth)
+            if (jump := self.timeline.take_jump()) is not None:
+                self._ready.append(jump)
+            if self._hole:
+                self._tell_hole(utc_ns)
+            keyframe = self._is_keyframe(pts)
+            nals = tuple(self._nals)
+            self._ready.append(
+                AccessUnit(self.track, pts, dts, utc_ns, source, self._received_ns, nals, keyframe, self._size)
+            )
+            self._last_utc_ns = utc_ns
+        self._clear()
+        self._delivered = True
+
+    def _tell_hole(self, utc_ns: UtcNs) -> None:
+        """A Gap from the last unit delivered to this one; before the first there is nothing to miss."""
+        if self._last_utc_ns is not None:
+            detail = self._hole_detail
+            if not detail and self._hole_units:
+                detail = f"{self._hole_units} incomplete pictures dropped"
+            end_ns = max(self._last_utc_ns, utc_ns)
+            self._ready.append(
+                Gap(self._last_utc_ns, end_ns, GapReason.LOSS, self.track.id, self._hole_packets, detail)
+            )
+        self._hole = False
+        self._hole_packets = self._hole_units = 0
+        self._hole_detail = ""
+
+    def _update_parameters(self) -> None:
+        sets, self._sets = self._sets, []
+        old = self.track.parameters
+        assert isinstance(old, VideoParameters)
+        try:
+            new = self._learn(sets, old)
+        except BitstreamError:
+            self.malformed += 1
+            return
+        if new is not old:
+            self.track = replace(self.track, parameters=new)
+            if new.reorder_depth != self._times.depth:
+                self._times.set_depth(new.reorder_depth)
+
+    def _replace_parameters(self, *, reorder_depth: int) -> None:
+        assert isinstance(self.track.parameters, VideoParameters)
+        self.track = replace(self.track, parameters=replace(self.track.parameters, reorder_depth=reorder_depth))
+
+
+def equal_cuts(length: int, limit: int) -> list[tuple[int, int]]:
+    """Cut `length` bytes into the fewest pieces of at most `limit`, all equal but the last, which is not longer.
+
+    So the kernel can send them as one segmented datagram (UDP_SEGMENT).
+    """
+    count = -(-length // limit)
+    size = -(-length // count)
+    return [(at, min(at + size, length)) for at in range(0, length, size)]
