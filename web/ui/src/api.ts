@@ -1,0 +1,120 @@
+/**
+ * The gateway's HTTP calls, and their failures as sentences. No state but the CSRF token that belongs to the cookie.
+ */
+
+import type { Camera, CameraChange, Device, Fix, NewCamera, Session } from "./model";
+import { strings } from "./strings";
+
+/** A call that did not succeed. `status` 0: the gateway could not be reached. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** Seconds from Retry-After, when the gateway named any. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+let csrf = "";
+
+/**
+ * `fetch` with the cookie and the CSRF token.
+ *
+ * @throws {ApiError} for anything but a 2xx, with the detail of the problem document (RFC 9457)
+ */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (csrf && init.method && init.method !== "GET") headers.set("X-CSRF-Token", csrf);
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers, credentials: "same-origin", cache: "no-store" });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, strings.errors.unreachable);
+  }
+  if (response.ok) return response;
+  const after = Number(response.headers.get("Retry-After") ?? NaN);
+  throw new ApiError(response.status, await problemDetail(response), Number.isFinite(after) ? after : null);
+}
+
+async function problemDetail(response: Response): Promise<string> {
+  try {
+    const problem = (await response.json()) as { detail?: unknown; title?: unknown };
+    if (typeof problem.detail === "string" && problem.detail) return problem.detail;
+    if (typeof problem.title === "string" && problem.title) return problem.title;
+  } catch {
+    // not a problem document: a proxy's page, or nothing at all
+  }
+  return strings.errors.status(response.status);
+}
+
+async function json<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
+  const init: RequestInit = { method };
+  if (signal) init.signal = signal;
+  if (body !== undefined) {
+    init.headers = { "Content-Type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  const response = await request(path, init);
+  return (await response.json()) as T;
+}
+
+const cameraPath = (id: string) => `/api/cameras/${encodeURIComponent(id)}`;
+
+/** The session the cookie stands for, or null when there is none. */
+export async function currentSession(): Promise<Session | null> {
+  try {
+    return remember(await json<Session>("/api/session"));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+export async function logIn(username: string, password: string): Promise<Session> {
+  return remember(await json<Session>("/api/session", "POST", { username, password }));
+}
+
+function remember(session: Session): Session {
+  csrf = session.csrf;
+  return session;
+}
+
+export async function logOut(): Promise<void> {
+  await request("/api/session", { method: "DELETE" });
+  csrf = "";
+}
+
+export function addCamera(camera: NewCamera): Promise<Camera> {
+  return json<Camera>("/api/cameras", "POST", camera);
+}
+
+export function changeCamera(id: string, change: CameraChange): Promise<Camera> {
+  return json<Camera>(cameraPath(id), "PATCH", change);
+}
+
+export async function removeCamera(id: string): Promise<void> {
+  await request(cameraPath(id), { method: "DELETE" });
+}
+
+/** Ask the network for ONVIF devices. Takes about three seconds. */
+export async function discover(signal: AbortSignal): Promise<Device[]> {
+  return (await json<{ devices: Device[] }>("/api/discovery", "POST", {}, signal)).devices;
+}
+
+export async function positions(id: string, from: Date): Promise<Fix[]> {
+  const query = new URLSearchParams({ from: from.toISOString() });
+  return (await json<{ fixes: Fix[] }>(`${cameraPath(id)}/positions?${query.toString()}`)).fixes;
+}
+
+/** Where a camera's whole trail can be had as a file. */
+export function positionsFile(id: string, format: "gpx" | "geojson"): string {
+  return `${cameraPath(id)}/positions?format=${format}`;
+}
+
+/** Where a camera is watched (WHEP). */
+export function whepEndpoint(id: string): string {
+  return `${cameraPath(id)}/whep`;
+}

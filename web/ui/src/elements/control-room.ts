@@ -1,0 +1,235 @@
+/** `<control-room>`: the whole page: log-in or the views, their frame, dialogs and keys. */
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, query } from "lit/decorators.js";
+import { Watch } from "../controllers";
+import { store } from "../store";
+import { strings } from "../strings";
+import "./camera-form";
+import { controls } from "./controls";
+import "./find-cameras";
+import "./keyboard-help";
+import "./link-banner";
+import "./log-in";
+import "./nav-rail";
+import "./top-bar";
+import type { TopBar } from "./top-bar";
+import "./unit-details";
+import "./unit-list";
+import "./unit-map";
+import "./unit-view";
+import type { UnitView } from "./unit-view";
+import "./unit-wall";
+import type { UnitWall } from "./unit-wall";
+
+@customElement("control-room")
+export class ControlRoom extends LitElement {
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+        height: 100dvh;
+      }
+      .room {
+        display: grid;
+        grid-template: auto auto minmax(0, 1fr) / 56px minmax(0, 1fr);
+        height: 100%;
+      }
+      nav-rail {
+        grid-row: 1 / 4;
+        min-height: 0;
+      }
+      top-bar,
+      link-banner {
+        grid-column: 2;
+      }
+      main {
+        grid-column: 2;
+        display: grid;
+        grid-template: minmax(0, 1fr) / minmax(0, 1.75fr) minmax(300px, 1fr);
+        min-height: 0;
+      }
+      main.map {
+        grid-template-columns: 264px minmax(0, 1fr);
+      }
+      main.bare {
+        grid-template-columns: minmax(0, 1fr);
+      }
+      main.bare aside {
+        display: none;
+      }
+      .stage {
+        min-width: 0;
+        min-height: 0;
+      }
+      aside {
+        display: flex;
+        flex-direction: column;
+        min-width: 0;
+        min-height: 0;
+        border-left: 1px solid var(--line);
+      }
+      unit-details {
+        flex: 0 1 auto;
+        max-height: 60%;
+      }
+      unit-map {
+        flex: 1;
+        min-height: 200px;
+      }
+      @media (max-width: 720px) {
+        .room {
+          grid-template: auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
+        }
+        top-bar,
+        link-banner,
+        main {
+          grid-column: 1;
+        }
+        nav-rail {
+          grid-row: 4;
+        }
+        main,
+        main.map {
+          display: block;
+          overflow-y: auto;
+        }
+        aside {
+          border-left: 0;
+          border-top: 1px solid var(--line);
+        }
+        main.map {
+          display: flex;
+          flex-direction: column-reverse;
+        }
+        main.map .stage {
+          flex: none;
+          max-height: 34%;
+        }
+        main.map aside {
+          flex: 1;
+          border-top: 0;
+        }
+        main.bare aside {
+          display: none;
+        }
+        main:not(.map) unit-map {
+          flex: none;
+          height: 46dvh;
+        }
+        unit-details {
+          max-height: none;
+        }
+      }
+    `,
+  ];
+
+  @query("unit-wall") private wall!: UnitWall | null;
+  @query("unit-view") private unitView!: UnitView | null;
+  @query("top-bar") private bar!: TopBar | null;
+
+  constructor() {
+    super();
+    new Watch(this, (s) => [s.session, s.view, s.dialog, s.cameras?.length, s.link.downSince]);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    window.addEventListener("keydown", this.key);
+    void store.begin();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    window.removeEventListener("keydown", this.key);
+  }
+
+  override render() {
+    if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
+    if (store.session === null) return html`<log-in></log-in>`;
+    const { view } = store;
+    const bare = view.name !== "unit" && store.cameras?.length === 0;
+    return html`<div class="room">
+        <nav-rail></nav-rail>
+        <top-bar></top-bar>
+        <link-banner></link-banner>
+        <main class="${view.name} ${bare ? "bare" : ""}">
+          ${this.renderStage(bare)}
+          <aside>
+            ${view.name === "unit" ? html`<unit-details .unit=${view.id}></unit-details>` : nothing}
+            <unit-map
+              role="region"
+              aria-label=${strings.map.label}
+              .focused=${view.name === "unit" ? view.id : null}
+            ></unit-map>
+          </aside>
+        </main>
+      </div>
+      ${this.renderDialog()}`;
+  }
+
+  private renderStage(bare: boolean) {
+    const { view } = store;
+    if (view.name === "unit") return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
+    if (view.name === "map" && !bare) return html`<unit-list class="stage"></unit-list>`;
+    return html`<unit-wall class="stage"></unit-wall>`;
+  }
+
+  private renderDialog() {
+    const close = () => store.show(null);
+    switch (store.dialog) {
+      case "find":
+        return html`<find-cameras @close=${close}></find-cameras>`;
+      case "add":
+        return html`<camera-form @close=${close}></camera-form>`;
+      case "help":
+        return html`<keyboard-help @close=${close}></keyboard-help>`;
+      case null:
+        return nothing;
+    }
+  }
+
+  // ---- keys
+
+  private readonly key = (event: KeyboardEvent): void => {
+    if (!store.session || event.altKey) return;
+    const path = event.composedPath();
+    if (path.some((target) => target instanceof HTMLDialogElement)) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      this.bar?.search();
+      return;
+    }
+    const typing = path[0] instanceof HTMLInputElement || path[0] instanceof HTMLSelectElement;
+    if (typing || event.ctrlKey || event.metaKey) return;
+    if (/^[1-9]$/.test(event.key)) this.choose(Number(event.key));
+    else if (event.key === "/") this.bar?.search();
+    else if (event.key === "?") store.show("help");
+    else if (event.key.toLowerCase() === "m") store.go({ name: store.view.name === "map" ? "wall" : "map" });
+    else if (event.key.toLowerCase() === "f") this.fullScreen();
+    else if (event.key === "Escape" && !document.fullscreenElement) this.back();
+    else return;
+    event.preventDefault();
+  };
+
+  /** The n-th unit: its tile on the wall; chosen already or in another view: its large view. */
+  private choose(n: number): void {
+    const unit = store.matching()[n - 1];
+    if (!unit) return;
+    const tile = this.wall?.tile(n);
+    if (tile && !tile.chosen) tile.focus();
+    else store.go({ name: "unit", id: unit.id });
+  }
+
+  private fullScreen(): void {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else if (this.unitView) this.unitView.fullScreen();
+    else void document.documentElement.requestFullscreen();
+  }
+
+  private back(): void {
+    if (store.query) store.search("");
+    else if (store.view.name !== "wall") store.go({ name: "wall" });
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * `<live-picture>`: one camera's moving picture. Watches while it is in sight, closes its session while it is not,
+ * notices a frozen picture, and keeps the last one to show when no more come.
+ *
+ * Fires `picture` (PictureState) when that changes, and `frame` (the UTC of the frame on screen in milliseconds, or
+ * null) at most five times a second.
+ */
+
+import { css, html, LitElement, type PropertyValues } from "lit";
+import { customElement, property, query } from "lit/decorators.js";
+import { request, whepEndpoint } from "../api";
+import type { Look, PictureState } from "../faces";
+import { LiveFeed } from "../live-feed";
+import type { Camera } from "../model";
+import { store } from "../store";
+import { WhepSession } from "../whep";
+
+/** Without a frame for this long, the picture is frozen. */
+const FROZEN_MS = 3_000;
+/** Frozen for this long although the camera is live: another session may do better. */
+const RESTART_MS = 8_000;
+const FRAME_EVENT_MS = 200;
+const CHECK_MS = 1_000;
+/** The picture that is kept needs no more pixels than this across. */
+const HELD_WIDTH = 960;
+
+@customElement("live-picture")
+export class LivePicture extends LitElement {
+  static override styles = css`
+    :host {
+      display: block;
+      position: relative;
+      overflow: hidden;
+      background: var(--picture);
+    }
+    video,
+    canvas {
+      position: absolute;
+      inset: 0;
+      width: 100%;
+      height: 100%;
+      object-fit: contain;
+    }
+    canvas {
+      visibility: hidden;
+    }
+    :host([held]) canvas {
+      visibility: visible;
+    }
+    :host([held]) video {
+      visibility: hidden;
+    }
+    :host([look="stale"]) :is(video, canvas),
+    :host([look="live"][held]) canvas,
+    :host([look="unknown"]) :is(video, canvas) {
+      filter: grayscale(1) brightness(0.6);
+    }
+    :host([look="offline"]) :is(video, canvas),
+    :host([look="connecting"]) :is(video, canvas),
+    :host([look="refused"]) :is(video, canvas),
+    :host([look="disabled"]) :is(video, canvas) {
+      filter: grayscale(0.7) brightness(0.35);
+    }
+  `;
+
+  @property({ attribute: false }) camera!: Camera;
+  @property({ type: Boolean }) muted = true;
+  @property({ reflect: true }) look: Look = "connecting";
+  /** The last picture is shown because no new one comes. */
+  @property({ type: Boolean, reflect: true }) held = false;
+
+  @query("video") private video!: HTMLVideoElement;
+  @query("canvas") private canvas!: HTMLCanvasElement;
+
+  private feed: LiveFeed | null = null;
+  private inSight = false;
+  private lastFrameAt: number | null = null;
+  private playing = false;
+  private sessionSince = 0;
+  private frameToldAt = 0;
+  private checkTimer = 0;
+  private readonly sight = new IntersectionObserver((entries) => {
+    this.inSight = entries.at(-1)?.isIntersecting ?? false;
+    this.decide();
+  });
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.sight.observe(this);
+    document.addEventListener("visibilitychange", this.decide);
+    window.addEventListener("pagehide", this.leave);
+    this.checkTimer = window.setInterval(() => this.check(), CHECK_MS);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.sight.disconnect();
+    document.removeEventListener("visibilitychange", this.decide);
+    window.removeEventListener("pagehide", this.leave);
+    window.clearInterval(this.checkTimer);
+    this.inSight = false;
+    this.leave();
+  }
+
+  override render() {
+    return html`<video data-testid="video" autoplay playsinline .muted=${this.muted} tabindex="-1"></video
+      ><canvas aria-hidden="true"></canvas>`;
+  }
+
+  override firstUpdated(): void {
+    this.video.requestVideoFrameCallback(this.frameShown);
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    const before = changed.get("camera");
+    if (!changed.has("camera")) return;
+    if (before && before.id !== this.camera.id) this.reset();
+    this.decide();
+  }
+
+  /** Another camera: nothing of the last one may stay on screen. */
+  private reset(): void {
+    this.leave();
+    this.feed = null;
+    this.held = false;
+    this.lastFrameAt = null;
+    this.canvas.width = 0;
+    this.tell();
+  }
+
+  private readonly leave = (): void => {
+    this.hold();
+    this.feed?.stop();
+  };
+
+  /** Watch, or not. */
+  private readonly decide = (): void => {
+    if (!this.hasUpdated) return;
+    const status = this.camera.status;
+    // A stale camera's session is kept for when its picture comes back, but none is opened.
+    const watchable = status === "live" || (status === "stale" && this.feed?.session instanceof WhepSession);
+    if (!watchable || !this.inSight || document.hidden) {
+      if (this.feed?.running) this.leave();
+      return;
+    }
+    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), request, this.feedChanged);
+    this.feed.start();
+  };
+
+  private readonly feedChanged = (): void => {
+    const session = this.feed?.session;
+    if (session && this.video.srcObject !== session.stream) {
+      this.hold();
+      this.sessionSince = Date.now();
+      this.video.srcObject = session.stream;
+      // autoplay does it, except where the browser wants a gesture: then the picture waits for one
+      this.video.play().catch(() => undefined);
+    } else if (!session) this.hold();
+    this.tell();
+  };
+
+  /** Keep the picture that is on screen, and let go of the stream. */
+  private hold(): void {
+    if (!this.hasUpdated) return;
+    const { videoWidth, videoHeight, srcObject } = this.video;
+    if (!srcObject) return;
+    if (videoWidth > 0 && this.lastFrameAt !== null) {
+      const scale = Math.min(1, HELD_WIDTH / videoWidth);
+      this.canvas.width = Math.round(videoWidth * scale);
+      this.canvas.height = Math.round(videoHeight * scale);
+      this.canvas.getContext("2d")?.drawImage(this.video, 0, 0, this.canvas.width, this.canvas.height);
+      this.held = true;
+    }
+    this.video.srcObject = null;
+    this.playing = false;
+    this.tell();
+  }
+
+  private readonly frameShown = (_now: number, meta: VideoFrameCallbackMetadata): void => {
+    this.video.requestVideoFrameCallback(this.frameShown);
+    const session = this.feed?.session;
+    if (!session) return;
+    const here = Date.now();
+    this.lastFrameAt = here;
+    if (!this.playing) {
+      this.playing = true;
+      this.held = false;
+      this.feed?.healthy();
+      this.tell();
+    }
+    if (here - this.frameToldAt < FRAME_EVENT_MS) return;
+    this.frameToldAt = here;
+    const utc = meta.rtpTimestamp === undefined ? null : store.frameClock(session.id).utcOf(meta.rtpTimestamp);
+    this.dispatchEvent(new CustomEvent<number | null>("frame", { detail: utc }));
+  };
+
+  private check(): void {
+    const here = Date.now();
+    const silence = here - Math.max(this.lastFrameAt ?? 0, this.sessionSince);
+    if (this.playing && silence > FROZEN_MS) {
+      this.playing = false;
+      this.tell();
+    }
+    if (this.feed?.session && this.camera.status === "live" && silence > RESTART_MS) this.feed.restart();
+  }
+
+  private tell(): void {
+    const detail: PictureState = {
+      lastFrameAt: this.lastFrameAt,
+      playing: this.playing,
+      failure: this.feed?.failure ?? null,
+    };
+    this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "live-picture": LivePicture;
+  }
+}

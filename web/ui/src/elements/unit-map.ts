@@ -1,0 +1,266 @@
+/**
+ * `<unit-map>`: every unit on the map, with heading, accuracy and trail. Shows all until somebody moves the view;
+ * with `focus`, keeps that unit in the middle. The same units stand in a list for keyboard and screen reader.
+ */
+
+import { css, html, LitElement, nothing, unsafeCSS, type PropertyValues } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { styleMap } from "lit/directives/style-map.js";
+import maplibreCss from "maplibre-gl/dist/maplibre-gl.css?inline";
+import { EverySecond, Watch } from "../controllers";
+import { stateOf } from "../faces";
+import { OLD_MS } from "../fixes";
+import { age, coordinates } from "../format";
+import { icons } from "../icons";
+import { lengthText, scaleBar } from "../map/grid";
+import type { MapEngine, MapUnit, ViewChange } from "../map/engine";
+import { readPalette } from "../map/palette";
+import { store } from "../store";
+import { strings } from "../strings";
+import { controls } from "./controls";
+
+const SCALE_PX = 110;
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+const light = window.matchMedia("(prefers-color-scheme: light)");
+
+@customElement("unit-map")
+export class UnitMap extends LitElement {
+  static override styles = [
+    unsafeCSS(maplibreCss),
+    controls,
+    css`
+      :host {
+        display: block;
+        position: relative;
+        overflow: hidden;
+        background: var(--ground);
+      }
+      .map,
+      .note {
+        position: absolute;
+        inset: 0;
+      }
+      .note {
+        display: grid;
+        place-content: center;
+        gap: var(--s2);
+        padding: var(--s4);
+        color: var(--quiet);
+        text-align: center;
+        pointer-events: none;
+      }
+      .note.on-map span {
+        padding: var(--s1) var(--s3);
+        border-radius: var(--radius);
+        background: var(--panel);
+      }
+      .tools {
+        position: absolute;
+        right: var(--s2);
+        top: var(--s2);
+        display: grid;
+        gap: var(--s1);
+      }
+      .tools button {
+        background: var(--panel);
+      }
+      .foot {
+        position: absolute;
+        inset: auto var(--s2) var(--s2);
+        display: flex;
+        align-items: end;
+        gap: var(--s3);
+        color: var(--quiet);
+        font-size: 12px;
+        text-shadow: 0 0 3px var(--ground);
+        pointer-events: none;
+      }
+      .scale {
+        border: 1px solid var(--quiet);
+        border-top: 0;
+        padding: 0 var(--s1);
+        text-align: center;
+      }
+      .credit {
+        margin-left: auto;
+      }
+      .units {
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+    `,
+  ];
+
+  /** The unit to keep in the middle, or null for all. */
+  @property() focused: string | null = null;
+  @state() private view: ViewChange | null = null;
+  @state() private failed = false;
+  @state() private engine: MapEngine | null = null;
+  @query(".map") private container!: HTMLElement;
+  /** Somebody has moved the view: it stays where they put it. */
+  private taken = false;
+  private fitted = "";
+  private followed = "";
+  private drawnTheme = store.theme;
+
+  constructor() {
+    super();
+    new EverySecond(this);
+    new Watch(this, (s) => [s.cameras, s.fixVersion, s.lit, s.link.downSince, s.theme]);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    light.addEventListener("change", this.recolor);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    light.removeEventListener("change", this.recolor);
+    this.engine?.destroy();
+    this.engine = null;
+  }
+
+  override firstUpdated(): void {
+    void this.load();
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const { MapEngine } = await import("../map/engine");
+      if (!this.isConnected) return;
+      const engine = await MapEngine.create(this.container, readPalette(this), {
+        hovered: (id) => store.light(id),
+        picked: (id) => store.go({ name: "unit", id }),
+        taken: () => (this.taken = true),
+        viewed: (view) => (this.view = view),
+      });
+      if (this.isConnected) this.engine = engine;
+      else engine.destroy();
+    } catch {
+      this.failed = true; // no WebGL here: the list says where everybody is
+    }
+  }
+
+  private readonly recolor = (): void => {
+    this.drawnTheme = store.theme;
+    this.engine?.setPalette(readPalette(this));
+  };
+
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("focused")) this.taken = false;
+  }
+
+  override updated(): void {
+    const engine = this.engine;
+    if (!engine) return;
+    if (this.drawnTheme !== store.theme) this.recolor();
+    const units = this.units();
+    engine.show(units, store.lit ?? this.focused, store.now());
+    const unit = units.find((candidate) => candidate.id === this.focused);
+    const animate = !calm.matches;
+    if (this.taken) return;
+    if (unit) {
+      const place = `${unit.id} ${unit.lat} ${unit.lon}`;
+      if (place !== this.followed) engine.follow(unit, !this.followed.startsWith(`${unit.id} `), animate);
+      this.followed = place;
+      this.fitted = "";
+    } else {
+      const who = units.map((candidate) => candidate.id).join(" ");
+      engine.fit(units, who !== this.fitted, animate && this.fitted !== "");
+      this.fitted = who;
+      this.followed = "";
+    }
+  }
+
+  private units(): MapUnit[] {
+    const now = store.now();
+    const away = store.link.downSince !== null;
+    return (store.cameras ?? []).flatMap((camera) => {
+      const trail = store.trail(camera.id);
+      const seen = trail.latest();
+      if (!seen) return [];
+      return [
+        {
+          id: camera.id,
+          name: camera.name,
+          look: stateOf(camera, away),
+          lat: seen.lat,
+          lon: seen.lon,
+          course: seen.course,
+          accuracy: seen.measured.accuracy_m,
+          old: now - seen.measuredAt > OLD_MS,
+          trail: trail.fixes,
+        },
+      ];
+    });
+  }
+
+  private fitAll(): void {
+    this.taken = this.focused !== null;
+    this.engine?.fit(this.units(), true, !calm.matches);
+  }
+
+  override render() {
+    const units = this.units();
+    return html`
+      <div class="map" data-testid="map" data-ready=${this.engine ? "yes" : "no"} data-units=${units.length}></div>
+      ${this.renderNote(units)}
+      <ul class="units ${this.failed ? "" : "unseen"}" aria-label=${strings.map.units}>
+        ${units.map((unit) => this.renderUnit(unit))}
+      </ul>
+      ${this.engine ? this.renderTools() : nothing} ${this.renderFoot()}
+    `;
+  }
+
+  private renderNote(units: MapUnit[]) {
+    if (this.failed) return html`<div class="note">${strings.map.failed}</div>`;
+    if (!this.engine) return html`<div class="note" role="status">${strings.map.loading}</div>`;
+    if (units.length === 0)
+      return html`<div class="note on-map" role="status"><span>${strings.map.noPositions}</span></div>`;
+    return nothing;
+  }
+
+  private renderUnit(unit: MapUnit) {
+    const since = store.now() - (store.trail(unit.id).last?.at ?? 0);
+    const label = strings.map.unit(unit.name, strings.status[unit.look], coordinates(unit.lat, unit.lon), age(since));
+    return html`<li>
+      <button
+        data-testid="map-unit"
+        data-camera=${unit.id}
+        data-lit=${store.lit === unit.id ? "yes" : "no"}
+        @focus=${() => store.light(unit.id)}
+        @blur=${() => store.light(null)}
+        @click=${() => store.go({ name: "unit", id: unit.id })}
+      >
+        ${label}
+      </button>
+    </li>`;
+  }
+
+  private renderTools() {
+    const tool = (icon: unknown, label: string, act: () => void) =>
+      html`<button class="icon" title=${label} aria-label=${label} @click=${act}>${icon}</button>`;
+    const zoom = (by: 1 | -1) => () => {
+      this.taken ||= this.focused === null;
+      this.engine?.zoom(by, !calm.matches);
+    };
+    return html`<div class="tools">
+      ${tool(icons.fit, strings.map.fit, () => this.fitAll())} ${tool(icons.add, strings.map.zoomIn, zoom(1))}
+      ${tool(icons.minus, strings.map.zoomOut, zoom(-1))}
+    </div>`;
+  }
+
+  private renderFoot() {
+    if (!this.engine || !this.view) return nothing;
+    const bar = scaleBar(this.view.metresPerPixel, SCALE_PX);
+    return html`<div class="foot figures">
+      <span class="scale" style=${styleMap({ width: `${Math.round(bar.pixels)}px` })} data-testid="scale"
+        >${lengthText(bar.metres)}</span
+      >
+      <span>${strings.map.grid(lengthText(this.view.grid))}</span>
+      <span class="credit">${this.engine.hasStreets ? strings.map.openStreetMap : strings.map.naturalEarth}</span>
+    </div>`;
+  }
+}

@@ -1,0 +1,253 @@
+/** `<unit-tile>`: one unit on the wall: name, state, picture, overlay. Hovering it lights the unit on the map. */
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { EverySecond, Watch } from "../controllers";
+import { faceOf, NO_PICTURE, type PictureState } from "../faces";
+import { icons } from "../icons";
+import type { Camera } from "../model";
+import { store } from "../store";
+import { strings } from "../strings";
+import { controls } from "./controls";
+import "./fix-line";
+import "./live-picture";
+import "./picture-message";
+import "./state-mark";
+
+/** Controls leave after the pointer has rested for this long. */
+const REST_MS = 2_000;
+
+@customElement("unit-tile")
+export class UnitTile extends LitElement {
+  static override styles = [
+    controls,
+    css`
+      :host {
+        --state: var(--line);
+        display: block;
+        min-width: 0;
+      }
+      :host([look="live"]) {
+        --state: color-mix(in srgb, var(--live), var(--panel) 45%);
+      }
+      :host([look="stale"]) {
+        --state: var(--stale);
+      }
+      :host([look="offline"]) {
+        --state: var(--offline);
+      }
+      article {
+        position: relative;
+        display: flex;
+        flex-direction: column;
+        height: 100%;
+        border: 1px solid var(--state);
+        border-radius: var(--radius);
+        background: var(--panel);
+        overflow: hidden;
+      }
+      :host([look="offline"]) article,
+      :host([look="disabled"]) article {
+        border-style: dashed;
+      }
+      :host([lit]) article {
+        box-shadow: 0 0 0 2px var(--accent);
+      }
+      article:has(.open:focus-visible) {
+        outline: 2px solid var(--accent);
+        outline-offset: 2px;
+      }
+      header {
+        display: flex;
+        align-items: center;
+        gap: var(--s2);
+        height: 34px;
+        padding: 0 var(--s1) 0 var(--s3);
+        flex: none;
+      }
+      .number {
+        color: var(--quiet);
+        font-size: 12px;
+      }
+      h2 {
+        flex: 0 1 auto;
+        min-width: 0;
+        margin: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        font-size: var(--small);
+        font-weight: 600;
+      }
+      .space {
+        flex: 1;
+      }
+      .rec {
+        display: flex;
+        align-items: center;
+        gap: 5px;
+        padding-right: var(--s2);
+        color: var(--quiet);
+        font-size: 12px;
+      }
+      .rec::before {
+        content: "";
+        width: 7px;
+        height: 7px;
+        border-radius: 50%;
+        background: currentColor;
+      }
+      .tools {
+        display: none;
+      }
+      .tools button {
+        min-height: 26px;
+        width: 28px;
+      }
+      :host([awake]) .tools,
+      article:has(:focus-visible) .tools {
+        display: flex;
+        position: relative;
+        z-index: 2;
+      }
+      :host([awake]) .rec,
+      article:has(:focus-visible) .rec {
+        display: none;
+      }
+      .picture {
+        position: relative;
+        flex: 1;
+        min-height: 0;
+      }
+      live-picture {
+        position: absolute;
+        inset: 0;
+      }
+      .open {
+        position: absolute;
+        inset: 0;
+        z-index: 1;
+        width: 100%;
+        height: 100%;
+        min-height: 0;
+        border: 0;
+        border-radius: 0;
+        background: none !important;
+        outline: none;
+      }
+      @media (hover: none) {
+        .tools {
+          display: none !important;
+        }
+        :host([awake]) .rec {
+          display: flex;
+        }
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) camera!: Camera;
+  /** Its key on the keyboard, 1 to 9, or 0 for none. */
+  @property({ type: Number }) number = 0;
+  @state() private picture: PictureState = NO_PICTURE;
+  @state() private frameUtc: number | null = null;
+  @query(".open") private open!: HTMLButtonElement;
+  private restTimer = 0;
+
+  constructor() {
+    super();
+    new EverySecond(this);
+    new Watch(this, () => [store.lit === this.camera.id, store.link.downSince]);
+    this.addEventListener("pointerenter", () => store.light(this.camera.id));
+    this.addEventListener("pointermove", this.wake);
+    this.addEventListener("pointerleave", () => {
+      store.light(null);
+      this.rest();
+    });
+    this.addEventListener("focusin", () => store.light(this.camera.id));
+    this.addEventListener("focusout", () => store.light(null));
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.rest();
+  }
+
+  override focus(): void {
+    this.open.focus();
+    this.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Whether its open button has the focus. */
+  get chosen(): boolean {
+    return this.shadowRoot?.activeElement === this.open;
+  }
+
+  private readonly wake = (): void => {
+    this.toggleAttribute("awake", true);
+    window.clearTimeout(this.restTimer);
+    this.restTimer = window.setTimeout(() => this.rest(), REST_MS);
+  };
+
+  private rest(): void {
+    window.clearTimeout(this.restTimer);
+    this.toggleAttribute("awake", false);
+  }
+
+  private fullScreen(): void {
+    void this.shadowRoot?.querySelector(".picture")?.requestFullscreen();
+  }
+
+  override render() {
+    const camera = this.camera;
+    const face = faceOf(camera, this.picture, store.now(), Date.now(), store.link.downSince !== null);
+    const frameUtc = this.picture.playing ? this.frameUtc : null;
+    this.setAttribute("look", face.look);
+    this.toggleAttribute("lit", store.lit === camera.id);
+    return html`<article aria-label=${strings.tile.label(camera.name, face.word)}>
+      <header>
+        ${this.number ? html`<span class="number figures" aria-hidden="true">${this.number}</span>` : nothing}
+        <h2 title=${camera.name} data-testid="tile-name">${camera.name}</h2>
+        <state-mark look=${face.look} data-testid="tile-state"></state-mark>
+        <span class="space"></span>
+        ${camera.recording
+          ? html`<span class="rec" title=${strings.tile.recordingLong}>${strings.tile.recording}</span>`
+          : nothing}
+        <span class="tools">
+          <button
+            class="plain icon"
+            title=${strings.unit.fullScreen}
+            aria-label=${strings.tile.fullScreen(camera.name)}
+            @click=${() => this.fullScreen()}
+          >
+            ${icons.fullScreen}
+          </button>
+        </span>
+      </header>
+      <div class="picture">
+        <live-picture
+          .camera=${camera}
+          look=${face.look}
+          @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
+          @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
+        ></live-picture>
+        ${face.message
+          ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
+          : nothing}
+        <fix-line .camera=${camera} .frameUtc=${frameUtc}></fix-line>
+      </div>
+      <button
+        class="open"
+        data-testid="tile-open"
+        aria-label=${strings.tile.open(camera.name)}
+        @click=${() => store.go({ name: "unit", id: camera.id })}
+      ></button>
+    </article>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "unit-tile": UnitTile;
+  }
+}

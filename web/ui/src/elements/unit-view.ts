@@ -1,0 +1,203 @@
+/** `<unit-view>`: one unit, large: its picture, the overlay, and what can be done with it. */
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { EverySecond, Watch } from "../controllers";
+import { faceOf, NO_PICTURE, type PictureState } from "../faces";
+import { icons } from "../icons";
+import type { Camera } from "../model";
+import { store } from "../store";
+import { strings } from "../strings";
+import "./camera-form";
+import { controls } from "./controls";
+import "./fix-line";
+import "./live-picture";
+import "./picture-message";
+import "./remove-camera";
+import "./state-mark";
+
+@customElement("unit-view")
+export class UnitView extends LitElement {
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        min-height: 0;
+        padding: var(--s2);
+      }
+      header {
+        display: flex;
+        align-items: center;
+        flex-wrap: wrap;
+        gap: var(--s2);
+        padding-bottom: var(--s2);
+      }
+      h1 {
+        min-width: 0;
+        margin: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        font-size: var(--large);
+        font-weight: 600;
+      }
+      .space {
+        flex: 1;
+      }
+      .picture {
+        position: relative;
+        flex: 1;
+        min-height: 0;
+        border: 1px solid var(--line);
+        border-radius: var(--radius);
+        overflow: hidden;
+      }
+      live-picture {
+        position: absolute;
+        inset: 0;
+      }
+      .gone {
+        display: grid;
+        place-content: center;
+        justify-items: center;
+        gap: var(--s3);
+        flex: 1;
+        color: var(--quiet);
+        text-align: center;
+      }
+      .gone h1 {
+        color: var(--text);
+      }
+      @media (max-width: 720px) {
+        .picture {
+          flex: none;
+          aspect-ratio: 16 / 10;
+        }
+        .word {
+          display: none;
+        }
+      }
+    `,
+  ];
+
+  @property() unit = "";
+  @state() private picture: PictureState = NO_PICTURE;
+  @state() private frameUtc: number | null = null;
+  @state() private muted = true;
+  @state() private dialog: "edit" | "remove" | null = null;
+
+  constructor() {
+    super();
+    new EverySecond(this);
+    new Watch(this, (s) => [s.cameras, s.link.downSince, s.session]);
+  }
+
+  fullScreen(): void {
+    void this.renderRoot.querySelector(".picture")?.requestFullscreen();
+  }
+
+  override render() {
+    const camera = store.camera(this.unit);
+    if (camera) return this.renderUnit(camera);
+    if (store.cameras === null) return html`<div class="gone" role="status">${strings.wall.loading}</div>`;
+    return html`<div class="gone">
+      <h1>${strings.unit.gone}</h1>
+      <span>${strings.unit.goneText}</span>
+      <button @click=${() => store.go({ name: "wall" })}>${icons.back} ${strings.unit.back}</button>
+    </div>`;
+  }
+
+  private renderUnit(camera: Camera) {
+    const face = faceOf(camera, this.picture, store.now(), Date.now(), store.link.downSince !== null);
+    return html`
+      <header>
+        <button
+          data-testid="back"
+          title=${strings.unit.backHint}
+          aria-label=${strings.unit.backHint}
+          class="icon"
+          @click=${() => store.go({ name: "wall" })}
+        >
+          ${icons.back}
+        </button>
+        <h1 title=${camera.name} data-testid="unit-name">${camera.name}</h1>
+        <state-mark look=${face.look} data-testid="unit-state"></state-mark>
+        <span class="space"></span>
+        ${this.renderTools(camera)}
+      </header>
+      <div class="picture" data-testid="unit-picture">
+        <live-picture
+          .camera=${camera}
+          .muted=${this.muted}
+          look=${face.look}
+          @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
+          @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
+        ></live-picture>
+        ${face.message
+          ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
+          : nothing}
+        <fix-line large .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
+      </div>
+      ${this.dialog === "edit"
+        ? html`<camera-form .camera=${camera} @close=${() => (this.dialog = null)}></camera-form>`
+        : nothing}
+      ${this.dialog === "remove"
+        ? html`<remove-camera .camera=${camera} @close=${() => (this.dialog = null)}></remove-camera>`
+        : nothing}
+    `;
+  }
+
+  private renderTools(camera: Camera) {
+    const hasAudio = camera.tracks.some((track) => track.kind === "audio");
+    const sound = this.muted ? strings.unit.unmute : strings.unit.mute;
+    const owned = camera.source === "file";
+    return html`
+      ${hasAudio
+        ? html`<button
+            data-testid="mute"
+            aria-label=${sound}
+            title=${sound}
+            @click=${() => (this.muted = !this.muted)}
+          >
+            ${this.muted ? icons.muted : icons.sound} <span class="word">${sound}</span>
+          </button>`
+        : nothing}
+      <button
+        data-testid="full-screen"
+        aria-label=${strings.unit.fullScreen}
+        title="${strings.unit.fullScreen} (F)"
+        @click=${() => this.fullScreen()}
+      >
+        ${icons.fullScreen} <span class="word">${strings.unit.fullScreen}</span>
+      </button>
+      ${store.mayChangeCameras
+        ? html`<button
+              data-testid="edit-camera"
+              aria-label=${strings.unit.edit}
+              title=${owned ? strings.unit.fileOwned : strings.unit.edit}
+              ?disabled=${owned}
+              @click=${() => (this.dialog = "edit")}
+            >
+              ${icons.edit} <span class="word">${strings.unit.edit}</span>
+            </button>
+            <button
+              data-testid="remove-camera"
+              aria-label=${strings.unit.remove}
+              title=${owned ? strings.unit.fileOwned : strings.unit.remove}
+              ?disabled=${owned}
+              @click=${() => (this.dialog = "remove")}
+            >
+              ${icons.remove} <span class="word">${strings.unit.remove}</span>
+            </button>`
+        : nothing}
+    `;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "unit-view": UnitView;
+  }
+}

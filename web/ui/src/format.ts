@@ -1,0 +1,60 @@
+/**
+ * Numbers and times as people read them. Pure functions; words come from strings.ts.
+ */
+
+import { strings } from "./strings";
+
+const two = (n: number) => String(n).padStart(2, "0");
+
+/** Degrees with five decimals: a metre. */
+export function coordinates(lat: number, lon: number): string {
+  return `${lat.toFixed(5)}, ${lon.toFixed(5)}`;
+}
+
+/** Metres a second as km/h; `≈` says that it was worked out from the trail. */
+export function speed(mps: number | null, derived: boolean): string {
+  if (mps === null) return "– km/h";
+  return `${derived ? "≈" : ""}${(mps * 3.6).toFixed(mps * 3.6 < 9.95 ? 1 : 0)} km/h`;
+}
+
+/** `274° W` */
+export function course(value: number | null, derived: boolean): string {
+  if (value === null) return "–°";
+  const rounded = Math.round(value) % 360;
+  const point = strings.compass[Math.round(value / 45) % 8] ?? "";
+  return `${derived ? "≈" : ""}${String(rounded).padStart(3, "0")}° ${point}`;
+}
+
+/** How long ago, in the one or two largest units: `4 s`, `2 min 05 s`, `3 h 12 min`, `5 d`. */
+export function age(ms: number): string {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3_600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 86_400) return `${Math.floor(s / 3_600)} h ${two(Math.floor((s % 3_600) / 60))} min`;
+  return `${Math.floor(s / 86_400)} d`;
+}
+
+/** `14:02:11`, UTC. */
+export function utcTime(at: number): string {
+  return new Date(at).toISOString().slice(11, 19);
+}
+
+/** `2026-11-22 14:02:11`, UTC. */
+export function utcDateTime(at: number): string {
+  return new Date(at).toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** `15:02:11`, where this browser is. */
+export function localTime(at: number): string {
+  const d = new Date(at);
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** A URL-safe id from a name, not among those taken. */
+export function freshId(name: string, taken: ReadonlySet<string>): string {
+  const plain = name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
+  const base = plain.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 48) || "camera";
+  let id = base;
+  for (let n = 2; taken.has(id); n++) id = `${base}-${n}`;
+  return id;
+}

@@ -1,0 +1,71 @@
+/**
+ * The page's icons, drawn here on a 20-unit square, and the shapes that stand beside the colours of states.
+ */
+
+import { svg, html, type TemplateResult } from "lit";
+import type { Look } from "./faces";
+
+const icon = (content: TemplateResult) => html`<svg
+  width="20"
+  height="20"
+  viewBox="0 0 20 20"
+  fill="none"
+  stroke="currentColor"
+  stroke-width="1.6"
+  stroke-linecap="round"
+  stroke-linejoin="round"
+  aria-hidden="true"
+>
+  ${content}
+</svg>`;
+
+export const icons = {
+  wall: icon(svg`<rect x="2.5" y="3.5" width="6.5" height="5.5" rx="1"/><rect x="11" y="3.5" width="6.5" height="5.5" rx="1"/><rect x="2.5" y="11" width="6.5" height="5.5" rx="1"/><rect x="11" y="11" width="6.5" height="5.5" rx="1"/>`),
+  map: icon(svg`<path d="M7.5 4 2.5 6v10l5-2 5 2 5-2V4l-5 2-5-2Zm0 0v10m5-8v10"/>`),
+  find: icon(svg`<circle cx="10" cy="10" r="1.8"/><path d="M6.3 13.7a5.2 5.2 0 0 1 0-7.4M13.7 6.3a5.2 5.2 0 0 1 0 7.4M3.6 16.4a9 9 0 0 1 0-12.8M16.4 3.6a9 9 0 0 1 0 12.8"/>`),
+  add: icon(svg`<path d="M10 4v12M4 10h12"/>`),
+  theme: icon(svg`<circle cx="10" cy="10" r="6.5"/><path d="M10 3.5a6.5 6.5 0 0 1 0 13Z" fill="currentColor"/>`),
+  help: icon(svg`<rect x="2" y="5" width="16" height="10.5" rx="1.5"/><path d="M5 8.2h.01M8.3 8.2h.01M11.7 8.2h.01M15 8.2h.01M5 12.2h.01M15 12.2h.01M7.5 12.2h5"/>`),
+  logOut: icon(svg`<path d="M8 3.5H4.5v13H8M8.5 10H17m-3-3 3 3-3 3"/>`),
+  search: icon(svg`<circle cx="9" cy="9" r="5"/><path d="m13 13 4 4"/>`),
+  close: icon(svg`<path d="m5 5 10 10M15 5 5 15"/>`),
+  back: icon(svg`<path d="M12 4.5 6.5 10l5.5 5.5"/>`),
+  fullScreen: icon(svg`<path d="M3.5 7.5v-4h4M12.5 3.5h4v4M16.5 12.5v4h-4M7.5 16.5h-4v-4"/>`),
+  sound: icon(svg`<path d="M3 8v4h3l4 3.5v-11L6 8H3ZM13 7.5a3.5 3.5 0 0 1 0 5M15.3 5.3a6.6 6.6 0 0 1 0 9.4"/>`),
+  muted: icon(svg`<path d="M3 8v4h3l4 3.5v-11L6 8H3ZM13 8l4 4M17 8l-4 4"/>`),
+  minus: icon(svg`<path d="M4.5 10h11"/>`),
+  fit: icon(svg`<circle cx="10" cy="10" r="2.2"/><path d="M10 2.5v3.2M10 14.3v3.2M2.5 10h3.2M14.3 10h3.2"/><circle cx="10" cy="10" r="5.8"/>`),
+  camera: icon(svg`<rect x="5" y="2.5" width="10" height="15" rx="2.5"/><circle cx="10" cy="8" r="2.8"/><path d="M8 14h4"/>`),
+  edit: icon(svg`<path d="m4 16 .8-3.4L13 4.4a1.4 1.4 0 0 1 2 0l.6.6a1.4 1.4 0 0 1 0 2L7.4 15.2 4 16Z"/>`),
+  remove: icon(svg`<path d="M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l.7 11h7.6l.7-11M8.5 8.5v5M11.5 8.5v5"/>`),
+};
+
+/** The product's mark. */
+export const mark = html`<svg width="28" height="28" viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="2.5" aria-hidden="true">
+  <circle cx="16" cy="16" r="8.5" />
+  <circle cx="16" cy="16" r="3.5" fill="currentColor" stroke="none" />
+  <path d="M16 2.5v4M16 25.5v4M2.5 16h4M25.5 16h4" stroke-linecap="round" />
+</svg>`;
+
+const shape = (content: TemplateResult) => html`<svg
+  width="14"
+  height="14"
+  viewBox="0 0 14 14"
+  fill="none"
+  stroke="currentColor"
+  stroke-width="1.7"
+  aria-hidden="true"
+>
+  ${content}
+</svg>`;
+
+/** One shape for each state, so that no meaning hangs on colour. */
+export const shapes: Record<Look, TemplateResult> = {
+  live: shape(svg`<circle cx="7" cy="7" r="5.6"/><circle cx="7" cy="7" r="2.6" fill="currentColor" stroke="none"/>`),
+  stale: shape(svg`<circle cx="7" cy="7" r="5.6" stroke-dasharray="2.6 1.8"/>`),
+  offline: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="m3.2 10.8 7.6-7.6"/>`),
+  connecting: shape(svg`<path class="turning" d="M7 1.4A5.6 5.6 0 1 1 1.4 7" stroke-linecap="round"/>`),
+  disabled: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="M4 7h6"/>`),
+  unknown: shape(svg`<circle cx="7" cy="7" r="5.6" stroke-dasharray="1 2.5" stroke-linecap="round"/><path d="M7 4v3.4M7 9.6v.2" stroke-linecap="round"/>`),
+  refused: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="M7 1.4a5.6 5.6 0 0 1 0 11.2Z" fill="currentColor"/>`),
+};

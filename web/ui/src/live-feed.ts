@@ -1,0 +1,111 @@
+/**
+ * Keeps one camera's WHEP session open for as long as somebody wants it: opens, notices the end, tries again with
+ * growing pauses. Knows nothing of elements.
+ */
+
+import { ApiError } from "./api";
+import { WhepSession, type Fetch } from "./whep";
+import { strings } from "./strings";
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 8_000;
+/** A right that is missing now will hardly be there in a second. */
+const REFUSED_RETRY_MS = 30_000;
+
+export interface FeedFailure {
+  message: string;
+  refused: boolean;
+  /** When the next attempt starts, by this computer's clock. */
+  retryAt: number;
+}
+
+export class LiveFeed {
+  session: WhepSession | null = null;
+  failure: FeedFailure | null = null;
+  private attempt: AbortController | null = null;
+  private timer = 0;
+  private failures = 0;
+
+  constructor(
+    private readonly endpoint: string,
+    private readonly fetch: Fetch,
+    /** `session` or `failure` has changed. */
+    private readonly changed: () => void,
+  ) {}
+
+  get running(): boolean {
+    return this.attempt !== null;
+  }
+
+  start(): void {
+    if (this.running) return;
+    this.failures = 0;
+    void this.open();
+  }
+
+  stop(): void {
+    window.clearTimeout(this.timer);
+    this.attempt?.abort();
+    this.attempt = null;
+    this.failure = null;
+    this.end();
+  }
+
+  /** The session plays nothing: begin anew. */
+  restart(): void {
+    if (!this.running) return;
+    this.end();
+    void this.open();
+  }
+
+  /** Pictures come: the next failure starts with a short pause again. */
+  healthy(): void {
+    this.failures = 0;
+  }
+
+  private end(): void {
+    const session = this.session;
+    this.session = null;
+    session?.close();
+    if (session) this.changed();
+  }
+
+  private async open(): Promise<void> {
+    window.clearTimeout(this.timer);
+    this.attempt?.abort();
+    const attempt = new AbortController();
+    this.attempt = attempt;
+    try {
+      const session = await WhepSession.open(this.endpoint, {
+        fetch: this.fetch,
+        signal: attempt.signal,
+        onLost: () => {
+          this.session = null;
+          this.changed();
+          this.retryLater(null);
+        },
+      });
+      this.session = session;
+      this.failure = null;
+      this.changed();
+    } catch (error) {
+      if (!attempt.signal.aborted) this.retryLater(error);
+    }
+  }
+
+  private retryLater(error: unknown): void {
+    const refused = error instanceof ApiError && (error.status === 401 || error.status === 403);
+    const pause = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    const asked = error instanceof ApiError && error.retryAfter !== null ? error.retryAfter * 1000 : 0;
+    const wait = refused ? REFUSED_RETRY_MS : Math.max(pause, asked);
+    this.failures++;
+    if (error !== null)
+      this.failure = {
+        message: error instanceof ApiError ? error.message : strings.errors.noPicture,
+        refused,
+        retryAt: Date.now() + wait,
+      };
+    this.timer = window.setTimeout(() => void this.open(), wait);
+    this.changed();
+  }
+}

@@ -1,0 +1,4 @@
+/** Where the page begins. */
+
+import "./tokens.css";
+import "./elements/control-room";

@@ -1,0 +1,327 @@
+/**
+ * All that the page knows: who is logged in, the cameras, their trails, what is chosen. Fed by one WebSocket; the
+ * only global state. Elements read it through `Watch` (controllers.ts) and change it through its methods.
+ */
+
+import * as api from "./api";
+import { EventStream } from "./events";
+import { TRAIL_MS, Trail } from "./fixes";
+import { FrameClock } from "./frame-clock";
+import type { Camera, Fix, ServerEvent, Session } from "./model";
+
+export type View = { name: "wall" } | { name: "map" } | { name: "unit"; id: string };
+export type Theme = "dark" | "light" | "system";
+export type DialogName = "find" | "add" | "help";
+
+/** How the gateway is reached. `downSince` is null while it answers. */
+export interface Link {
+  downSince: number | null;
+  /** When the next attempt starts, by this computer's clock; null while one is under way. */
+  retryAt: number | null;
+  /** How long the last outage was, and when it ended. */
+  back: { after: number; at: number } | null;
+}
+
+const THEME_KEY = "sightline.theme";
+/** The socket may be gone this long before the page says so: a reconnect usually takes less. */
+const GRACE_MS = 1_500;
+/** Sessions whose anchors are kept: more than a wall can open. */
+const MOST_CLOCKS = 64;
+const TRAIL_REQUESTS = 4;
+
+const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+export class Store {
+  /** Undefined until the gateway has said. */
+  session: Session | null | undefined = undefined;
+  sessionEnded = false;
+  link: Link = { downSince: null, retryAt: null, back: null };
+  /** In the order of their names; null until the first state has come. */
+  cameras: readonly Camera[] | null = null;
+  view: View = readView();
+  theme: Theme = readTheme();
+  query = "";
+  /** The unit under the pointer, on the wall or on the map. */
+  lit: string | null = null;
+  dialog: DialogName | null = null;
+  /** Grows with every fix of any unit. */
+  fixVersion = 0;
+
+  private readonly trails = new Map<string, Trail>();
+  private readonly frameClocks = new Map<string, FrameClock>();
+  private readonly listeners = new Set<() => void>();
+  private readonly events = new EventStream({
+    received: (event) => this.receive(event),
+    connecting: () => this.set({ link: { ...this.link, retryAt: null } }),
+    lost: (retryAt) => this.linkLost(retryAt),
+    loggedOut: () => this.leave(true),
+  });
+  /** The gateway's clock minus this computer's, milliseconds. */
+  private clockOffset = 0;
+  private notifying = 0;
+  private graceTimer = 0;
+
+  // ---- reading
+
+  /** The gateway's time, milliseconds since the Unix epoch. */
+  now(): number {
+    return Date.now() + this.clockOffset;
+  }
+
+  camera(id: string): Camera | undefined {
+    return this.cameras?.find((camera) => camera.id === id);
+  }
+
+  /** The cameras that match the search. */
+  matching(): readonly Camera[] {
+    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
+    const all = this.cameras ?? [];
+    if (words.length === 0) return all;
+    return all.filter((camera) => words.every((word) => `${camera.name} ${camera.id}`.toLowerCase().includes(word)));
+  }
+
+  trail(id: string): Trail {
+    let trail = this.trails.get(id);
+    if (!trail) this.trails.set(id, (trail = new Trail()));
+    return trail;
+  }
+
+  /** The anchors of one WHEP session. They may come before the answer that names the session. */
+  frameClock(session: string): FrameClock {
+    let clock = this.frameClocks.get(session);
+    if (!clock) {
+      this.frameClocks.set(session, (clock = new FrameClock()));
+      const oldest = this.frameClocks.keys().next();
+      if (this.frameClocks.size > MOST_CLOCKS && !oldest.done) this.frameClocks.delete(oldest.value);
+    }
+    return clock;
+  }
+
+  forgetFrameClock(session: string): void {
+    this.frameClocks.delete(session);
+  }
+
+  get mayChangeCameras(): boolean {
+    return this.session?.user.role === "administrator";
+  }
+
+  // ---- watching
+
+  /** Call `listener` at most once a frame after something has changed. Returns how to stop. */
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private changed(): void {
+    this.notifying ||= requestAnimationFrame(() => {
+      this.notifying = 0;
+      for (const listener of [...this.listeners]) listener();
+    });
+  }
+
+  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog">>) {
+    Object.assign(this, part);
+    this.changed();
+  }
+
+  // ---- the person
+
+  /** Find out who is logged in; then follow the gateway. */
+  async begin(): Promise<void> {
+    window.addEventListener("hashchange", () => this.set({ view: readView() }));
+    this.applyTheme();
+    await this.askWho();
+  }
+
+  /** Rejects with an ApiError the log-in page can show. */
+  async logIn(username: string, password: string): Promise<void> {
+    this.enter(await api.logIn(username, password));
+  }
+
+  async logOut(): Promise<void> {
+    await api.logOut();
+    this.leave(false);
+  }
+
+  private async askWho(): Promise<void> {
+    try {
+      const session = await api.currentSession();
+      if (session) this.enter(session);
+      else this.leave(this.session !== undefined && this.session !== null);
+    } catch {
+      this.linkLost(Date.now() + 2_000);
+      window.setTimeout(() => void this.askWho(), 2_000);
+    }
+  }
+
+  private enter(session: Session): void {
+    this.sessionEnded = false;
+    this.set({ session, link: { downSince: null, retryAt: null, back: null } });
+    this.events.start();
+  }
+
+  private leave(ended: boolean): void {
+    this.events.stop();
+    window.clearTimeout(this.graceTimer);
+    this.graceTimer = 0;
+    this.sessionEnded = ended;
+    this.trails.clear();
+    this.frameClocks.clear();
+    this.set({
+      session: null,
+      cameras: null,
+      query: "",
+      lit: null,
+      dialog: null,
+      link: { downSince: null, retryAt: null, back: null },
+    });
+  }
+
+  // ---- what is chosen
+
+  go(view: View): void {
+    const hash = view.name === "unit" ? `#/unit/${encodeURIComponent(view.id)}` : view.name === "map" ? "#/map" : "#/";
+    if (window.location.hash !== hash) window.location.hash = hash;
+    this.set({ view, lit: null });
+  }
+
+  search(query: string): void {
+    this.set({ query });
+  }
+
+  light(id: string | null): void {
+    if (this.lit !== id) this.set({ lit: id });
+  }
+
+  show(dialog: DialogName | null): void {
+    this.set({ dialog });
+  }
+
+  setTheme(theme: Theme): void {
+    localStorage.setItem(THEME_KEY, theme);
+    this.set({ theme });
+    this.applyTheme();
+  }
+
+  private applyTheme(): void {
+    document.documentElement.dataset.theme = this.theme;
+  }
+
+  retryLink(): void {
+    this.events.retryNow();
+  }
+
+  // ---- the gateway
+
+  private receive(event: ServerEvent): void {
+    switch (event.type) {
+      case "state":
+        this.clockOffset = Date.parse(event.utc) - Date.now();
+        this.linkUp();
+        for (const camera of event.cameras) if (camera.position) this.trail(camera.id).add(camera.position);
+        this.set({ cameras: sorted(event.cameras) });
+        void this.loadTrails(event.cameras);
+        break;
+      case "camera":
+        this.take(event.camera);
+        break;
+      case "removed":
+        this.forget(event.id);
+        break;
+      case "fix":
+        this.takeFix(event.camera, event.fix);
+        break;
+      case "anchor":
+        this.frameClock(event.session).add(event.rtp, Date.parse(event.utc));
+        break;
+      case "ping":
+        this.clockOffset = Date.parse(event.utc) - Date.now();
+        break;
+    }
+  }
+
+  /** A camera as the gateway has just described it, in an event or in the answer to a change. */
+  take(camera: Camera): void {
+    const others = (this.cameras ?? []).filter((other) => other.id !== camera.id);
+    if (camera.position) this.trail(camera.id).add(camera.position);
+    this.set({ cameras: sorted([...others, camera]) });
+  }
+
+  forget(id: string): void {
+    this.trails.delete(id);
+    this.set({ cameras: (this.cameras ?? []).filter((camera) => camera.id !== id) });
+  }
+
+  private takeFix(id: string, fix: Fix): void {
+    this.trail(id).add(fix);
+    this.fixVersion++;
+    this.changed();
+  }
+
+  private async loadTrails(cameras: readonly Camera[]): Promise<void> {
+    const waiting = cameras.filter((camera) => camera.position).map((camera) => camera.id);
+    const from = new Date(this.now() - TRAIL_MS);
+    const work = async () => {
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        try {
+          for (const fix of await api.positions(id, from)) this.takeFix(id, fix);
+        } catch {
+          // The trail begins with the next fix instead; a lost link is told of by the socket.
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: TRAIL_REQUESTS }, work));
+  }
+
+  private linkUp(): void {
+    window.clearTimeout(this.graceTimer);
+    this.graceTimer = 0;
+    const since = this.link.downSince;
+    const back = since === null ? null : { after: Date.now() - since, at: Date.now() };
+    this.set({ link: { downSince: null, retryAt: null, back } });
+  }
+
+  private linkLost(retryAt: number): void {
+    this.set({ link: { ...this.link, retryAt } });
+    // A refused socket says nothing of the reason: the session may be over.
+    if (this.session) void this.checkSession();
+    if (this.link.downSince !== null || this.graceTimer) return;
+    const since = Date.now();
+    this.graceTimer = window.setTimeout(() => {
+      this.graceTimer = 0;
+      this.set({ link: { ...this.link, downSince: since, back: null } });
+    }, GRACE_MS);
+  }
+
+  private async checkSession(): Promise<void> {
+    try {
+      if ((await api.currentSession()) === null) this.leave(true);
+    } catch {
+      // Unreachable: the socket's own retries go on.
+    }
+  }
+}
+
+function sorted(cameras: readonly Camera[]): readonly Camera[] {
+  return [...cameras].sort((a, b) => byName.compare(a.name, b.name) || byName.compare(a.id, b.id));
+}
+
+function readView(): View {
+  const [name, id] = window.location.hash.replace(/^#\/?/, "").split("/");
+  if (name === "unit" && id) {
+    try {
+      return { name: "unit", id: decodeURIComponent(id) };
+    } catch {
+      return { name: "wall" }; // a mistyped address
+    }
+  }
+  return { name: name === "map" ? "map" : "wall" };
+}
+
+function readTheme(): Theme {
+  const kept = localStorage.getItem(THEME_KEY);
+  return kept === "light" || kept === "system" ? kept : "dark";
+}
+
+export const store = new Store();
