@@ -1,0 +1,152 @@
+"""One viewer's transport: where it is, whether it still wants media, its DTLS association and its streams.
+
+Here belongs the life of a peer from the answer to its end. The socket is in `port`, what is sent in `outlet`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from gateway.base.clock import Clock
+from gateway.base.metrics import BAD_INPUT
+from gateway.media.rtcp import FullIntraRequest, Nack, PictureLossIndication, ReceiverReport, SenderReport, parse_rtcp
+from gateway.media.rtp import RtpError
+from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
+from gateway.webrtc.ice import Credentials
+from gateway.webrtc.outlet import Outlet
+from gateway.webrtc.port import Port, SocketAddress
+from gateway.webrtc.srtp import SrtpContext, SrtpError
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 15.0
+"""From the answer to the end of the DTLS handshake."""
+CONSENT_SECONDS = 25.0
+"""Without an authenticated Binding request the viewer is gone (RFC 7675 5.1 allows 30 at most; they come every few)."""
+
+
+class PeerListener(Protocol):
+    """Who made the peer, and hears of it."""
+
+    def connected(self) -> None:
+        """Keys are agreed: media may flow."""
+
+    def keyframe_wanted(self) -> None:
+        """The viewer's decoder cannot go on (PLI, FIR)."""
+
+    def closed(self, reason: str) -> None:
+        """The peer is gone and nothing of it remains."""
+
+
+class Peer:
+    """Run by its owner as one task, `run`; cancelling that ends the session. Not on the packet path of media."""
+
+    def __init__(
+        self,
+        port: Port,
+        certificate: Certificate,
+        fingerprints: tuple[tuple[str, str], ...],
+        clock: Clock,
+        listener: PeerListener,
+    ) -> None:
+        self.port = port
+        self.credentials = Credentials.make()
+        self.address: SocketAddress | None = None
+        """Where media goes: the first authenticated address, then the one last nominated."""
+        self.srtp: SrtpContext | None = None
+        """Set once the handshake is done, None again when the peer is gone."""
+        self.nacked = 0
+        """Packets that the viewer asked for again."""
+        self._clock = clock
+        self._listener = listener
+        self._outlets: dict[int, Outlet] = {}
+        self._created = self._heard = clock.monotonic()
+        self._dtls = Dtls(certificate, fingerprints, self._send)
+        self._expiry = asyncio.Event()
+        port.add(self)
+
+    def add_outlet(self, outlet: Outlet) -> None:
+        """Let feedback find `outlet` by its SSRC."""
+        self._outlets[outlet.ssrc] = outlet
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """The streams of this peer."""
+        return tuple(self._outlets.values())
+
+    def expire(self) -> None:
+        """End the peer if it never connected in time, or stopped asking for media. Call this every second or so."""
+        now = self._clock.monotonic()
+        late = self.srtp is None and now - self._created > CONNECT_SECONDS
+        if late or now - self._heard > CONSENT_SECONDS:
+            self._expiry.set()
+
+    async def run(self) -> None:
+        """Shake hands, then wait for the end; tells the listener of both."""
+        reason = "ended by the gateway"
+        life = asyncio.ensure_future(self._live())
+        expiry = asyncio.ensure_future(self._expiry.wait())
+        try:
+            await asyncio.wait({life, expiry}, return_when=asyncio.FIRST_COMPLETED)
+            reason = life.result() if life.done() else "the viewer fell silent"
+        finally:
+            self.port.remove(self)
+            self.srtp = None
+            for task in (life, expiry):
+                task.cancel()
+            await asyncio.gather(life, expiry, return_exceptions=True)
+            await self._dtls.close()
+            self._listener.closed(reason)
+
+    async def _live(self) -> str:
+        try:
+            keys = await self._dtls.handshake()
+        except DtlsError as error:
+            return str(error)
+        self.srtp = SrtpContext(keys)
+        log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
+        self._listener.connected()
+        await self._dtls.closed()
+        return "closed by the viewer"
+
+    # ---- what the port calls
+
+    def bound(self, source: SocketAddress, *, nominated: bool) -> None:
+        """See `port.PortPeer`."""
+        self._heard = self._clock.monotonic()
+        if nominated or self.address is None:
+            self.address = source
+
+    def dtls_received(self, datagram: bytes) -> None:
+        """See `port.PortPeer`."""
+        self._dtls.receive(datagram)
+
+    def rtcp_received(self, datagram: bytes) -> None:
+        """See `port.PortPeer`."""
+        if self.srtp is None:
+            return
+        try:
+            packets = parse_rtcp(self.srtp.unprotect_rtcp(datagram))
+        except (SrtpError, RtpError):
+            BAD_INPUT.labels("", "SRTCP").inc()
+            return
+        for packet in packets:
+            match packet:
+                case Nack(media_ssrc=ssrc, sequences=sequences):
+                    self.nacked += len(sequences)
+                    if outlet := self._outlets.get(ssrc):
+                        outlet.resend(sequences)
+                case PictureLossIndication() | FullIntraRequest():
+                    self._listener.keyframe_wanted()
+                case ReceiverReport() | SenderReport():
+                    for block in packet.blocks:
+                        if outlet := self._outlets.get(block.ssrc):
+                            outlet.reported = block
+                case _:
+                    pass
+
+    def _send(self, datagram: bytes) -> None:
+        if self.address is not None:
+            self.port.send(datagram, self.address)
