@@ -55,7 +55,7 @@ class Hub:
         self.cap_bytes = cap_bytes
         self.min_ns = round(min_seconds * NS)
         self.closed = False
-        self.tracks: tuple[Track, ...] = ()
+        self._tracks: dict[int, Track] = {}
         self.bytes = 0
         self.keyframe_evicted = False
         """The cap forced the last keyframe out: the camera sends none often enough. Cleared by the next one."""
@@ -69,7 +69,7 @@ class Hub:
 
     def open(self, tracks: tuple[Track, ...]) -> None:
         """A new attempt delivers these tracks. What the ring holds stays readable."""
-        self.tracks = tracks
+        self._tracks = {track.id: track for track in tracks}
         self._last_keyframe = None
 
     def publish(self, item: Item) -> None:
@@ -84,9 +84,7 @@ class Hub:
             if track.kind is TrackKind.VIDEO and item.is_keyframe:
                 self._last_keyframe = self._first + len(self._items)
                 self.keyframe_evicted = False
-            tracks = self.tracks
-            if track.id >= len(tracks) or tracks[track.id] is not track:
-                self.tracks = tuple(track if t.id == track.id else t for t in tracks)
+            self._tracks[track.id] = track
         self._items.append((item, size, self._now_ns))
         self.bytes += size
         self._evict()
@@ -111,6 +109,11 @@ class Hub:
         subscription = Subscription(self, name, position, lag)
         self._subscriptions.add(subscription)
         return subscription
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What the camera sends, as its newest units say; empty before the first attempt that got so far."""
+        return tuple(self._tracks.values())
 
     @property
     def end(self) -> int:

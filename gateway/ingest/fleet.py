@@ -22,6 +22,7 @@ from gateway.base.supervise import Backoff, TaskOwner
 from gateway.hub import Hub
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
+from gateway.positions.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,10 @@ class Camera:
         """When the next attempt is made, while one is waited for."""
         self.video_ns: UtcNs | None = None
         """Capture time of the newest video unit."""
-        self.fix: Fix | None = None
-        """The newest accepted position."""
+        self.tracker = Tracker(configured.settings.id)
+        """Judges the positions; it outlives attempts, so that a jump is seen across them."""
+        self.remark: str | None = None
+        """What is wrong although there is a picture: metadata that cannot be read, a position that is refused."""
         self.source: Source | None = None
         self._clock = clock
         self._video_at: float | None = None
@@ -94,6 +97,11 @@ class Camera:
     def id(self) -> str:
         """Its id."""
         return self.configured.settings.id
+
+    @property
+    def fix(self) -> Fix | None:
+        """The newest accepted position."""
+        return self.tracker.last
 
     @property
     def settings(self) -> CameraSettings:
@@ -122,7 +130,6 @@ class Camera:
 
     def fix_arrived(self, fix: Fix) -> None:
         """A position was accepted."""
-        self.fix = fix
         self.hub.publish(fix)
         self._fixed(self, fix)
 
@@ -300,7 +307,7 @@ class Fleet:
 
     async def _attempt(self, camera: Camera) -> CameraError:
         camera.source = self._source_for(camera)
-        camera._live_since = camera._video_at = None
+        camera._live_since = camera._video_at = camera.remark = None
         try:
             await camera.source.run_once()
         except CameraError as error:
@@ -335,4 +342,4 @@ class Fleet:
         elif silent >= STALE_AFTER:
             camera.set_status(CameraStatus.STALE, "The camera is connected but sends no picture.")
         elif camera.status is CameraStatus.LIVE:
-            camera.set_status(CameraStatus.LIVE, NO_KEYFRAME if camera.hub.keyframe_evicted else None)
+            camera.set_status(CameraStatus.LIVE, NO_KEYFRAME if camera.hub.keyframe_evicted else camera.remark)

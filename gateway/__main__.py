@@ -1,0 +1,114 @@
+"""The `sightline` command: what it takes, and which function of `gateway.commands` does it.
+
+Exit codes: 0 done, 1 the world refused (a camera, the disk, a check that found something), 2 usage or settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from gateway import __version__, commands
+from gateway.access.rights import Role, needed
+from gateway.base.errors import BadRequestError, SettingsError, SightlineError
+from gateway.base.settings import load
+
+Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, run the command, exit with its code."""
+    parsed = parser().parse_args(arguments)
+    needed(parsed.command_name)
+    try:
+        parsed.settings = load(parsed.config)
+        code = commands.run(parsed.command(parsed))
+    except (SettingsError, BadRequestError) as error:
+        print(f"sightline: {error}", file=sys.stderr)
+        code = 2
+    except SightlineError as error:
+        print(f"sightline: {error}", file=sys.stderr)
+        code = 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; nothing is left to say
+        code = 1
+    sys.exit(code)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="sightline", description="Live streaming, recording and positions of body-worn cameras."
+    )
+    top.add_argument("--version", action="version", version=f"sightline {__version__}")
+    subcommands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(group: Any, name: str, command: Command, text: str, *, prefix: str = "") -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = group.add_parser(name, help=text, description=text)
+        sub.add_argument("--config", type=Path, metavar="F", help="the settings file (TOML)")
+        sub.set_defaults(command=command, command_name=f"sightline {prefix}{name}")
+        return sub
+
+    def group(name: str, text: str) -> Any:
+        return subcommands.add_parser(name, help=text, description=text).add_subparsers(metavar="WHAT", required=True)
+
+    add(subcommands, "serve", commands.serve, "Run the gateway.")
+    add(subcommands, "demo", commands.demo, "Run a gateway with simulated cameras; nothing is kept.")
+    simulate = add(subcommands, "simulate", commands.simulate, "Run simulated cameras, to be found by ONVIF.")
+    simulate.add_argument("--count", type=int, default=4, help="how many (default: 4)")
+    discover = add(subcommands, "discover", commands.discover, "List the ONVIF devices on the network.")
+    discover.add_argument("--timeout", type=float, default=3.0, metavar="S", help="seconds to listen (default: 3)")
+    discover.add_argument("--json", action="store_true", help="as JSON")
+    check = add(subcommands, "check", commands.check, "Compare the recordings on disk with the catalog.")
+    check.add_argument("--quick", action="store_true", help="sizes only: do not read the files again")
+
+    cameras = group("camera", "Add, list, remove and test cameras.")
+    new = add(cameras, "add", commands.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")
+    new.add_argument("id", help="stable and url-safe, as in unit-12")
+    new.add_argument("url", help="rtsp://…, rtsps://…, or http://…/onvif/device_service")
+    new.add_argument("--name", default="", help="what people see (default: the id)")
+    new.add_argument("--transport", choices=["tcp", "udp"], default="tcp")
+    new.add_argument("--no-record", action="store_true", help="do not keep its media")
+    new.add_argument("--on-demand", action="store_true", help="connect only while somebody watches")
+    _credentials(new)
+    listing = add(cameras, "list", commands.camera_list, "List the configured cameras.", prefix="camera ")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    old = add(cameras, "remove", commands.camera_remove, "Remove a camera; recordings stay.", prefix="camera ")
+    old.add_argument("id")
+    test = add(cameras, "test", commands.camera_test, "Connect once and say what comes.", prefix="camera ")
+    test.add_argument("camera", help="the id of a configured camera, or a URL")
+    _credentials(test)
+
+    users = group("user", "Add, list and remove users.")
+    user = add(users, "add", commands.user_add, "Add a user.", prefix="user ")
+    user.add_argument("name")
+    user.add_argument("--role", choices=[role.value for role in Role], required=True)
+    user.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password from standard input (else it is asked for, or one is made and printed)",
+    )
+    add(users, "list", commands.user_list, "List the users.", prefix="user ")
+    gone = add(users, "remove", commands.user_remove, "Remove a user with all log-ins.", prefix="user ")
+    gone.add_argument("name")
+
+    tokens = group("token", "Make tokens for programs.")
+    token = add(tokens, "create", commands.token_create, "Make a bearer token and print it.", prefix="token ")
+    token.add_argument("name", help="what it is for")
+    token.add_argument("--user", required=True, help="whose rights it has")
+    return top
+
+
+def _credentials(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--username", default="", help="the camera's user")
+    sub.add_argument("--password-stdin", action="store_true", help="read the camera's password from standard input")
+
+
+if __name__ == "__main__":
+    main()

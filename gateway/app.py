@@ -1,0 +1,360 @@
+"""The composition root: builds every part of the gateway, owns its tasks, and ends them in the right order.
+
+Stopping: Sources end, Hubs close (every Subscription ends), recorders finish their Segments, then the servers go.
+A plain cancellation of everything at once would lose the recordings' tails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import gc
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web as aiohttp_web
+
+from gateway.access.audit import Action, Audit
+from gateway.access.secrets import Vault
+from gateway.access.users import REVISION as USERS
+from gateway.access.users import Users
+from gateway.base.clock import Clock
+from gateway.base.errors import CameraError, Fault, SettingsError, SightlineError, StorageError
+from gateway.base.metrics import LOOP_LAG
+from gateway.base.settings import Address, CameraSettings, Settings, parse_address
+from gateway.base.supervise import TaskOwner, forever
+from gateway.base.workers import Processes, Threads
+from gateway.hub import Start, Subscription
+from gateway.ingest.camera import CameraSource, IngestParts
+from gateway.ingest.discovery import Finder
+from gateway.ingest.fleet import Camera, Fleet
+from gateway.ingest.registry import REVISION as CAMERAS
+from gateway.ingest.registry import Configured, Origin, Registry
+from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
+from gateway.positions.store import PositionStore
+from gateway.store.engine import Database, open_catalog, open_positions, revisions
+from gateway.viewing.snapshot import Snapshots
+from gateway.viewing.whep import Whep
+from onvif_protocol.camera import Wsdls
+from web.app import application
+from web.events import EVENTS, Events
+from web.services import Services
+
+log = logging.getLogger(__name__)
+
+LOCK_FILE = "gateway.lock"
+REVISION_SECONDS = 0.5
+LAG_SECONDS = 0.1
+TEST_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a running gateway shows to whoever started it."""
+
+    url: str
+    """Where the page is, as seen from this machine."""
+    fleet: Fleet
+
+
+async def run(
+    settings: Settings,
+    clock: Clock,
+    *,
+    stop: asyncio.Event,
+    on_ready: Callable[[Gateway], None],
+    reload: asyncio.Event | None = None,
+    read_settings: Callable[[], Settings] | None = None,
+) -> None:
+    """Run a gateway until `stop` is set. Every task and part of it is made here, and ended here.
+
+    Raises:
+        SightlineError: it cannot start with these settings, on this disk, or beside another gateway.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        catalog_database, positions_database = await _open_state(settings, stack)
+        xml_threads, disk_threads = Threads("xml", 1, limit=8), Threads("disk", DISK_THREADS)
+        for threads in (xml_threads, disk_threads):
+            stack.callback(threads.close)
+        processes = Processes()
+        stack.callback(processes.close)
+
+        audit = Audit(catalog_database, clock)
+        users = Users(catalog_database, audit, clock)
+        stack.callback(users.close)
+        vault = Vault.open(settings.data_dir)
+        registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
+        positions = PositionStore(positions_database, clock)
+        catalog = Catalog(catalog_database)
+        configured = await registry.all()
+
+        archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
+        await archive.adopt()
+        ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads)
+        fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
+        recorders = Recorders(archive, fleet)
+        whep = await _open_whep(settings, clock, fleet)
+        stack.push_async_callback(whep.close)
+
+        async def reconcile() -> None:
+            await fleet.apply(await registry.all())
+
+        app = application(
+            Services(
+                settings=settings,
+                clock=clock,
+                users=users,
+                audit=audit,
+                registry=registry,
+                fleet=fleet,
+                whep=whep,
+                catalog=catalog,
+                positions=positions,
+                snapshots=Snapshots(processes),
+                finder=Finder(settings.discovery.interfaces, clock),
+                recording=recorders.is_recording,
+                reconcile=reconcile,
+            )
+        )
+        events = app[EVENTS]
+        await fleet.apply(configured)
+        url = await _listen(app, settings, stack)
+
+        tasks = TaskOwner("gateway")
+        watcher = _Watcher(catalog_database, users, events, whep, reconcile)
+        for name, work in (
+            ("fleet", fleet.run),
+            ("positions", positions.run),
+            ("revisions", lambda: watcher.run(clock)),
+            ("loop lag", lambda: _measure_lag(clock)),
+        ):
+            tasks.start(forever(name, work, clock), name=name)
+        if reload is not None and read_settings is not None:
+            tasks.start(_reload(reload, read_settings, settings, registry, reconcile, audit), name="reload")
+        # What was built lives as long as the process: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        try:
+            on_ready(Gateway(url, fleet))
+            await stop.wait()
+        finally:
+            log.info("stopping")
+            events.close()
+            await fleet.stop_sources()
+            fleet.close_hubs()
+            await recorders.finish()
+            await tasks.close()
+            await positions.flush()
+
+
+# ---- parts that need more than a line
+
+
+async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Database, Database]:
+    """The two databases, and a lock that keeps a second gateway away from them."""
+    catalog = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
+    stack.callback(catalog.close)
+    lock = stack.enter_context((settings.data_dir / LOCK_FILE).open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise StorageError(f"another gateway runs on {settings.data_dir}: stop it, or set another data_dir") from None
+    positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
+    stack.callback(positions.close)
+    return catalog, positions
+
+
+async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
+    """Start the HTTP server; the URL of the page."""
+    address = parse_address(settings.http.listen)
+    runner = aiohttp_web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = aiohttp_web.TCPSite(runner, address.host, address.port, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as error:
+        raise _cannot_listen("http.listen", settings.http.listen, error) from error
+    bound = runner.addresses[0]
+    host = "127.0.0.1" if bound[0] in {"0.0.0.0", "::"} else bound[0]  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{bound[1]}" if ":" in host else f"http://{host}:{bound[1]}"
+
+
+def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
+    why = {
+        errno.EADDRINUSE: "something else listens there; stop it, or choose another port",
+        errno.EACCES: "this user may not; choose a port above 1023",
+        errno.EADDRNOTAVAIL: "this machine has no such address",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return SettingsError(f'"{key}": cannot listen on {value}: {why}')
+
+
+class _Watcher:
+    """Notices what other processes, or other requests, changed in the database, and lets it take effect."""
+
+    def __init__(
+        self, database: Database, users: Users, events: Events, whep: Whep, reconcile: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._database = database
+        self._users = users
+        self._events = events
+        self._whep = whep
+        self._reconcile = reconcile
+        self._seen: dict[str, int] | None = None
+
+    async def run(self, clock: Clock) -> None:
+        """Look twice a second, until cancelled."""
+        while True:
+            await self.look()
+            await clock.sleep(REVISION_SECONDS)
+
+    async def look(self) -> None:
+        """Act on every subject whose revision is not the one seen last."""
+        now = await self._database.read(revisions)
+        before, self._seen = self._seen, now
+        if before is None or now == before:
+            return
+        if now.get(CAMERAS) != before.get(CAMERAS):
+            try:
+                await self._reconcile()
+            except SightlineError as error:
+                log.error("the cameras stay as they are: %s", error)
+        if now.get(USERS) != before.get(USERS):
+            valid = await self._users.still_valid(self._events.log_ins | self._whep.owners)
+            self._events.end_log_ins(valid)
+            await self._whep.end_log_ins(valid)
+
+
+async def _measure_lag(clock: Clock) -> None:
+    """Measure how late the loop runs what is due."""
+    while True:
+        before = clock.monotonic()
+        await clock.sleep(LAG_SECONDS)
+        LOOP_LAG.observe(max(0.0, clock.monotonic() - before - LAG_SECONDS))
+
+
+async def _reload(
+    reload: asyncio.Event,
+    read_settings: Callable[[], Settings],
+    running: Settings,
+    registry: Registry,
+    reconcile: Callable[[], Awaitable[None]],
+    audit: Audit,
+) -> None:
+    """SIGHUP: read the settings again. Cameras change at once; what needs a restart is said."""
+    while True:
+        await reload.wait()
+        reload.clear()
+        before = registry.file_cameras
+        try:
+            settings = read_settings()
+            registry.file_cameras = settings.cameras
+            await reconcile()
+        except SightlineError as error:
+            registry.file_cameras = before
+            log.error("the settings stay as they are: %s", error)
+            continue
+        await audit.record(Action.SETTINGS, actor="shell", address="local", cameras=[c.id for c in settings.cameras])
+        log.info("read the settings again: %d cameras in the file", len(settings.cameras))
+        if settings.model_copy(update={"cameras": running.cameras}) != running:
+            log.warning("other settings than the cameras changed too: they take effect at the next start")
+
+
+# ---- for single commands
+
+
+def configure_logging(*, quiet: bool = False) -> None:
+    """Log to standard error: what happens to cameras and viewers, and what went wrong."""
+    logging.basicConfig(
+        level=logging.ERROR if quiet else logging.INFO,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+    )
+    # Libraries that tell of each request or state change.
+    for name in ("httpx", "zeep", "aioice", "aiortc", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def demo_settings(settings: Settings, folder: Path, cameras: tuple[CameraSettings, ...]) -> Settings:
+    """The settings of a demo: on this machine only, with these cameras, on free ports where the usual are taken."""
+    return settings.model_copy(
+        update={
+            "data_dir": folder,
+            "database": "",
+            "cameras": cameras,
+            "http": settings.http.model_copy(
+                update={"listen": _free(settings.http.listen, socket.SOCK_STREAM), "public_url": ""}
+            ),
+            "webrtc": settings.webrtc.model_copy(
+                update={"listen": _free("127.0.0.1:8189", socket.SOCK_DGRAM), "public_addresses": ()}
+            ),
+            "discovery": settings.discovery.model_copy(update={"interfaces": ("lo",)}),
+        }
+    )
+
+
+def _free(listen: str, kind: socket.SocketKind) -> str:
+    """`listen` if its port can be had, else the same address with a port of the system's choice."""
+    address = parse_address(listen)
+    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError:
+            return str(Address(address.host, 0))
+    return listen
+
+
+async def test_camera(settings: CameraSettings, clock: Clock) -> list[str]:
+    """Connect to a camera once and say what it sends, up to its first keyframe.
+
+    Raises:
+        CameraError: it did not work; says why and what to do.
+    """
+    threads = Threads("xml", 1)
+    camera = Camera(Configured(settings, Origin.FILE), clock)
+    heard: list[Fix] = []
+    parts = IngestParts(clock, Wsdls(threads.run), lambda _, fix: heard.append(fix), threads)
+    source = CameraSource(camera, parts)
+    subscription = camera.hub.subscribe("test", start=Start.LIVE)
+    attempt = asyncio.create_task(source.run_once(), name="camera test")
+    try:
+        async with asyncio.timeout(TEST_SECONDS):
+            keyframe = asyncio.create_task(_first_keyframe(subscription), name="camera test: keyframe")
+            await asyncio.wait({attempt, keyframe}, return_when=asyncio.FIRST_COMPLETED)
+            keyframe.cancel()
+            if attempt.done():
+                attempt.result()
+    except TimeoutError:
+        if not camera.hub.tracks:
+            raise CameraError(Fault.TIMEOUT, f"Nothing usable came within {TEST_SECONDS:.0f} s.") from None
+        raise CameraError(Fault.NO_KEYFRAME, f"It connects, but sent no keyframe in {TEST_SECONDS:.0f} s.") from None
+    finally:
+        attempt.cancel()
+        await asyncio.wait({attempt})
+        subscription.close()
+        threads.close()
+    lines = [f"{settings.label}: connected."]
+    for track in camera.hub.tracks:
+        lines.append(f"  {track.kind.value}: {track.name or track.codec.value}{_size(track)}")
+    if not any(track.kind is TrackKind.METADATA for track in camera.hub.tracks):
+        lines.append("  no metadata track: the position will not be known")
+    return lines
+
+
+async def _first_keyframe(subscription: Subscription) -> None:
+    async for item in subscription:
+        if isinstance(item, AccessUnit) and item.track.kind is TrackKind.VIDEO and item.is_keyframe:
+            return
+
+
+def _size(track: Track) -> str:
+    parameters = track.parameters
+    if isinstance(parameters, VideoParameters) and parameters.width:
+        return f", {parameters.width}x{parameters.height}"
+    return ""

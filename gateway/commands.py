@@ -1,0 +1,345 @@
+"""What each `sightline` command does. They work beside a running gateway, on its database, and take effect at once.
+
+A command prints its result on standard output and returns its exit code; what goes wrong is raised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import json
+import os
+import pwd
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from pydantic import SecretStr
+
+from gateway import app
+from gateway.access.audit import Audit
+from gateway.access.rights import Role
+from gateway.access.secrets import Vault, new_password
+from gateway.access.users import Users
+from gateway.base.clock import Clock, SystemClock
+from gateway.base.errors import BadRequestError, NotFoundError, SettingsError
+from gateway.base.settings import CameraSettings, Settings, load
+from gateway.ingest.discovery import Finder
+from gateway.ingest.registry import Registry, camera_settings
+from gateway.store.engine import Database, open_catalog
+
+DEMO_CAMERAS = 4
+DEMO_USER = "demo"
+DEMO_WAIT = 20.0
+NOBODY_ANSWERED = """No ONVIF device answered.
+Cameras answer on their own network only: is this machine on it, and does its firewall let UDP port 3702 pass?
+A camera can also be added by its address: sightline camera add ID URL"""
+NO_CAMERAS = 'No cameras yet: find some with "sightline discover", add one with "sightline camera add ID URL".'
+
+
+def run(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command in an event loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(command)
+
+
+# ---- servers
+
+
+async def serve(arguments: argparse.Namespace) -> int:
+    """`sightline serve`: until SIGTERM or SIGINT; SIGHUP reads the settings again."""
+    app.configure_logging()
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+    def ready(gateway: app.Gateway) -> None:
+        print(f"Sightline listens on {gateway.url}", flush=True)
+
+    await app.run(
+        arguments.settings,
+        SystemClock(),
+        stop=stop,
+        reload=reload,
+        read_settings=lambda: load(arguments.config),
+        on_ready=ready,
+    )
+    return 0
+
+
+async def demo(arguments: argparse.Namespace) -> int:
+    """`sightline demo`: simulated cameras and a gateway, in a directory that is removed at the end."""
+    from gateway.simulator import Simulation
+
+    app.configure_logging(quiet=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    password = new_password()
+    with tempfile.TemporaryDirectory(prefix="sightline-demo-") as folder:
+        async with Simulation(count=DEMO_CAMERAS, interfaces=("lo",)) as simulation:
+            cameras = tuple(
+                CameraSettings(
+                    id=camera.id,
+                    name=camera.name,
+                    onvif=camera.onvif_url,
+                    username=camera.username,
+                    password=SecretStr(camera.password),
+                )
+                for camera in simulation.cameras
+            )
+            settings = app.demo_settings(arguments.settings, Path(folder), cameras)
+            async with _state(settings) as state:
+                await state.users.add(DEMO_USER, Role.ADMINISTRATOR, password, actor="demo", address="local")
+            announcing: list[asyncio.Task[None]] = []
+
+            async def announce(gateway: app.Gateway) -> None:
+                await asyncio.gather(*(camera.live(DEMO_WAIT) for camera in gateway.fleet.cameras.values()))
+                print(f"Sightline {gateway.url} {DEMO_USER} {password}", flush=True)
+
+            def ready(gateway: app.Gateway) -> None:
+                announcing.append(asyncio.create_task(announce(gateway), name="demo: announce"))
+
+            try:
+                await app.run(settings, SystemClock(), stop=stop, on_ready=ready)
+            finally:
+                for task in announcing:
+                    task.cancel()
+                await asyncio.gather(*announcing, return_exceptions=True)
+    return 0
+
+
+async def simulate(arguments: argparse.Namespace) -> int:
+    """`sightline simulate`: cameras to find and to add."""
+    from gateway.simulator import Simulation
+
+    app.configure_logging()
+    if not 1 <= arguments.count <= 32:
+        raise BadRequestError("--count takes 1 to 32")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    interfaces = arguments.settings.discovery.interfaces or ("lo",)
+    async with Simulation(count=arguments.count, interfaces=interfaces) as simulation:
+        for camera in simulation.cameras:
+            print(
+                f"{camera.id}  {camera.onvif_url}  {camera.rtsp_url}  {camera.username} {camera.password}", flush=True
+            )
+        await stop.wait()
+    return 0
+
+
+# ---- cameras
+
+
+async def discover(arguments: argparse.Namespace) -> int:
+    """`sightline discover`."""
+    if not 0 < arguments.timeout <= 60:
+        raise BadRequestError("--timeout takes up to 60 seconds")
+    finder = Finder(arguments.settings.discovery.interfaces, SystemClock())
+    found = await finder.find(arguments.timeout)
+    if arguments.json:
+        fields = ("endpoint", "onvif", "name", "model", "location", "address")
+        print(json.dumps([{field: getattr(device, field) for field in fields} for device in found], indent=2))
+    elif found:
+        _table(["NAME", "MODEL", "ONVIF"], [[device.name, device.model, device.onvif] for device in found])
+    else:
+        print("No ONVIF device answered.", file=sys.stderr)
+        print(
+            "Cameras answer on their own network only: is this machine on it, and does its firewall let",
+            file=sys.stderr,
+        )
+        print(
+            "UDP port 3702 pass? A camera can also be added by its address: sightline camera add ID URL",
+            file=sys.stderr,
+        )
+    return 0 if found else 1
+
+
+async def camera_add(arguments: argparse.Namespace) -> int:
+    """`sightline camera add`."""
+    way_in = "onvif" if arguments.url.startswith(("http://", "https://")) else "url"
+    values: dict[str, Any] = {
+        "id": arguments.id,
+        "name": arguments.name,
+        way_in: arguments.url,
+        "transport": arguments.transport,
+        "record": not arguments.no_record,
+        "connect": "on_demand" if arguments.on_demand else "always",
+    }
+    values |= _given_credentials(arguments)
+    async with _state(arguments.settings) as state:
+        await state.registry.add(camera_settings(values), **_who())
+    print(f"Added {arguments.id}.")
+    return 0
+
+
+async def camera_list(arguments: argparse.Namespace) -> int:
+    """`sightline camera list`."""
+    async with _state(arguments.settings) as state:
+        configured = await state.registry.all()
+    rows = [
+        {
+            "id": c.settings.id,
+            "name": c.settings.label,
+            "url": c.settings.onvif or c.settings.url,
+            "record": c.settings.record,
+            "connect": c.settings.connect,
+            "source": c.origin.value,
+        }
+        for c in configured
+    ]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        _table(["ID", "NAME", "URL", "SOURCE"], [[r["id"], r["name"], r["url"], r["source"]] for r in rows])
+    else:
+        print(
+            'No cameras yet: find some with "sightline discover", add one with "sightline camera add".', file=sys.stderr
+        )
+    return 0
+
+
+async def camera_remove(arguments: argparse.Namespace) -> int:
+    """`sightline camera remove`."""
+    async with _state(arguments.settings) as state:
+        await state.registry.remove(arguments.id, **_who())
+    print(f"Removed {arguments.id}; its recordings and positions stay.")
+    return 0
+
+
+async def camera_test(arguments: argparse.Namespace) -> int:
+    """`sightline camera test`: one attempt, up to the first keyframe."""
+    if "://" in arguments.camera:
+        way_in = "onvif" if arguments.camera.startswith("http") else "url"
+        settings = camera_settings({"id": "test", way_in: arguments.camera} | _given_credentials(arguments))
+    else:
+        async with _state(arguments.settings) as state:
+            configured = {c.settings.id: c.settings for c in await state.registry.all()}
+        if arguments.camera not in configured:
+            raise NotFoundError(f'there is no camera "{arguments.camera}"')
+        settings = configured[arguments.camera]
+    for line in await app.test_camera(settings, SystemClock()):
+        print(line)
+    return 0
+
+
+def _given_credentials(arguments: argparse.Namespace) -> dict[str, str]:
+    """What was given beside the URL; a URL may carry its own."""
+    given = {"username": arguments.username, "password": _line_from_stdin() if arguments.password_stdin else ""}
+    return {key: value for key, value in given.items() if value}
+
+
+# ---- people
+
+
+async def user_add(arguments: argparse.Namespace) -> int:
+    """`sightline user add`."""
+    made = False
+    if arguments.password_stdin:
+        password = _line_from_stdin()
+    elif sys.stdin.isatty():
+        password = getpass.getpass("Password (empty: one is made): ")
+        if password and getpass.getpass("Again: ") != password:
+            raise BadRequestError("the two passwords differ")
+    else:
+        password = ""
+    if not password and not arguments.password_stdin:
+        password, made = new_password(), True
+    async with _state(arguments.settings) as state:
+        await state.users.add(arguments.name, Role(arguments.role), password, **_who())
+    if made:
+        print(password)
+    print(f"Added {arguments.name} ({arguments.role}).", file=sys.stderr)
+    return 0
+
+
+async def user_list(arguments: argparse.Namespace) -> int:
+    """`sightline user list`."""
+    async with _state(arguments.settings) as state:
+        users = await state.users.list()
+    if not users:
+        print('No users yet: make one with "sightline user add NAME --role administrator".', file=sys.stderr)
+        return 0
+    _table(["NAME", "ROLE"], [[user.name, user.role.value] for user in users])
+    return 0
+
+
+async def user_remove(arguments: argparse.Namespace) -> int:
+    """`sightline user remove`."""
+    async with _state(arguments.settings) as state:
+        await state.users.remove(arguments.name, **_who())
+    print(f"Removed {arguments.name}; every log-in and token of theirs has ended.")
+    return 0
+
+
+async def token_create(arguments: argparse.Namespace) -> int:
+    """`sightline token create`: the token, nothing else, on standard output."""
+    async with _state(arguments.settings) as state:
+        print(await state.users.create_token(arguments.name, arguments.user, **_who()))
+    return 0
+
+
+# ---- the archive
+
+
+async def check(arguments: argparse.Namespace) -> int:
+    """`sightline check`: what on disk and in the catalog does not agree; 1 when there is anything."""
+    return await app.check_archive(arguments.settings, hashes=not arguments.quick)
+
+
+# ---- what the commands share
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    users: Users
+    registry: Registry
+
+
+@contextlib.asynccontextmanager
+async def _state(settings: Settings) -> AsyncIterator[_State]:
+    """The database, opened, migrated if need be, and closed again."""
+    clock: Clock = SystemClock()
+    catalog: Database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
+    try:
+        audit = Audit(catalog, clock)
+        users = Users(catalog, audit, clock)
+        try:
+            vault = Vault.open(settings.data_dir)
+            yield _State(users, Registry(catalog, vault, audit, clock, settings.cameras))
+        finally:
+            users.close()
+    finally:
+        catalog.close()
+
+
+def _who() -> dict[str, str]:
+    """Who runs the command, for the audit."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return {"actor": f"shell:{name}", "address": "local"}
+
+
+def _line_from_stdin() -> str:
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise SettingsError("no password came on standard input")
+    return line
+
+
+def _table(heads: list[str], rows: list[list[Any]]) -> None:
+    widths = [max(len(str(row[i])) for row in [heads, *rows]) for i in range(len(heads))]
+    for row in [heads, *rows]:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,325 @@
+"""One attempt to connect one camera: ONVIF for the URL, RTSP for the packets, units and positions into its Hub.
+
+`CameraSource.run_once` makes the attempt and raises a CameraError when it is over; only the fleet retries. Packets are
+handled where they arrive, in the event loop, without a task or a queue in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.base.clock import Clock
+from gateway.base.errors import CameraError, Fault
+from gateway.base.metrics import BAD_INPUT, CAMERA_BYTES, CAMERA_LOST, CAMERA_PACKETS, CAMERA_UNITS
+from gateway.base.supervise import TaskOwner
+from gateway.base.workers import Threads
+from gateway.ingest.fleet import Camera
+from gateway.media.depacketize import Depacketizer, depacketizer
+from gateway.media.model import NS, AccessUnit, Codec, Fix, Gap, GapReason, Track, TrackKind, UtcNs
+from gateway.media.rtcp import Bye, SenderReport, parse_rtcp
+from gateway.media.rtp import Reorder, RtpError, parse_rtp
+from gateway.media.timeline import Timeline
+from gateway.positions.from_metadata import fixes
+from gateway.positions.tracker import Rule
+from gateway.rtsp.client import RtspClient
+from gateway.rtsp.sdp import TrackDescription
+from onvif_protocol.base import ErrorKind, OnvifError
+from onvif_protocol.camera import OnvifCamera, Wsdls
+from onvif_protocol.metadata import MAX_BYTES, MetadataDocument, MetadataError, parse
+
+log = logging.getLogger(__name__)
+
+INLINE_XML = 32 << 10
+"""Metadata documents up to this size are parsed where they arrive (0.1 ms for a usual one), larger ones in a thread."""
+HOLE_NS = 3 * NS
+"""Two pictures further apart than this without packets lost: the camera stopped in between, and that is a Gap."""
+KEYFRAME_REQUEST_SECONDS = 2.0
+"""How often a camera is asked for a keyframe at most."""
+
+_FAULTS = {
+    ErrorKind.UNREACHABLE: Fault.UNREACHABLE,
+    ErrorKind.TIMEOUT: Fault.TIMEOUT,
+    ErrorKind.TLS: Fault.TLS,
+    ErrorKind.AUTHENTICATION: Fault.AUTHENTICATION,
+}
+
+_REFUSED = {
+    Rule.OUT_OF_RANGE: "latitude or longitude is out of range",
+    Rule.ZERO: "0, 0 is what a receiver without a fix says",
+    Rule.CLOCK: "its time is more than a day off",
+    Rule.SPEED: "nobody moves that fast",
+    Rule.JUMP: "it lies too far from the one before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """What every attempt of every camera shares."""
+
+    clock: Clock
+    wsdls: Wsdls
+    keep_fix: Callable[[str, Fix], object]
+    """Takes each accepted position of a camera for the archive."""
+    xml_threads: Threads
+
+
+class _Stream:
+    """One track of the attempt: from its packets to its units."""
+
+    def __init__(self, description: TrackDescription, *, reorders: bool) -> None:
+        track = description.track
+        self.kind = track.kind
+        self.payload_type = description.payload_type
+        self.timeline = Timeline(track.clock_rate, track.id)
+        self.depacketizer: Depacketizer = depacketizer(description.track, self.timeline, description.format)
+        self.reorder = Reorder() if reorders else Reorder(window=0)
+        self.bytes = 0
+        self.units = 0
+
+
+class CameraSource:
+    """Connects one Camera, once."""
+
+    def __init__(self, camera: Camera, parts: IngestParts) -> None:
+        self._camera = camera
+        self._parts = parts
+        self._clock = parts.clock
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._streams: tuple[_Stream, ...] = ()
+        self._onvif: OnvifCamera | None = None
+        self._tasks = TaskOwner(f"camera {camera.id}")
+        self._keyframe_asked = float("-inf")
+        self._video_utc_ns: UtcNs | None = None
+        self._parsing = False
+        self._bad: Counter[str] = Counter()
+        self._counted: Counter[tuple[str, TrackKind]] = Counter()
+
+    async def run_once(self) -> None:
+        """Connect, and publish until the camera ends it or `fail` is called.
+
+        Raises:
+            CameraError: always, with the reason.
+        """
+        settings = self._camera.settings
+        password = settings.password.get_secret_value()
+        try:
+            url = settings.url if settings.onvif is None else await self._stream_url(settings.onvif, password)
+            assert url is not None, "settings have either a URL or an ONVIF address"
+            async with await RtspClient.open(
+                url,
+                username=settings.username,
+                password=password,
+                transport=settings.transport,
+                clock=self._clock,
+                allow_basic=settings.basic_auth,
+                tls_verify=settings.tls_verify,
+                choose=choose,
+            ) as session:
+                self._streams = tuple(
+                    _Stream(description, reorders=settings.transport == "udp") for description in session.tracks
+                )
+                self._camera.hub.open(tuple(description.track for description in session.tracks))
+                await session.play(self)
+                await self._over
+        finally:
+            self._flush()
+            await self._tasks.close()
+            if self._onvif is not None:
+                await self._onvif.close()
+
+    def fail(self, error: CameraError) -> None:
+        """End the attempt with `error`; the first one counts."""
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def request_keyframe(self) -> None:
+        """Ask an ONVIF camera for a keyframe (SetSynchronizationPoint), unless it was asked just now."""
+        now = self._clock.monotonic()
+        if self._onvif is None or now - self._keyframe_asked < KEYFRAME_REQUEST_SECONDS:
+            return
+        self._keyframe_asked = now
+        self._tasks.start(self._ask_for_keyframe(self._onvif), name="keyframe")
+
+    def count(self) -> None:
+        """Move what was counted since the last call to the metrics, and give up packets waited for too long."""
+        now = self._clock.utc_ns()
+        for stream in self._streams:
+            for packet, at in stream.reorder.poll(now):
+                stream.depacketizer.push(packet, at)
+            self._publish(stream)
+            kind, reorder = stream.kind, stream.reorder
+            lost = reorder.lost + stream.depacketizer.lost
+            for metric, total, name in (
+                (CAMERA_PACKETS, reorder.received, "packets"),
+                (CAMERA_BYTES, stream.bytes, "bytes"),
+                (CAMERA_LOST, lost, "lost"),
+                (CAMERA_UNITS, stream.units, "units"),
+            ):
+                if added := total - self._counted[name, kind]:
+                    metric.labels(self._camera.id, kind.value).inc(added)
+                    self._counted[name, kind] = total
+        for what, number in self._bad.items():
+            BAD_INPUT.labels(self._camera.id, what).inc(number)
+        self._bad.clear()
+
+    # ---- what the RTSP client calls
+
+    def rtp(self, index: int, data: bytes | memoryview) -> None:
+        """An RTP packet of the track with this place among the session's tracks."""
+        stream = self._streams[index]
+        try:
+            packet = parse_rtp(data)
+        except RtpError:
+            self._bad["rtp"] += 1
+            return
+        if packet.payload_type != stream.payload_type:
+            self._bad["payload_type"] += 1
+            return
+        stream.bytes += len(packet.payload)
+        for ordered, at in stream.reorder.push(packet, self._clock.utc_ns()):
+            stream.depacketizer.push(ordered, at)
+        self._publish(stream)
+
+    def rtcp(self, index: int, data: bytes | memoryview) -> None:
+        """An RTCP compound packet of that track."""
+        stream = self._streams[index]
+        try:
+            packets = parse_rtcp(data)
+        except RtpError:
+            self._bad["rtcp"] += 1
+            return
+        for packet in packets:
+            if isinstance(packet, SenderReport):
+                stream.timeline.sender_report(packet, self._clock.utc_ns())
+            elif isinstance(packet, Bye) and stream.kind is TrackKind.VIDEO:
+                self.fail(CameraError(Fault.ENDED, "The camera ended the stream."))
+
+    def end(self, error: CameraError | None) -> None:
+        """The session is over."""
+        self.fail(error or CameraError(Fault.ENDED, "The camera closed the connection."))
+
+    # ---- units
+
+    def _publish(self, stream: _Stream) -> None:
+        hub = self._camera.hub
+        while (item := stream.depacketizer.pull()) is not None:
+            if type(item) is AccessUnit:
+                stream.units += 1
+                if stream.kind is TrackKind.VIDEO:
+                    self._note_hole(item)
+                    hub.publish(item)
+                    self._camera.video_arrived(item.utc_ns)
+                    continue
+                hub.publish(item)
+                if stream.kind is TrackKind.METADATA:
+                    self._read_metadata(item)
+            else:
+                hub.publish(item)
+                if type(item) is Gap and stream.kind is TrackKind.VIDEO:
+                    self._video_utc_ns = None
+
+    def _note_hole(self, unit: AccessUnit) -> None:
+        before, self._video_utc_ns = self._video_utc_ns, unit.utc_ns
+        if before is not None and unit.utc_ns - before > HOLE_NS:
+            self._camera.hub.publish(Gap(before, unit.utc_ns, GapReason.STALLED, unit.track.id))
+
+    def _flush(self) -> None:
+        """What is complete when the attempt ends still counts."""
+        for stream in self._streams:
+            for packet, at in stream.reorder.flush():
+                stream.depacketizer.push(packet, at)
+            stream.depacketizer.flush()
+            self._publish(stream)
+
+    # ---- positions
+
+    def _read_metadata(self, unit: AccessUnit) -> None:
+        data = unit.nals[0]
+        if len(data) <= INLINE_XML:
+            try:
+                self._take_positions(parse(data), unit)
+            except MetadataError as error:
+                self._bad_metadata(error)
+        elif len(data) > MAX_BYTES or self._parsing:
+            # One at a time: a camera that floods us with large documents costs a thread's time, not the loop's.
+            self._bad["metadata_too_large"] += 1
+            self._camera.remark = "The camera sends metadata documents too large to read."
+        else:
+            self._parsing = True
+            self._tasks.start(self._read_large_metadata(unit), name="metadata")
+
+    async def _read_large_metadata(self, unit: AccessUnit) -> None:
+        try:
+            document = await self._parts.xml_threads.run(parse, unit.nals[0])
+        except MetadataError as error:
+            self._bad_metadata(error)
+        else:
+            self._take_positions(document, unit)
+        finally:
+            self._parsing = False
+
+    def _take_positions(self, document: MetadataDocument, unit: AccessUnit) -> None:
+        self._bad["metadata_part"] += len(document.problems)
+        for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):
+            rule = self._camera.tracker.push(fix, self._clock.utc_ns())
+            if rule is None:
+                self._parts.keep_fix(self._camera.id, fix)
+                self._camera.remark = None
+                self._camera.fix_arrived(fix)
+            elif rule is not Rule.DUPLICATE:
+                self._camera.remark = f"The camera sends a position that cannot be believed: {_REFUSED[rule]}."
+
+    def _bad_metadata(self, error: MetadataError) -> None:
+        self._bad["metadata"] += 1
+        remark = f"The camera sends metadata that cannot be read, so its position is not known: {error}."
+        if self._camera.remark != remark:
+            log.warning("camera %s: %s", self._camera.id, remark)
+        self._camera.remark = remark
+
+    # ---- ONVIF
+
+    async def _stream_url(self, xaddr: str, password: str) -> str:
+        settings = self._camera.settings
+        try:
+            self._onvif = await OnvifCamera.connect(
+                xaddr, settings.username, password, clock=self._clock, wsdls=self._parts.wsdls
+            )
+            return await self._onvif.stream_uri(transport=settings.transport)
+        except OnvifError as error:
+            raise CameraError(_FAULTS.get(error.kind, Fault.ONVIF), _sentence(error.reason), where=xaddr) from error
+
+    async def _ask_for_keyframe(self, onvif: OnvifCamera) -> None:
+        try:
+            await onvif.set_synchronization_point()
+        except OnvifError as error:
+            log.debug("camera %s gave no keyframe: %s", self._camera.id, error.reason)
+
+
+def choose(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
+    """Of what a camera offers, the first track of each kind that the gateway can use.
+
+    Raises:
+        CameraError: there is no video among them; says what there is.
+    """
+    chosen: dict[TrackKind, TrackDescription] = {}
+    for description in offered:
+        if description.track.codec is not Codec.UNSUPPORTED:
+            chosen.setdefault(description.track.kind, description)
+    if TrackKind.VIDEO not in chosen:
+        raise CameraError(
+            Fault.NO_VIDEO,
+            f"The camera offers no H.264 or H.265 video; it offers {_named([d.track for d in offered]) or 'nothing'}.",
+        )
+    return list(chosen.values())
+
+
+def _named(tracks: Sequence[Track]) -> str:
+    return ", ".join(f"{track.kind.value} ({track.name or track.codec.value})" for track in tracks)
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")
