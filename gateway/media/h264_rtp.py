@@ -88,12 +88,11 @@ class H264Depacketizer(VideoDepacketizer):
         at, end = 1, len(payload)
         while at + 2 < end:
             size = payload[at] << 8 | payload[at + 1]
-            at += 2
-            if size == 0 or at + size > end:
+            if size == 0 or at + 2 + size > end:
                 break
-            self._take(payload[at : at + size])
-            at += size
-        if at < end - 2 or at == 1:
+            self._take(payload[at + 2 : at + 2 + size])
+            at += 2 + size
+        if at < end or at == 1:
             self._spoil(payload[at:])
 
     def _take(self, nal: bytes) -> None:
@@ -129,10 +128,6 @@ class H264Depacketizer(VideoDepacketizer):
 
     def _has_slice_of_picture(self) -> bool:
         return self._has_slice or self._delivered
-
-    def _spoil(self, payload: bytes) -> None:
-        self.malformed += 1
-        self._damage(len(payload))
 
     def _learn(self, sets: list[bytes], old: VideoParameters) -> VideoParameters:
         new = h264.video_parameters(sets, old)

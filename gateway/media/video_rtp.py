@@ -180,6 +180,10 @@ class VideoDepacketizer(ABC):
         """Take the NAL units out of a payload: `_enter` before each, then `_add` or fragments."""
 
     @abstractmethod
+    def _complete(self, nal: bytes) -> None:
+        """Take a NAL unit that was put together from fragments."""
+
+    @abstractmethod
     def _learn(self, sets: list[bytes], old: VideoParameters) -> VideoParameters:
         """`old` brought up to date; may raise BitstreamError."""
 
@@ -234,16 +238,17 @@ class VideoDepacketizer(ABC):
         else:
             self._damage(len(part))
 
-    @abstractmethod
-    def _complete(self, nal: bytes) -> None:
-        """Take a NAL unit that was put together from fragments."""
-
     def _finish_fragments(self) -> None:
         """The NAL unit in fragments ends here; some cameras forget to say so."""
         if self._fragments:
             nal = b"".join(self._fragments)
             self._fragments = []
             self._complete(nal)
+
+    def _spoil(self, payload: bytes) -> None:
+        """These bytes cannot be read as what they should be."""
+        self.malformed += 1
+        self._damage(len(payload))
 
     def _damage(self, size: int) -> None:
         """The unit is incomplete: `size` bytes were of no use."""
