@@ -28,7 +28,7 @@ CONSENT_SECONDS = 25.0
 
 
 class PeerListener(Protocol):
-    """Who made the peer, and hears of it."""
+    """Hears of the peer's life while it runs."""
 
     def connected(self) -> None:
         """Keys are agreed: media may flow."""
@@ -36,20 +36,12 @@ class PeerListener(Protocol):
     def keyframe_wanted(self) -> None:
         """The viewer's decoder cannot go on (PLI, FIR)."""
 
-    def closed(self, reason: str) -> None:
-        """The peer is gone and nothing of it remains."""
-
 
 class Peer:
-    """Run by its owner as one task, `run`; cancelling that ends the session. Not on the packet path of media."""
+    """Run by its owner as one task, `run`; cancelling that ends it. Not on the packet path of media."""
 
     def __init__(
-        self,
-        port: Port,
-        certificate: Certificate,
-        fingerprints: tuple[tuple[str, str], ...],
-        clock: Clock,
-        listener: PeerListener,
+        self, port: Port, certificate: Certificate, fingerprints: tuple[tuple[str, str], ...], clock: Clock
     ) -> None:
         self.port = port
         self.credentials = Credentials.make()
@@ -60,12 +52,11 @@ class Peer:
         self.nacked = 0
         """Packets that the viewer asked for again."""
         self._clock = clock
-        self._listener = listener
+        self._listener: PeerListener | None = None
         self._outlets: dict[int, Outlet] = {}
         self._created = self._heard = clock.monotonic()
         self._dtls = Dtls(certificate, fingerprints, self._send)
         self._expiry = asyncio.Event()
-        port.add(self)
 
     def add_outlet(self, outlet: Outlet) -> None:
         """Let feedback find `outlet` by its SSRC."""
@@ -83,14 +74,15 @@ class Peer:
         if late or now - self._heard > CONSENT_SECONDS:
             self._expiry.set()
 
-    async def run(self) -> None:
-        """Shake hands, then wait for the end; tells the listener of both."""
-        reason = "ended by the gateway"
-        life = asyncio.ensure_future(self._live())
+    async def run(self, listener: PeerListener) -> str:
+        """Shake hands, then wait for the end; returns its reason. Nothing of the peer remains then."""
+        self._listener = listener
+        self.port.add(self)
+        life = asyncio.ensure_future(self._live(listener))
         expiry = asyncio.ensure_future(self._expiry.wait())
         try:
             await asyncio.wait({life, expiry}, return_when=asyncio.FIRST_COMPLETED)
-            reason = life.result() if life.done() else "the viewer fell silent"
+            return life.result() if life.done() else "the viewer fell silent"
         finally:
             self.port.remove(self)
             self.srtp = None
@@ -98,16 +90,15 @@ class Peer:
                 task.cancel()
             await asyncio.gather(life, expiry, return_exceptions=True)
             await self._dtls.close()
-            self._listener.closed(reason)
 
-    async def _live(self) -> str:
+    async def _live(self, listener: PeerListener) -> str:
         try:
             keys = await self._dtls.handshake()
         except DtlsError as error:
             return str(error)
         self.srtp = SrtpContext(keys)
         log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
-        self._listener.connected()
+        listener.connected()
         await self._dtls.closed()
         return "closed by the viewer"
 
@@ -125,7 +116,7 @@ class Peer:
 
     def rtcp_received(self, datagram: bytes) -> None:
         """See `port.PortPeer`."""
-        if self.srtp is None:
+        if self.srtp is None or self._listener is None:
             return
         try:
             packets = parse_rtcp(self.srtp.unprotect_rtcp(datagram))

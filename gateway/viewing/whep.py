@@ -1,0 +1,251 @@
+"""WHEP sessions (draft-ietf-wish-whep): one person watching one camera, from the offer to the end.
+
+Here belongs who watches what, how many may, and how sessions end. The HTTP around it is `web.live`; how a camera's
+units reach its viewers is `broadcast`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from gateway.base.clock import Clock
+from gateway.base.errors import ConflictError, NotFoundError
+from gateway.base.metrics import VIEWERS
+from gateway.base.supervise import TaskOwner
+from gateway.hub import Hub
+from gateway.media.model import UtcNs
+from gateway.viewing.broadcast import Broadcast, Viewer
+from gateway.webrtc.dtls import Certificate
+from gateway.webrtc.fanout import FanOut
+from gateway.webrtc.outlet import Outlet
+from gateway.webrtc.peer import Peer
+from gateway.webrtc.port import Port
+from gateway.webrtc.sdp import (
+    CNAME,
+    Agreement,
+    LocalTransport,
+    NoCodecError,
+    Stream,
+    build_answer,
+    negotiate,
+    parse_offer,
+)
+
+__all__ = ["NoCodecError", "Session", "Whep"]
+
+log = logging.getLogger(__name__)
+
+DEFAULT_MAX_SESSIONS = 2000
+EXPIRY_CHECK_SECONDS = 1.0
+
+
+class Session:
+    """One viewer of one camera. Its id is a secret: who knows it and is its owner can end it."""
+
+    def __init__(
+        self, id_: str, camera_id: str, owner: bytes, answer: str, broadcast: Broadcast, viewer: Viewer
+    ) -> None:
+        self.id = id_
+        self.camera_id = camera_id
+        self.owner = owner
+        self.answer = answer
+        """The SDP answer."""
+        self.etag = secrets.token_hex(8)
+        """Names this ICE session (draft-ietf-wish-whep 4.3.2), without quotes."""
+        self.broadcast = broadcast
+        self.viewer = viewer
+
+    @property
+    def peer(self) -> Peer:
+        """Its transport."""
+        return self.viewer.video.peer
+
+    async def run(self, hold: Callable[[], AbstractContextManager[object]]) -> None:
+        """Until the viewer, or whoever cancels this, ends it."""
+        with hold():
+            try:
+                reason = await self.peer.run(self)
+                log.info("a session of %s ended: %s", self.camera_id, reason)
+            finally:
+                self.broadcast.remove(self.viewer)
+
+    def connected(self) -> None:
+        """See `webrtc.peer.PeerListener`."""
+        self.broadcast.add(self.viewer)
+
+    def keyframe_wanted(self) -> None:
+        """See `webrtc.peer.PeerListener`."""
+        self.broadcast.ask_for_keyframe()
+
+
+class Whep:
+    """All sessions of the gateway. Run `run`, and end with `close`."""
+
+    def __init__(
+        self,
+        port: Port,
+        clock: Clock,
+        *,
+        request_keyframe: Callable[[str], None] = lambda _: None,
+        max_sessions: int = DEFAULT_MAX_SESSIONS,
+    ) -> None:
+        self.on_anchor: list[Callable[[bytes, str, int, UtcNs], None]] = []
+        """Called with owner, session, an RTP timestamp as the session's viewer sees it, and its UTC."""
+        self.on_viewers: list[Callable[[str], None]] = []
+        """Called with a camera's id when the number of its viewers has changed."""
+        self._port = port
+        self._clock = clock
+        self._request_keyframe = request_keyframe
+        self._max_sessions = max_sessions
+        self._certificate = Certificate()
+        self._fanout = FanOut(port, clock)
+        self._tasks = TaskOwner("viewing")
+        self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
+        self._broadcasts: dict[str, tuple[Broadcast, asyncio.Task[None]]] = {}
+        self._viewers: Counter[str] = Counter()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Those that are open."""
+        return tuple(session for session, _ in self._sessions.values())
+
+    def viewers(self, camera_id: str) -> int:
+        """How many watch a camera."""
+        return self._viewers[camera_id]
+
+    async def create(
+        self,
+        camera_id: str,
+        hub: Hub,
+        offer: str,
+        *,
+        owner: bytes,
+        hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Session:
+        """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
+
+        Raises:
+            BadRequestError: the offer cannot be used.
+            NoCodecError: the viewer plays none of what the camera sends.
+            ConflictError: the camera is not live yet, or too many watch already.
+        """
+        if hub.closed or not hub.tracks:
+            raise ConflictError(f"{camera_id} is not live yet: try again in a moment")
+        if len(self._sessions) >= self._max_sessions:
+            raise ConflictError(f"{self._max_sessions} people are watching already, the most that are allowed")
+        parsed = parse_offer(offer)
+        agreement = negotiate(parsed, hub.tracks)
+        session_id = secrets.token_urlsafe(16)
+        peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock)
+        viewer, ssrcs = _streams(session_id, peer, agreement)
+        local = LocalTransport(peer.credentials, self._certificate.fingerprint, self._port.candidates())
+        answer = build_answer(parsed, agreement, local, session_id=self._clock.utc_ns() // 1000, ssrcs=ssrcs)
+        session = Session(session_id, camera_id, owner, answer, self._broadcast(camera_id, hub), viewer)
+        task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
+        task.add_done_callback(lambda _: self._forget(session))
+        self._sessions[session_id] = (session, task)
+        self._count(camera_id, 1)
+        return session
+
+    async def delete(self, session_id: str, owner: bytes) -> None:
+        """End a session; returns when nothing of it remains.
+
+        Raises:
+            NotFoundError: there is none of that id, or it is somebody else's.
+        """
+        session, task = self._sessions.get(session_id, (None, None))
+        if session is None or task is None or session.owner != owner:
+            raise NotFoundError("there is no such WHEP session, or it has ended")
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def run(self) -> None:
+        """End sessions whose viewers are gone. Never returns."""
+        while True:
+            await self._clock.sleep(EXPIRY_CHECK_SECONDS)
+            for session in self.sessions:
+                session.peer.expire()
+
+    async def close(self) -> None:
+        """End every session, and the port."""
+        await self._tasks.close()
+        self._port.close()
+
+    # ---- inside
+
+    def _broadcast(self, camera_id: str, hub: Hub) -> Broadcast:
+        entry = self._broadcasts.get(camera_id)
+        if entry is not None and entry[0].hub is hub:
+            return entry[0]
+        broadcast = Broadcast(
+            hub,
+            self._fanout,
+            self._clock,
+            on_anchor=self._anchor,
+            request_keyframe=lambda: self._request_keyframe(camera_id),
+        )
+        task = self._tasks.start(self._run_broadcast(camera_id, broadcast), name=f"broadcast {camera_id}")
+        self._broadcasts[camera_id] = (broadcast, task)
+        return broadcast
+
+    async def _run_broadcast(self, camera_id: str, broadcast: Broadcast) -> None:
+        try:
+            reason = await broadcast.run()
+            log.info("the viewers of %s are sent away: %s", camera_id, reason)
+        finally:
+            if camera_id in self._broadcasts and self._broadcasts[camera_id][0] is broadcast:
+                del self._broadcasts[camera_id]
+            for session, task in self._sessions.values():
+                if session.broadcast is broadcast:
+                    task.cancel()
+
+    def _forget(self, session: Session) -> None:
+        del self._sessions[session.id]
+        self._count(session.camera_id, -1)
+        broadcast, task = self._broadcasts.get(session.camera_id, (None, None))
+        if broadcast is session.broadcast and task is not None and not self._viewers[session.camera_id]:
+            del self._broadcasts[session.camera_id]
+            task.cancel()
+
+    def _anchor(self, session_id: str, rtp: int, utc_ns: UtcNs) -> None:
+        session, _ = self._sessions.get(session_id, (None, None))
+        if session is not None:
+            for listener in self.on_anchor:
+                listener(session.owner, session_id, rtp, utc_ns)
+
+    def _count(self, camera_id: str, change: int) -> None:
+        self._viewers[camera_id] += change
+        VIEWERS.labels(camera_id).set(self._viewers[camera_id])
+        for listener in self.on_viewers:
+            listener(camera_id)
+
+
+def _streams(session_id: str, peer: Peer, agreement: Agreement) -> tuple[Viewer, dict[int, int]]:
+    """The viewer's streams, and their SSRCs by m-line."""
+
+    def outlet(stream: Stream) -> Outlet:
+        made = Outlet(
+            peer,
+            payload_type=stream.format.payload_type,
+            clock_rate=stream.format.clock_rate,
+            cname=CNAME,
+            playout_delay=stream.playout_delay,
+        )
+        peer.add_outlet(made)
+        ssrcs[stream.index] = made.ssrc
+        return made
+
+    ssrcs: dict[int, int] = {}
+    audio = agreement.audio
+    viewer = Viewer(
+        session_id,
+        outlet(agreement.video),
+        outlet(audio) if audio is not None else None,
+        audio.track.codec if audio is not None else None,
+    )
+    return viewer, ssrcs
