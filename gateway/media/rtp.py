@@ -15,7 +15,7 @@ HEADER_SIZE = 12
 
 _HEADER = struct.Struct("!BBHII")
 
-_MAX_DROPOUT = 3000
+MAX_DROPOUT = 3000
 """A leap ahead of more than this many packets is a restart, not loss (RFC 3550 appendix A.1)."""
 _MAX_MISORDER = 100
 """A packet further behind than this is a restart, not a late one (RFC 3550 appendix A.1)."""
@@ -156,7 +156,7 @@ class Reorder:
             self._advance(sequence)
             return [(packet, received_ns)]
         ahead = (sequence - self._next) & 0xFFFF
-        if packet.ssrc != self._ssrc or _MAX_DROPOUT < ahead < 0x10000 - _MAX_MISORDER:
+        if packet.ssrc != self._ssrc or MAX_DROPOUT < ahead < 0x10000 - _MAX_MISORDER:
             return self._consider_restart(packet, received_ns)
         if ahead >= 0x8000 or sequence in self._held:
             self.duplicates += 1

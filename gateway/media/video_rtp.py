@@ -22,7 +22,7 @@ from enum import Enum, auto
 
 from gateway.media.bits import BitstreamError
 from gateway.media.model import AccessUnit, Gap, GapReason, Track, UtcNs, VideoParameters
-from gateway.media.rtp import RtpPacket
+from gateway.media.rtp import MAX_DROPOUT, RtpPacket
 from gateway.media.timeline import Timeline
 
 DEFAULT_MAX_PAYLOAD = 1200
@@ -31,7 +31,6 @@ DEFAULT_MAX_PAYLOAD = 1200
 MAX_UNIT_BYTES = 16 << 20
 """A picture larger than this is dropped: 4K at the highest quality stays below 8 MB."""
 _MAX_FRAGMENTS = 1 << 15
-_MAX_DROPOUT = 3000
 _MAX_REORDER = 16
 _CARRIED_NALS = 64
 DEFAULT_FRAME_SECONDS = 1 / 25
@@ -267,7 +266,7 @@ class VideoDepacketizer(ABC):
     def _discontinuity(self, sequence: int, ssrc: int) -> None:
         if self._expected >= 0:
             ahead = (sequence - self._expected) & 0xFFFF
-            if ssrc != self._ssrc or ahead > _MAX_DROPOUT:
+            if ssrc != self._ssrc or ahead > MAX_DROPOUT:
                 self._hole_detail = "the camera began a new stream"
             else:
                 self.lost += ahead
