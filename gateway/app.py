@@ -40,6 +40,7 @@ from gateway.positions.store import PositionStore
 from gateway.store.engine import Database, open_catalog, open_positions, revisions
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
+from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
 from web.events import EVENTS, Events
@@ -129,6 +130,7 @@ async def run(
         watcher = _Watcher(catalog_database, users, events, whep, reconcile)
         for name, work in (
             ("fleet", fleet.run),
+            ("viewing", whep.run),
             ("positions", positions.run),
             ("revisions", lambda: watcher.run(clock)),
             ("loop lag", lambda: _measure_lag(clock)),
@@ -167,6 +169,22 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
     stack.callback(positions.close)
     return catalog, positions
+
+
+async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
+    """The one UDP port for viewers, and their sessions."""
+    address = parse_address(settings.webrtc.listen)
+    try:
+        port = await open_port(address, clock, settings.webrtc.public_addresses)
+    except OSError as error:
+        raise _cannot_listen("webrtc.listen", settings.webrtc.listen, error) from error
+
+    def request_keyframe(camera_id: str) -> None:
+        camera = fleet.cameras.get(camera_id)
+        if camera is not None and camera.source is not None:
+            camera.source.request_keyframe()
+
+    return Whep(port, clock, request_keyframe=request_keyframe, max_sessions=settings.webrtc.max_sessions)
 
 
 async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
@@ -225,9 +243,12 @@ class _Watcher:
             except SightlineError as error:
                 log.error("the cameras stay as they are: %s", error)
         if now.get(USERS) != before.get(USERS):
-            valid = await self._users.still_valid(self._events.log_ins | self._whep.owners)
+            watching = {session.owner for session in self._whep.sessions}
+            valid = await self._users.still_valid(self._events.log_ins | watching)
             self._events.end_log_ins(valid)
-            await self._whep.end_log_ins(valid)
+            for session in self._whep.sessions:
+                if session.owner not in valid:
+                    await self._whep.delete(session.id, session.owner)
 
 
 async def _measure_lag(clock: Clock) -> None:

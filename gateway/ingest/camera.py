@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prometheus_client import Counter as MetricCounter
+
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault
 from gateway.base.metrics import BAD_INPUT, CAMERA_BYTES, CAMERA_LOST, CAMERA_PACKETS, CAMERA_UNITS
@@ -79,6 +81,8 @@ class _Stream:
         self.reorder = Reorder() if reorders else Reorder(window=0)
         self.bytes = 0
         self.units = 0
+        self.counted: Counter[tuple[MetricCounter, str]] = Counter()
+        """What the metrics know already."""
 
 
 class CameraSource:
@@ -96,7 +100,6 @@ class CameraSource:
         self._video_utc_ns: UtcNs | None = None
         self._parsing = False
         self._bad: Counter[str] = Counter()
-        self._counted: Counter[tuple[str, TrackKind]] = Counter()
 
     async def run_once(self) -> None:
         """Connect, and publish until the camera ends it or `fail` is called.
@@ -152,16 +155,20 @@ class CameraSource:
                 stream.depacketizer.push(packet, at)
             self._publish(stream)
             kind, reorder = stream.kind, stream.reorder
-            lost = reorder.lost + stream.depacketizer.lost
-            for metric, total, name in (
-                (CAMERA_PACKETS, reorder.received, "packets"),
-                (CAMERA_BYTES, stream.bytes, "bytes"),
-                (CAMERA_LOST, lost, "lost"),
-                (CAMERA_UNITS, stream.units, "units"),
+            made = stream.depacketizer
+            for metric, label, total in (
+                (CAMERA_PACKETS, kind.value, reorder.received),
+                (CAMERA_BYTES, kind.value, stream.bytes),
+                (CAMERA_LOST, kind.value, reorder.lost),
+                (CAMERA_UNITS, kind.value, stream.units),
+                (BAD_INPUT, "incomplete_unit", made.dropped_units),
+                (BAD_INPUT, "payload", made.malformed + made.unsupported),
+                (BAD_INPUT, "stray_packet", reorder.strays),
+                (BAD_INPUT, "sender_report", stream.timeline.distrusted_reports),
             ):
-                if added := total - self._counted[name, kind]:
-                    metric.labels(self._camera.id, kind.value).inc(added)
-                    self._counted[name, kind] = total
+                if added := total - stream.counted[metric, label]:
+                    metric.labels(self._camera.id, label).inc(added)
+                    stream.counted[metric, label] = total
         for what, number in self._bad.items():
             BAD_INPUT.labels(self._camera.id, what).inc(number)
         self._bad.clear()
