@@ -12,7 +12,7 @@ from aiohttp import web
 from lxml import etree
 
 from onvif_protocol.device import Device, Request
-from onvif_protocol.soap import Fault, build_fault, parse_envelope
+from onvif_protocol.soap import NS, Fault, build_fault, parse_envelope
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,3 +77,33 @@ class RecordedCamera:
         self.calls.append(operation)
         status, body = self.answers.get(operation, (500, ACTION_NOT_SUPPORTED))
         return web.Response(status=status, body=body, content_type="application/soap+xml")
+
+
+class ScriptedCamera:
+    """Answers each operation (`trt:GetProfiles`) with XML (`{origin}` is its own address) or a Fault."""
+
+    def __init__(self, script: dict[str, str | Fault]) -> None:
+        self.script = script
+        self.requests: list[tuple[str, bytes]] = []
+
+    @property
+    def calls(self) -> list[str]:
+        return [name for name, _ in self.requests]
+
+    def last(self, operation: str) -> str:
+        """The last request to `operation`, as text."""
+        return next(body for name, body in reversed(self.requests) if name == operation).decode()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        name = etree.QName(parse_envelope(body).name)
+        prefix = next(prefix for prefix, uri in NS.items() if uri == name.namespace)
+        operation = f"{prefix}:{name.localname}"
+        self.requests.append((operation, body))
+        said = self.script.get(operation, Fault("Receiver", "not supported", ("ter:ActionNotSupported",)))
+        if isinstance(said, Fault):
+            return web.Response(status=said.http_status, body=build_fault(said), content_type="application/soap+xml")
+        declared = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items())
+        text = said.replace("{origin}", f"http://{request.host}")
+        envelope = f"<s:Envelope {declared}><s:Body>{text}</s:Body></s:Envelope>"
+        return web.Response(text=envelope, content_type="application/soap+xml")

@@ -172,12 +172,11 @@ class OnvifCamera:
         when the camera allows it, which changes that profile in the camera. An empty `username` sends no credentials.
         """
         try:
-            where = origin(xaddr)
+            url = reachable(xaddr, xaddr)
         except ValueError:
-            where = ""
-        if not where or not xaddr.lower().startswith(("http://", "https://")):
+            url = ""
+        if not url.startswith(("http://", "https://")):
             raise OnvifError("the ONVIF address is not a URL of http or https with a host", ErrorKind.NOT_ONVIF)
-        url = reachable(xaddr, xaddr)
         camera = cls(Channel(Credentials(username, password, clock), timeout), url, wsdls)
         try:
             await camera._sign_on(add_metadata=add_metadata)
@@ -279,7 +278,7 @@ class OnvifCamera:
         """Namespace to URL. GetCapabilities knows fewer services, but older cameras know only that."""
         try:
             answer = await device.call("GetServices", IncludeCapability=False)
-            listed = [(entry.Namespace, entry.XAddr) for entry in answer or ()]
+            listed = [(getattr(entry, "Namespace", None), getattr(entry, "XAddr", None)) for entry in _entries(answer)]
         except (FaultError, OnvifError) as error:
             if isinstance(error, OnvifError) and error.kind is not ErrorKind.NOT_ONVIF:
                 raise
@@ -365,6 +364,11 @@ class OnvifCamera:
             raise OnvifError(reason, ErrorKind.NOT_ONVIF) from None
 
 
+def _entries(answer: Any) -> list[Any]:
+    """The entries of a list-valued answer; zeep gives something else when the camera sent something else."""
+    return answer if isinstance(answer, list) else []
+
+
 def _utc_ns(answer: Any) -> int | None:
     """The camera's UTC, None when it does not say or says nonsense."""
     try:
@@ -396,16 +400,16 @@ class _Media1:
 
     async def profiles(self) -> list[StreamProfile]:
         answer = await self._service.call("GetProfiles")
-        return [_media1_profile(profile) for profile in answer or () if getattr(profile, "token", None)]
+        return [_media1_profile(profile) for profile in _entries(answer) if getattr(profile, "token", None)]
 
     async def metadata_tokens(self, profile_token: str) -> list[str]:
         try:
             answer = await self._service.call("GetCompatibleMetadataConfigurations", ProfileToken=profile_token)
         except FaultError:
             answer = await self._service.call("GetMetadataConfigurations")
-        entries = [entry for entry in answer or () if getattr(entry, "token", None)]
-        entries.sort(key=lambda entry: entry.Events is None)
-        return [entry.token for entry in entries]
+        entries = [entry for entry in _entries(answer) if getattr(entry, "token", None)]
+        entries.sort(key=lambda entry: getattr(entry, "Events", None) is None)
+        return [str(entry.token) for entry in entries]
 
     async def add_metadata(self, profile_token: str, configuration_token: str) -> None:
         await self._service.call(
@@ -430,12 +434,16 @@ def _media1_profile(profile: Any) -> StreamProfile:
     resolution = getattr(encoder, "Resolution", None)
     return StreamProfile(
         token=str(profile.token),
-        name=str(profile.Name or ""),
+        name=str(getattr(profile, "Name", None) or ""),
         encoding=str(getattr(encoder, "Encoding", None) or "").upper(),
-        width=getattr(resolution, "Width", None) or 0,
-        height=getattr(resolution, "Height", None) or 0,
+        width=_pixels(getattr(resolution, "Width", None)),
+        height=_pixels(getattr(resolution, "Height", None)),
         has_metadata=getattr(profile, "MetadataConfiguration", None) is not None,
     )
+
+
+def _pixels(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 class _Media2:

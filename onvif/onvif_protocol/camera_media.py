@@ -125,6 +125,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
 def origin(url: str) -> str:
     """`host:port` of a URL, for messages: never its user information, path or query. Raises ValueError."""
     host, port = _host_and_port(urlsplit(url))
+    if not host:
+        raise ValueError("a URL without a host")
     return _join(host, port if port is not None else _DEFAULT_PORTS.get(urlsplit(url).scheme.lower()))
 
 
