@@ -15,22 +15,38 @@ import struct
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from enum import IntEnum
 from fractions import Fraction
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from gateway.base.clock import Clock
+from gateway.base.errors import CameraError, Fault
 from gateway.media.model import UtcNs
+
+if TYPE_CHECKING:
+    from av import VideoCodecContext, VideoFrame
 
 log = logging.getLogger(__name__)
 
-REQUEST = struct.Struct("<HxxIq")
-"""Camera, whether a keyframe is wanted (0 or 1), UTC in ns. From the gateway to the worker."""
-REPLY = struct.Struct("<HxxIq")
-"""Camera, bytes of the Annex B access unit that follows, the request's UTC. From the worker to the gateway."""
+REQUEST = struct.Struct("<HHq")
+"""Camera, what is wanted (a Wanted), UTC in ns. From the gateway to the worker."""
+REPLY = struct.Struct("<HHqI")
+"""The request, and how many bytes of coded picture follow. From the worker to the gateway."""
 
 RESTART_SECONDS = 0.5
 MAX_WAITING = 4
 """Pictures of one camera asked for and not delivered: beyond it a picture is skipped, as a busy camera does."""
+
+
+class Wanted(IntEnum):
+    """How a picture is to be coded."""
+
+    VIDEO = 0
+    """The next one of the camera's H.264."""
+    KEYFRAME = 1
+    """The next one of the camera's H.264, as an IDR."""
+    JPEG = 2
+    """By itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,7 @@ class Encoder:
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._waiting = [0] * len(settings)
+        self._stills: dict[int, asyncio.Future[bytes]] = {}
         self.skipped = 0
         """Pictures not made because the worker was behind or away."""
         self.deaths = 0
@@ -88,8 +105,21 @@ class Encoder:
             return False
         assert process.stdin is not None
         self._waiting[camera] += 1
-        process.stdin.write(REQUEST.pack(camera, keyframe, utc_ns))
+        process.stdin.write(REQUEST.pack(camera, Wanted.KEYFRAME if keyframe else Wanted.VIDEO, utc_ns))
         return True
+
+    async def still(self, camera: int, utc_ns: UtcNs) -> bytes:
+        """The picture at `utc_ns` as JPEG. Whoever asks while one is being made gets that one.
+
+        Raises:
+            CameraError: the worker is away.
+        """
+        if (future := self._stills.get(camera)) is None:
+            if self._process is None or self._process.stdin is None:
+                raise CameraError(Fault.UNREACHABLE, "the simulator's encoder is not running")
+            future = self._stills[camera] = asyncio.get_running_loop().create_future()
+            self._process.stdin.write(REQUEST.pack(camera, Wanted.JPEG, utc_ns))
+        return await asyncio.shield(future)
 
     async def _run_once(self) -> None:
         process = await asyncio.create_subprocess_exec(
@@ -105,15 +135,21 @@ class Encoder:
         self._process = process
         try:
             while True:
-                camera, size, utc_ns = REPLY.unpack(await process.stdout.readexactly(REPLY.size))
-                unit = await process.stdout.readexactly(size)
-                self._waiting[camera] -= 1
-                self._on_unit(camera, utc_ns, unit)
+                camera, wanted, utc_ns, size = REPLY.unpack(await process.stdout.readexactly(REPLY.size))
+                coded = await process.stdout.readexactly(size)
+                if wanted == Wanted.JPEG:
+                    self._stills.pop(camera).set_result(coded)
+                else:
+                    self._waiting[camera] -= 1
+                    self._on_unit(camera, utc_ns, coded)
         except asyncio.IncompleteReadError:
             self.deaths += 1
             log.warning("the simulator's encoder ended with %s; it is started again", await process.wait())
         finally:
             self._process = None
+            for future in self._stills.values():
+                future.cancel()
+            self._stills.clear()
             await _end(process)
 
 
@@ -135,37 +171,54 @@ def main(arguments: list[str], requests: BinaryIO, replies: BinaryIO) -> None:
 
     settings = [EncoderSettings(**entry) for entry in json.loads(arguments[0])]
     scenes = [Scene(s.name, s.seed, width=s.width, height=s.height) for s in settings]
-    codecs = []
-    for s in settings:
-        codec = av.VideoCodecContext.create("libx264", "w")
-        codec.width, codec.height, codec.pix_fmt = s.width, s.height, "yuv420p"
-        codec.time_base, codec.framerate = Fraction(1, 90_000), Fraction(s.fps)
-        codec.thread_count = 1
-        codec.options = {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "profile": "baseline",
-            "crf": "29",
-            "maxrate": f"{s.kbps}k",
-            "bufsize": f"{s.kbps}k",
-            "g": str(round(s.fps * s.keyframe_seconds)),
-            "sc_threshold": "0",
-            "forced-idr": "1",
-        }
-        codecs.append(codec)
+    encoders = [_h264(s) for s in settings]
     pictures = [0] * len(settings)
     while len(request := requests.read(REQUEST.size)) == REQUEST.size:
-        camera, keyframe, utc_ns = REQUEST.unpack(request)
+        camera, wanted, utc_ns = REQUEST.unpack(request)
         frame = av.VideoFrame.from_ndarray(scenes[camera].picture(utc_ns), format="yuv420p")
-        # The encoder only wants to see time go on, for its rate control; UTC, which may jump, travels beside it.
-        frame.pts = pictures[camera] * 90_000 // settings[camera].fps
-        pictures[camera] += 1
-        if keyframe:
-            frame.pict_type = av.video.frame.PictureType.I
-        unit = b"".join(bytes(packet) for packet in codecs[camera].encode(frame))
-        replies.write(REPLY.pack(camera, len(unit), utc_ns))
-        replies.write(unit)
+        if wanted == Wanted.JPEG:
+            coded = _jpeg(frame)
+        else:
+            # The encoder only wants to see time go on, for its rate control; UTC, which may jump, travels beside it.
+            frame.pts = pictures[camera] * 90_000 // settings[camera].fps
+            pictures[camera] += 1
+            if wanted == Wanted.KEYFRAME:
+                frame.pict_type = av.video.frame.PictureType.I
+            coded = b"".join(bytes(packet) for packet in encoders[camera].encode(frame))
+        replies.write(REPLY.pack(camera, wanted, utc_ns, len(coded)) + coded)
         replies.flush()
+
+
+def _h264(settings: EncoderSettings) -> VideoCodecContext:
+    import av
+
+    codec = av.VideoCodecContext.create("libx264", "w")
+    codec.width, codec.height, codec.pix_fmt = settings.width, settings.height, "yuv420p"
+    codec.time_base, codec.framerate = Fraction(1, 90_000), Fraction(settings.fps)
+    codec.thread_count = 1
+    codec.options = {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "profile": "baseline",
+        "crf": "29",
+        "maxrate": f"{settings.kbps}k",
+        "bufsize": f"{settings.kbps}k",
+        "g": str(round(settings.fps * settings.keyframe_seconds)),
+        "sc_threshold": "0",
+        "forced-idr": "1",
+    }
+    return codec
+
+
+def _jpeg(frame: VideoFrame) -> bytes:
+    import av
+
+    codec = av.VideoCodecContext.create("mjpeg", "w")
+    codec.width, codec.height, codec.pix_fmt = frame.width, frame.height, "yuvj420p"
+    codec.time_base = Fraction(1, 25)
+    still = frame.reformat(format="yuvj420p")
+    still.pts = 0
+    return b"".join(bytes(packet) for packet in (*codec.encode(still), *codec.encode(None)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,351 @@
+"""A camera's media as RTP packets, made once and shared by everyone who reads it.
+
+Here belong packetising, the sender's half of RTCP, and who is attached. How bytes reach one client, and what it does
+about a slow one, belongs to `delivery`; the protocol that gets a client here belongs to `server`.
+
+Sequence numbers, SSRCs and timestamps are the Mount's, not the client's: each unit is cut into packets once, and each
+client gets the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.base.clock import Clock
+from gateway.base.supervise import TaskOwner
+from gateway.media.model import NS, AccessUnit, Codec, Gap, Item, Track, TrackKind, UtcNs
+from gateway.media.payloads import payloads
+from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
+from gateway.media.rtp import build_header
+from gateway.rtsp.sdp import payload_type
+
+log = logging.getLogger(__name__)
+
+REPORT_SECONDS = 5.0
+"""Between two sender reports of a track (RFC 3550 6.2: 5 s at least, on average)."""
+MAX_START_BYTES = 16 << 20
+"""What is kept since the last keyframe for whoever comes next. A longer GOP is let go: they wait for the next one."""
+MAX_TIMESTAMP_STEP_SECONDS = 10.0
+"""A media time that leaps further, or back by more than a second, is a new origin and not a pause."""
+MAX_CLOCK_DRIFT_SECONDS = 0.1
+"""When media time and UTC have moved apart by more, the next sender report does not wait."""
+
+CNAME = "sightline"
+"""All senders share one clock (RFC 3550 6.5.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a track begins for one receiver: the numbers of RTP-Info (RFC 2326 12.33)."""
+
+    sequence: int
+    timestamp: int | None
+    """None: not known before its first packet."""
+
+
+class Feed(Protocol):
+    """A cursor into a camera's items: a `Subscription` of the hub has this shape."""
+
+    def take(self) -> list[Item]:
+        """What there is, from the last keyframe on; perhaps nothing."""
+
+    def __aiter__(self) -> AsyncIterator[Item]:
+        """What comes, until the camera is gone."""
+
+    def close(self) -> None:
+        """Let go. Idempotent."""
+
+
+class Receiver(Protocol):
+    """Who is attached. Its calls return at once and never raise."""
+
+    def deliver(self, burst: Burst) -> None:
+        """The next packets of a track."""
+
+    def report(self, track_id: int, packet: bytes) -> None:
+        """An RTCP packet of a track."""
+
+    def end(self) -> None:
+        """Nothing follows: the camera is gone or sends something else now."""
+
+
+class Presentation(Protocol):
+    """What the server serves under one path. `Mount` is one; one that leaves tracks out for some would be another."""
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What it carries now; empty while it carries nothing."""
+
+    def attach(self, receiver: Receiver) -> dict[int, Start]:
+        """Begin; where each track starts. Call `catch_up` in the same step of the loop."""
+
+    def catch_up(self, receiver: Receiver) -> None:
+        """Give `receiver` the sender reports and the packets since the last keyframe, so that it starts at once."""
+
+    def detach(self, receiver: Receiver) -> None:
+        """End. Idempotent."""
+
+    def ssrc(self, track_id: int) -> int:
+        """Of that track's packets."""
+
+
+class Burst:
+    """The RTP packets of one access unit. Shared: nobody changes it."""
+
+    __slots__ = ("_framed", "is_keyframe", "is_video", "packets", "sequence", "size", "timestamp", "track_id", "utc_ns")
+
+    def __init__(self, unit: AccessUnit, packets: tuple[bytes, ...]) -> None:
+        self.track_id = unit.track.id
+        self.is_video = unit.track.kind is TrackKind.VIDEO
+        self.is_keyframe = unit.is_keyframe
+        self.utc_ns = unit.utc_ns
+        self.packets = packets
+        self.size = sum(map(len, packets))
+        self.sequence = int.from_bytes(packets[0][2:4], "big")
+        self.timestamp = int.from_bytes(packets[0][4:8], "big")
+        self._framed: dict[int, bytes] = {}
+
+    def interleaved(self, channel: int) -> bytes:
+        """The packets as frames of `channel` (RFC 2326 10.12). Made once for each channel in use."""
+        framed = self._framed.get(channel)
+        if framed is None:
+            framed = b"".join(b"$%c%b%b" % (channel, len(p).to_bytes(2, "big"), p) for p in self.packets)
+            self._framed[channel] = framed
+        return framed
+
+
+class _Sender:
+    """One track's numbers: the state of an RTP sender (RFC 3550 5.1, 6.4.1)."""
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self.ssrc = random.getrandbits(32)
+        self.sequence = random.getrandbits(16)
+        self.packets = 0
+        self.octets = 0
+        self.reported_at: float | None = None
+        self._offset = random.getrandbits(32)
+        self._pts: int | None = None
+        self._utc_ns = 0
+        self._reported_drift = 0.0
+
+    def packetise(self, unit: AccessUnit) -> Burst:
+        """The packets of `unit`, numbered after those before it."""
+        self.track = unit.track
+        self._follow(unit)
+        timestamp = unit.pts + self._offset
+        kind = payload_type(unit.track)
+        parts = payloads(unit)
+        last = len(parts) - 1
+        packets = tuple(
+            build_header(kind, self.sequence + i, timestamp, self.ssrc, marker=i == last) + part
+            for i, part in enumerate(parts)
+        )
+        self.sequence = (self.sequence + len(parts)) & 0xFFFF
+        self.packets += len(parts)
+        self.octets += sum(map(len, parts))
+        return Burst(unit, packets)
+
+    def skip(self, packets: int) -> None:
+        """Packets are missing upstream: a hole in the numbers says so."""
+        self.sequence = (self.sequence + max(1, min(packets, 1000))) & 0xFFFF
+
+    def is_report_due(self, now: float) -> bool:
+        """Whether the others should hear what time it is: regularly, and at once when the clock moved."""
+        if self._pts is None:
+            return False
+        if self.reported_at is None or now - self.reported_at >= REPORT_SECONDS:
+            return True
+        return abs(self._drift() - self._reported_drift) > MAX_CLOCK_DRIFT_SECONDS
+
+    def report(self, now: float) -> bytes:
+        """The regular sender report with the capture clock (RFC 3550 6.4.1); `now` in monotonic seconds."""
+        self.reported_at = now
+        self._reported_drift = self._drift()
+        return self._compound(self._utc_ns, self._timestamp)
+
+    def report_of(self, burst: Burst) -> bytes:
+        """A sender report that names the moment of `burst`, for whoever begins there: some players take the first
+        one's time for their beginning.
+        """
+        return self._compound(burst.utc_ns, burst.timestamp)
+
+    def bye(self) -> bytes:
+        """The end of this sender (RFC 3550 6.6), as a compound packet."""
+        return build_rtcp(ReceiverReport(self.ssrc), SourceDescription(self.ssrc, CNAME), Bye((self.ssrc,)))
+
+    @property
+    def _timestamp(self) -> int:
+        return ((self._pts or 0) + self._offset) & 0xFFFFFFFF
+
+    def _compound(self, utc_ns: UtcNs, timestamp: int) -> bytes:
+        report = SenderReport(self.ssrc, utc_ns_to_ntp(utc_ns), timestamp, self.packets, self.octets)
+        return build_rtcp(report, SourceDescription(self.ssrc, CNAME))
+
+    def _drift(self) -> float:
+        """Seconds that UTC is ahead of the media time sent, from an arbitrary origin."""
+        return self._utc_ns / NS - ((self._pts or 0) + self._offset) / self.track.clock_rate
+
+    def _follow(self, unit: AccessUnit) -> None:
+        """Keep the timestamps going when the camera's media time began anew: UTC says how long the pause was."""
+        rate = unit.track.clock_rate
+        if self._pts is not None and not -rate <= unit.pts - self._pts <= MAX_TIMESTAMP_STEP_SECONDS * rate:
+            pause = max(0, unit.utc_ns - self._utc_ns) * rate // NS
+            self._offset += self._pts + pause - unit.pts
+        self._pts, self._utc_ns = unit.pts, unit.utc_ns
+
+
+class Mount:
+    """Serves one camera. Reads its feed only while somebody is attached.
+
+    `tracks()` says what the camera carries now; `subscribe()` opens a feed that begins with the last keyframe. Close
+    it in the end, or use it as an async context manager.
+    """
+
+    def __init__(
+        self, name: str, tracks: Callable[[], tuple[Track, ...]], subscribe: Callable[[], Feed], clock: Clock
+    ) -> None:
+        self.name = name
+        self._tracks = tracks
+        self._subscribe = subscribe
+        self._clock = clock
+        self._receivers: dict[Receiver, None] = {}
+        self._senders: dict[int, _Sender] = {}
+        self._recent: deque[Burst] = deque()
+        self._recent_bytes = 0
+        self._feed: Feed | None = None
+        self._owner = TaskOwner(f"mount {name}")
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What the camera carries now, but for codecs that cannot be packetised; empty while it is away."""
+        return tuple(track for track in self._tracks() if track.codec is not Codec.UNSUPPORTED)
+
+    @property
+    def receivers(self) -> int:
+        """How many are attached."""
+        return len(self._receivers)
+
+    def ssrc(self, track_id: int) -> int:  # noqa: D102
+        return self._sender(next(track for track in self.tracks if track.id == track_id)).ssrc
+
+    def attach(self, receiver: Receiver) -> dict[int, Start]:  # noqa: D102
+        if self._feed is None:
+            self._begin()
+        self._receivers[receiver] = None
+        starts = {}
+        for track in self.tracks:
+            first = next((burst for burst in self._recent if burst.track_id == track.id), None)
+            if first is not None:
+                starts[track.id] = Start(first.sequence, first.timestamp)
+            else:
+                starts[track.id] = Start(self._sender(track).sequence, None)
+        return starts
+
+    def catch_up(self, receiver: Receiver) -> None:  # noqa: D102
+        begun: set[int] = set()
+        for burst in self._recent:
+            if burst.track_id not in begun:
+                begun.add(burst.track_id)
+                receiver.report(burst.track_id, self._senders[burst.track_id].report_of(burst))
+            receiver.deliver(burst)
+
+    def detach(self, receiver: Receiver) -> None:  # noqa: D102
+        self._receivers.pop(receiver, None)
+        if not self._receivers and self._feed is not None:
+            self._feed.close()  # its task then ends by itself
+            self._feed = None
+
+    async def close(self) -> None:
+        """End every receiver with a BYE and stop reading."""
+        self._end_receivers()
+        await self._owner.close()
+
+    # ---- inside
+
+    def _begin(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
+        feed = self._feed = self._subscribe()
+        for item in feed.take():
+            self._handle(item)
+        self._owner.start(self._read(feed), name="read")
+
+    async def _read(self, feed: Feed) -> None:
+        try:
+            async for item in feed:
+                if feed is not self._feed:
+                    return
+                self._handle(item)
+        finally:
+            feed.close()
+        if feed is self._feed:
+            self._end_receivers()
+
+    def _handle(self, item: Item) -> None:
+        if type(item) is AccessUnit:
+            self._send(item)
+        elif type(item) is Gap:
+            for sender in self._senders.values():
+                if item.track_id is None or item.track_id == sender.track.id:
+                    sender.skip(item.packets)
+
+    def _send(self, unit: AccessUnit) -> None:
+        track = unit.track
+        if track.codec is Codec.UNSUPPORTED or not unit.size:
+            return
+        sender = self._senders.get(track.id)
+        if sender is None:
+            sender = self._sender(track)
+        elif sender.track is not track and not _continues(sender.track, track):
+            # What was described is no longer what is sent: whoever reads must ask again.
+            self._end_receivers()
+            self._senders.clear()
+            if self._feed is None:
+                return
+            sender = self._sender(track)
+        try:
+            burst = sender.packetise(unit)
+        except ValueError as error:
+            log.warning("%s: a unit of track %d is not sent: %s", self.name, track.id, error)
+            return
+        self._remember(burst)
+        now = self._clock.monotonic()
+        report = sender.report(now) if sender.is_report_due(now) else None
+        for receiver in tuple(self._receivers):
+            if report is not None:
+                receiver.report(track.id, report)
+            receiver.deliver(burst)
+
+    def _remember(self, burst: Burst) -> None:
+        if burst.is_video and burst.is_keyframe:
+            self._recent.clear()
+            self._recent_bytes = 0
+        elif not self._recent:
+            return  # nothing that a decoder could start with
+        self._recent.append(burst)
+        self._recent_bytes += burst.size
+        if self._recent_bytes > MAX_START_BYTES:
+            self._recent.clear()
+            self._recent_bytes = 0
+
+    def _sender(self, track: Track) -> _Sender:
+        return self._senders.setdefault(track.id, _Sender(track))
+
+    def _end_receivers(self) -> None:
+        receivers: Sequence[Receiver] = tuple(self._receivers)
+        for receiver in receivers:
+            for sender in self._senders.values():
+                receiver.report(sender.track.id, sender.bye())
+            receiver.end()
+            self.detach(receiver)
+
+
+def _continues(old: Track, new: Track) -> bool:
+    """Whether a receiver of `old` understands `new`: parameter sets may change, the codec may not."""
+    return (old.kind, old.codec, old.clock_rate) == (new.kind, new.codec, new.clock_rate)
