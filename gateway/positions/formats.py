@@ -1,18 +1,34 @@
-"""The formats in which positions are handed out (`GET /api/cameras/{id}/positions?format=…`).
+"""How positions are handed out: the JSON of one Fix, and what a Writer of many is.
 
-A Writer takes Fixes in batches, in order of time, so that a month of them can be sent without being held. What each
-format looks like is its own module's matter.
+A Writer takes Fixes in batches, in order of time, so that a month of them can be sent without being held. The JSON one
+is here; GPX and GeoJSON have modules of their own, and `writers` lists all three.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
 
+from gateway.base.rfc3339 import format_utc
 from gateway.media.model import Fix
-from gateway.positions.fix_json import JsonWriter
-from gateway.positions.geojson import GeoJsonWriter
-from gateway.positions.gpx import GpxWriter
+
+
+def fix_json(fix: Fix) -> dict[str, Any]:
+    """The members of a Fix, null where unknown, ready for `json.dumps`. Times are RFC 3339 to the microsecond."""
+    return {
+        "utc": format_utc(fix.utc_ns),
+        "lat": fix.lat,
+        "lon": fix.lon,
+        "altitude_m": fix.altitude_m,
+        "speed_mps": fix.speed_mps,
+        "course_deg": fix.course_deg,
+        "accuracy_m": fix.accuracy_m,
+        "constellations": [constellation.value for constellation in fix.constellations] or None,
+        "satellites": fix.satellites,
+        "carrier": fix.carrier or None,
+        "received_utc": format_utc(fix.received_ns) if fix.received_ns else None,
+    }
 
 
 class Writer(Protocol):
@@ -33,19 +49,28 @@ class Writer(Protocol):
         """What comes after the last batch."""
 
 
-WRITERS: dict[str, Callable[[str], Writer]] = {
-    "json": lambda _name: JsonWriter(),
-    "geojson": GeoJsonWriter,
-    "gpx": GpxWriter,
-}
-"""By the value of `format`: makes a Writer, given the camera's name."""
+class JsonWriter:
+    """`{"fixes": [Fix, …]}`."""
 
+    content_type = "application/json"
+    extension = "json"
 
-def document(format_: str, name: str, fixes: Sequence[Fix]) -> str:
-    """A whole document at once.
+    def __init__(self) -> None:
+        self._first = True
 
-    Raises:
-        KeyError: no such format; `WRITERS` has them.
-    """
-    writer = WRITERS[format_](name)
-    return writer.start() + writer.write(fixes) + writer.end()
+    def start(self) -> str:
+        """What comes before the first batch."""
+        return '{"fixes": ['
+
+    def write(self, fixes: Sequence[Fix]) -> str:
+        """A batch, in order of time."""
+        if not fixes:
+            return ""
+        text = ",\n".join(json.dumps(fix_json(fix), allow_nan=False) for fix in fixes)
+        separator = "\n" if self._first else ",\n"
+        self._first = False
+        return separator + text
+
+    def end(self) -> str:
+        """What comes after the last batch."""
+        return "]}\n"

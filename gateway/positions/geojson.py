@@ -2,18 +2,18 @@
 
 Positions are [longitude, latitude], with the altitude as third number where it is known; a LineString has no altitudes,
 because all its positions should have the same number of elements. A run that spans two batches becomes two lines that
-share a position, so that no batch waits for the next.
+share a position, so that no batch waits for the next. A line that crosses 180° is cut there (RFC 7946 3.1.9).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import Fix
-from gateway.positions.fix_json import fix_json
+from gateway.positions.formats import fix_json
 from gateway.positions.runs import runs
 
 
@@ -36,10 +36,9 @@ class GeoJsonWriter:
         """A batch, in order of time."""
         if not fixes:
             return ""
-        line_fixes = fixes if self._last is None else [self._last, *fixes]
-        self._last = fixes[-1]
-        features = [_line(self._name, run) for run in runs(line_fixes) if len(run) > 1]
+        features = _lines(self._name, fixes if self._last is None else [self._last, *fixes])
         features += [_point(fix) for fix in fixes]
+        self._last = fixes[-1]
         separator = "\n" if self._first else ",\n"
         self._first = False
         return separator + ",\n".join(json.dumps(feature, allow_nan=False) for feature in features)
@@ -47,6 +46,11 @@ class GeoJsonWriter:
     def end(self) -> str:
         """What comes after the last batch."""
         return "]}\n"
+
+
+def geojson(name: str, fixes: Sequence[Fix]) -> dict[str, Any]:
+    """A whole FeatureCollection of Fixes in order of time, ready for `json.dumps`."""
+    return {"type": "FeatureCollection", "features": [*_lines(name, fixes), *(_point(fix) for fix in fixes)]}
 
 
 def _point(fix: Fix) -> dict[str, Any]:
@@ -58,6 +62,19 @@ def _point(fix: Fix) -> dict[str, Any]:
         "geometry": {"type": "Point", "coordinates": [fix.lon, fix.lat, *altitude]},
         "properties": properties,
     }
+
+
+def _lines(name: str, fixes: Sequence[Fix]) -> list[dict[str, Any]]:
+    return [_line(name, part) for run in runs(fixes) for part in _cut_at_180(run) if len(part) > 1]
+
+
+def _cut_at_180(run: list[Fix]) -> Iterator[list[Fix]]:
+    start = 0
+    for i in range(1, len(run)):
+        if abs(run[i].lon - run[i - 1].lon) > 180:
+            yield run[start:i]
+            start = i
+    yield run[start:]
 
 
 def _line(name: str, run: Sequence[Fix]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class GpxWriter:
         """What comes before the first batch."""
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<gpx version="1.1" creator="Sightline" xmlns="{GPX}" xmlns:gpxtpx="{TRACK_POINT}" xmlns:sightline="{OWN}">\n'
+            f'<gpx version="1.1" creator="Sightline" xmlns="{GPX}" '
+            f'xmlns:gpxtpx="{TRACK_POINT}" xmlns:sightline="{OWN}">\n'
             f"<trk>\n<name>{escape(_without_controls(self._name))}</name>\n"
         )
 
@@ -51,6 +52,12 @@ class GpxWriter:
     def end(self) -> str:
         """What comes after the last batch."""
         return ("" if self._last is None else "</trkseg>\n") + "</trk>\n</gpx>\n"
+
+
+def gpx(name: str, fixes: Sequence[Fix]) -> bytes:
+    """A whole document of Fixes in order of time, UTF-8."""
+    writer = GpxWriter(name)
+    return (writer.start() + writer.write(fixes) + writer.end()).encode()
 
 
 def _track_point(fix: Fix) -> str:

@@ -1,0 +1,16 @@
+"""The formats of `GET /api/cameras/{id}/positions?format=…`, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.positions.formats import JsonWriter, Writer
+from gateway.positions.geojson import GeoJsonWriter
+from gateway.positions.gpx import GpxWriter
+
+WRITERS: dict[str, Callable[[str], Writer]] = {
+    "json": lambda _name: JsonWriter(),
+    "geojson": GeoJsonWriter,
+    "gpx": GpxWriter,
+}
+"""Makes a Writer, given the camera's name."""
