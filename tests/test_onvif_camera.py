@@ -313,6 +313,14 @@ async def test_addressing_headers_are_left_out() -> None:
         assert any(header is not None for header in headers)
 
 
+@pytest.mark.parametrize("path", ["", "/", "/onvif/device_service"])
+async def test_an_address_without_a_path_means_the_usual_one(path: str) -> None:
+    async with serving(scripted().handle) as url:
+        connecting = OnvifCamera.connect(url + path, "", "", clock=ManualClock(), wsdls=WSDLS)
+        async with await connecting as camera:
+            assert camera.xaddr == url + PATH
+
+
 # --- What goes wrong
 
 

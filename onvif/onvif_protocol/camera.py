@@ -168,6 +168,7 @@ class OnvifCamera:
     ) -> OnvifCamera:
         """Sign on to the device service at `xaddr` (an `http` or `https` URL) and choose a profile.
 
+        A URL without a path means `/onvif/device_service`, where ONVIF Core 5.1.1 puts the service.
         `timeout` is for each call, in seconds. With `add_metadata`, a profile without a metadata track is given one
         when the camera allows it, which changes that profile in the camera. An empty `username` sends no credentials.
         """
@@ -177,6 +178,8 @@ class OnvifCamera:
             url = ""
         if not url.startswith(("http://", "https://")):
             raise OnvifError("the ONVIF address is not a URL of http or https with a host", ErrorKind.NOT_ONVIF)
+        if url.rstrip("/").count("/") == 2:
+            url = url.rstrip("/") + "/onvif/device_service"
         camera = cls(Channel(Credentials(username, password, clock), timeout), url, wsdls)
         try:
             await camera._sign_on(add_metadata=add_metadata)

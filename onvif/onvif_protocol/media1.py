@@ -7,7 +7,8 @@ Source: ONVIF Media Service Specification, media.wsdl.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from onvif_protocol.device import Call, Operation, Operations, invalid_argument
 from onvif_protocol.device_model import DeviceModel, MediaProfile, VideoSource
@@ -64,13 +65,12 @@ class Media1:
 
     def _get_profiles(self, _: Call) -> Element:
         profiles = self._model.profiles()
-        return element(
-            "trt:GetProfilesResponse", *(_profile("trt:Profiles", profile, profiles) for profile in profiles)
-        )
+        users = _users(profiles)
+        return element("trt:GetProfilesResponse", *(_profile("trt:Profiles", profile, users) for profile in profiles))
 
     def _get_profile(self, call: Call) -> Element:
         profile = self._asked_for(call)
-        return element("trt:GetProfileResponse", _profile("trt:Profile", profile, self._model.profiles()))
+        return element("trt:GetProfileResponse", _profile("trt:Profile", profile, _users(self._model.profiles())))
 
     def _get_video_sources(self, _: Call) -> Element:
         return element(
@@ -88,9 +88,10 @@ class Media1:
 
     def _get_video_source_configurations(self, _: Call) -> Element:
         profiles = self._model.profiles()
+        users = _users(profiles)
         return element(
             "trt:GetVideoSourceConfigurationsResponse",
-            *(_source_configuration("trt:Configurations", source, profiles) for source in _sources(profiles)),
+            *(_source_configuration("trt:Configurations", source, users) for source in _sources(profiles)),
         )
 
     def _get_video_encoder_configurations(self, _: Call) -> Element:
@@ -139,11 +140,16 @@ def _sources(profiles: Iterable[MediaProfile]) -> list[VideoSource]:
     return list({profile.source.token: profile.source for profile in profiles}.values())
 
 
-def _profile(name: str, profile: MediaProfile, profiles: Iterable[MediaProfile]) -> Element:
+def _users(profiles: Iterable[MediaProfile]) -> Mapping[str, int]:
+    """How many profiles use each source, by its token."""
+    return Counter(profile.source.token for profile in profiles)
+
+
+def _profile(name: str, profile: MediaProfile, users: Mapping[str, int]) -> Element:
     made = element(
         name,
         element("tt:Name", profile.name),
-        _source_configuration("tt:VideoSourceConfiguration", profile.source, profiles),
+        _source_configuration("tt:VideoSourceConfiguration", profile.source, users),
         token=profile.token,
         fixed=True,
     )
@@ -177,12 +183,11 @@ def _profile(name: str, profile: MediaProfile, profiles: Iterable[MediaProfile])
     return made
 
 
-def _source_configuration(name: str, source: VideoSource, profiles: Iterable[MediaProfile]) -> Element:
-    users = sum(profile.source.token == source.token for profile in profiles)
+def _source_configuration(name: str, source: VideoSource, users: Mapping[str, int]) -> Element:
     return element(
         name,
         element("tt:Name", source.token),
-        element("tt:UseCount", str(users)),
+        element("tt:UseCount", str(users[source.token])),
         element("tt:SourceToken", source.token),
         element("tt:Bounds", x=0, y=0, width=source.width, height=source.height),
         token=f"{source.token}_configuration",

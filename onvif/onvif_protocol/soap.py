@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from lxml import etree
@@ -81,6 +82,7 @@ class NotAuthorizedError(Exception):
     """The credentials do not hold. The message says why, for the log; the other side is not told."""
 
 
+@lru_cache(maxsize=2048)
 def qname(name: str) -> str:
     """`tds:Scope` as `{namespace}Scope`, the way lxml writes it."""
     prefix, _, local = name.rpartition(":")

@@ -1,0 +1,32 @@
+"""ONVIF's own schemas, as onvif-zeep-async bundles them, to hold our answers against."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import onvif
+from lxml import etree
+
+from onvif_protocol.soap import Element
+
+WSDL_OF = {
+    "http://www.onvif.org/ver10/device/wsdl": "devicemgmt.wsdl",
+    "http://www.onvif.org/ver10/media/wsdl": "media.wsdl",
+}
+
+
+@functools.cache
+def _schema(wsdl: str) -> etree.XMLSchema:
+    path = str(Path(onvif.__file__).parent / "wsdl" / wsdl)
+    embedded = etree.parse(path).find(".//{http://www.w3.org/2001/XMLSchema}schema")
+    assert embedded is not None
+    # Parsed anew, so that its relative imports are found beside the WSDL.
+    return etree.XMLSchema(etree.fromstring(etree.tostring(embedded), base_url=path))
+
+
+def violations(body: Element) -> list[str]:
+    """What is wrong with the body of a message of a known service; nothing, it is hoped."""
+    schema = _schema(WSDL_OF[str(etree.QName(body).namespace)])
+    schema.validate(etree.fromstring(etree.tostring(body)))
+    return [error.message for error in schema.error_log]
