@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.media.model import UtcNs
-from gateway.positions.formats import fix_json
-from gateway.positions.geojson import geojson
-from gateway.positions.gpx import gpx
+from gateway.media.model import Fix, UtcNs
+from gateway.positions.writers import WRITERS
 from web.body import interval
 from web.routes import Body, Route
 from web.schemas import FIXES, RECORDINGS
@@ -21,29 +17,30 @@ from web.views import utc
 _INTERVAL = {"from": "RFC 3339; without it from the beginning", "to": "RFC 3339; without it to the end"}
 
 
-async def positions(request: web.Request) -> web.Response:
-    """`GET /api/cameras/{id}/positions`: every fix of the interval, as JSON, GeoJSON or GPX."""
+async def positions(request: web.Request) -> web.StreamResponse:
+    """`GET /api/cameras/{id}/positions`: every fix of the interval, sent as it is read."""
     parts = services(request)
     camera_id, (start, end) = request.match_info["id"], interval(request)
     form = request.query.get("format", "json")
-    if form not in {"json", "geojson", "gpx"}:
-        raise BadRequestError(f'there is no format "{form}": use json, geojson or gpx')
+    if form not in WRITERS:
+        raise BadRequestError(f'there is no format "{form}": use {", ".join(WRITERS)}')
     await _audit(request, Action.POSITIONS, camera_id, start, end)
-    fixes = await parts.positions.fixes(camera_id, start, end)
-    if not fixes:
+    batches = parts.positions.batches(camera_id, start, end)
+    # Read before the answer begins: what goes wrong then still gets a status of its own.
+    first: list[Fix] = await anext(batches, [])
+    if not first:
         await _known(request, camera_id)
-    name = parts.fleet.cameras[camera_id].settings.label if camera_id in parts.fleet.cameras else camera_id
-    if form == "gpx":
-        body, content_type = gpx(name, fixes), "application/gpx+xml"
-    elif form == "geojson":
-        body, content_type = json.dumps(geojson(name, fixes)).encode(), "application/geo+json"
-    else:
-        body, content_type = json.dumps({"fixes": [fix_json(fix) for fix in fixes]}).encode(), "application/json"
-    response = web.Response(body=body, content_type=content_type)
+    camera = parts.fleet.cameras.get(camera_id)
+    writer = WRITERS[form](camera_id if camera is None else camera.settings.label)
+    response = web.StreamResponse(headers={"Content-Type": f"{writer.content_type}; charset=utf-8"})
     if form != "json":
-        response.headers["Content-Disposition"] = f'attachment; filename="{camera_id}.{form}"'
-    if len(body) > 4096:
-        response.enable_compression()
+        response.headers["Content-Disposition"] = f'attachment; filename="{camera_id}.{writer.extension}"'
+    response.enable_compression()
+    await response.prepare(request)
+    await response.write((writer.start() + writer.write(first)).encode())
+    async for batch in batches:
+        await response.write(writer.write(batch).encode())
+    await response.write_eof(writer.end().encode())
     return response
 
 
