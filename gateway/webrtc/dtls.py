@@ -29,7 +29,7 @@ MAX_QUEUED = 32
 
 
 class DtlsError(Exception):
-    """The handshake failed: another certificate than the offer's fingerprint names, or no common cipher."""
+    """The handshake failed: another certificate than the offer's fingerprint names, no common cipher, or given up."""
 
 
 class Certificate:
@@ -49,13 +49,27 @@ class _Link:
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._transmit = send
-        self.incoming: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._incoming: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._gone = False
+
+    def receive(self, datagram: bytes) -> None:
+        """Raises asyncio.QueueFull."""
+        self._incoming.put_nowait(datagram)
+
+    def give_up(self) -> None:
+        """Whoever waits for the next datagram gets a ConnectionError instead."""
+        self._gone = True
+        if self._incoming.empty():
+            self._incoming.put_nowait(b"")
 
     async def _send(self, data: bytes) -> None:
         self._transmit(data)
 
     async def _recv(self) -> bytes:
-        return await self.incoming.get()
+        datagram = await self._incoming.get()
+        if self._gone:
+            raise ConnectionError
+        return datagram
 
 
 class Dtls:
@@ -81,9 +95,13 @@ class Dtls:
     def receive(self, datagram: bytes) -> None:
         """Take one DTLS datagram (first byte 20 to 63, RFC 7983) from the peer."""
         try:
-            self._link.incoming.put_nowait(datagram)
+            self._link.receive(datagram)
         except asyncio.QueueFull:
             self.dropped += 1
+
+    def give_up(self) -> None:
+        """The peer will not be heard of again: `handshake` fails, `closed` returns."""
+        self._link.give_up()
 
     async def handshake(self) -> SrtpKeys:
         """Wait for the peer's ClientHello, shake hands, and export the keys.
@@ -93,7 +111,7 @@ class Dtls:
         """
         await self._transport.start(self._remote)
         if self._transport._state is not State.CONNECTED:
-            raise DtlsError("the DTLS handshake failed: wrong certificate, or no cipher in common")
+            raise DtlsError("the DTLS handshake did not succeed")
         ssl = self._transport._ssl
         assert ssl is not None
         chosen = ssl.get_selected_srtp_profile()
@@ -102,7 +120,7 @@ class Dtls:
         return _server_keys(profile, ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length))
 
     async def closed(self) -> None:
-        """Return when the peer has said close_notify."""
+        """Return when the peer has said close_notify, or was given up."""
         await self._ended.wait()
 
     async def close(self) -> None:

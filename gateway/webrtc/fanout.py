@@ -46,9 +46,9 @@ class FanOut:
             done = outlet.send()
             while not done and waited < FRAME_DEADLINE:
                 start = now()
-                await self._port.room(FRAME_DEADLINE - waited)
+                room = await self._port.room(FRAME_DEADLINE - waited)
                 slice_start = now()
-                waited += slice_start - start
+                waited = waited + slice_start - start if room else FRAME_DEADLINE
                 done = outlet.send(outlet.sent)
             if not done:
                 missed.append(outlet)

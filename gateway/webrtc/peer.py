@@ -5,7 +5,6 @@ Here belongs the life of a peer from the answer to its end. The socket is in `po
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Protocol
 
@@ -56,7 +55,7 @@ class Peer:
         self._outlets: dict[int, Outlet] = {}
         self._created = self._heard = clock.monotonic()
         self._dtls = Dtls(certificate, fingerprints, self._send)
-        self._expiry = asyncio.Event()
+        self._silent = False
 
     def add_outlet(self, outlet: Outlet) -> None:
         """Let feedback find `outlet` by its SSRC."""
@@ -72,35 +71,26 @@ class Peer:
         now = self._clock.monotonic()
         late = self.srtp is None and now - self._created > CONNECT_SECONDS
         if late or now - self._heard > CONSENT_SECONDS:
-            self._expiry.set()
+            self._silent = True
+            self._dtls.give_up()
 
     async def run(self, listener: PeerListener) -> str:
         """Shake hands, then wait for the end; returns its reason. Nothing of the peer remains then."""
         self._listener = listener
         self.port.add(self)
-        life = asyncio.ensure_future(self._live(listener))
-        expiry = asyncio.ensure_future(self._expiry.wait())
         try:
-            await asyncio.wait({life, expiry}, return_when=asyncio.FIRST_COMPLETED)
-            return life.result() if life.done() else "the viewer fell silent"
+            keys = await self._dtls.handshake()
+            self.srtp = SrtpContext(keys)
+            log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
+            listener.connected()
+            await self._dtls.closed()
+        except DtlsError as error:
+            return f"{error} within {CONNECT_SECONDS:.0f} s" if self._silent else str(error)
         finally:
             self.port.remove(self)
             self.srtp = None
-            for task in (life, expiry):
-                task.cancel()
-            await asyncio.gather(life, expiry, return_exceptions=True)
             await self._dtls.close()
-
-    async def _live(self, listener: PeerListener) -> str:
-        try:
-            keys = await self._dtls.handshake()
-        except DtlsError as error:
-            return str(error)
-        self.srtp = SrtpContext(keys)
-        log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
-        listener.connected()
-        await self._dtls.closed()
-        return "closed by the viewer"
+        return "the viewer fell silent" if self._silent else "closed by the viewer"
 
     # ---- what the port calls
 

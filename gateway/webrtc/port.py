@@ -223,7 +223,5 @@ async def open_port(listen: Address, clock: Clock, public_addresses: Iterable[st
         raise
     granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 2  # Linux reports twice what it grants
     if granted < SEND_BUFFER:
-        log.info(
-            "the system grants a send buffer of %d kB; net.core.wmem_max = %d lifts that", granted >> 10, SEND_BUFFER
-        )
+        log.info("the send buffer has %d KiB; sysctl net.core.wmem_max=%d allows more", granted >> 10, SEND_BUFFER)
     return Port(sock, clock, public_addresses)

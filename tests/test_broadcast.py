@@ -1,0 +1,391 @@
+"""Which viewer gets which picture, when, and with which timestamp."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from types import SimpleNamespace
+
+import pytest
+
+from gateway.base.clock import ManualClock
+from gateway.hub import Hub
+from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track
+from gateway.media.rtp import RtpPacket, parse_rtp
+from gateway.viewing.broadcast import Broadcast, Phase, Viewer
+from gateway.webrtc.fanout import FanOut
+from gateway.webrtc.outlet import Outlet
+from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, audio_track, picture, video_track
+
+TRACK = video_track()
+SOUND = audio_track(Codec.PCMU)
+
+
+class MemoryPort:
+    """Takes datagrams like a socket, until it is full."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.sent: dict[str, list[bytes]] = {}
+        self.capacity: int | None = None
+        self.unreachable = 0
+
+    def sendto(self, datagram: bytes, address: str) -> None:
+        if self.capacity is not None:
+            if self.capacity == 0:
+                raise BlockingIOError
+            self.capacity -= 1
+        self.sent.setdefault(address, []).append(datagram)
+
+    def send(self, datagram: bytes, address: str) -> None:
+        self.sent.setdefault(f"{address} signalling", []).append(datagram)
+
+    async def room(self, seconds: float) -> bool:
+        self.clock.advance(seconds)
+        return False
+
+
+class Stage:
+    """A Hub, its Broadcast, and viewers whose packets are not encrypted."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(UTC)
+        self.hub = Hub("cam")
+        self.hub.open((TRACK, SOUND))
+        self.port = MemoryPort(self.clock)
+        self.anchors: list[tuple[str, int, int]] = []
+        self.asked = 0
+        self.broadcast = self.new_broadcast()
+        self.task: asyncio.Task[str] | None = None
+
+    def new_broadcast(self) -> Broadcast:
+        return Broadcast(
+            self.hub,
+            FanOut(self.port, self.clock),
+            self.clock,
+            on_anchor=lambda *anchor: self.anchors.append(anchor),
+            request_keyframe=self.ask,
+        )
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    async def run(self) -> None:
+        self.task = asyncio.create_task(self.broadcast.run())
+        await self.settle()
+
+    def join(self, name: str, audio: Codec | None = None) -> Viewer:
+        plain = SimpleNamespace(protect=lambda packet: packet, protect_rtcp=lambda packet: packet)
+        peer = SimpleNamespace(address=name, srtp=plain, port=self.port)
+        video = Outlet(peer, payload_type=96, clock_rate=90_000, cname="x")
+        sound = Outlet(peer, payload_type=0, clock_rate=8000, cname="x") if audio else None
+        viewer = Viewer(name, video, sound, audio)
+        self.broadcast.add(viewer)
+        return viewer
+
+    async def settle(self) -> None:
+        for _ in range(12):
+            await asyncio.sleep(0)
+
+    async def publish(self, *items: object) -> None:
+        for item in items:
+            self.hub.publish(item)
+        await self.settle()
+
+    async def pass_time(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.002)):
+            self.clock.advance(0.002)
+            await self.settle()
+
+    def packets(self, name: str, payload_type: int = 96) -> list[RtpPacket]:
+        packets = [parse_rtp(datagram) for datagram in self.port.sent.get(name, [])]
+        return [packet for packet in packets if packet.payload_type == payload_type]
+
+    def pictures(self, name: str) -> list[tuple[int, int]]:
+        """Index and timestamp of each picture sent."""
+        pictures = []
+        for packet in self.packets(name):
+            kind, payload = packet.payload[0] & 31, packet.payload
+            if kind == 24:  # STAP-A (RFC 6184 5.7.1): the picture comes last
+                while len(payload) > 3:
+                    size = int.from_bytes(payload[1:3], "big")
+                    nal, payload = payload[3 : 3 + size], payload[2 + size :]
+                kind, payload = nal[0] & 31, nal
+            elif kind == 28:  # FU-A (5.8): its start
+                kind, payload = payload[1] & 31 if payload[1] & 0x80 else 0, payload[1:]
+            if kind in (1, 5):
+                pictures.append((int.from_bytes(payload[1:5], "big"), packet.timestamp))
+        return pictures
+
+
+@pytest.fixture
+async def stage():
+    stage = Stage()
+    yield stage
+    if stage.task is not None:
+        stage.task.cancel()
+        await asyncio.gather(stage.task, return_exceptions=True)
+    assert stage.hub.readers == ()
+
+
+def ascends(timestamps: list[int]) -> bool:
+    return all(0 < (b - a) % 2**32 < 2**31 for a, b in pairwise(timestamps))
+
+
+async def test_a_new_viewer_starts_at_once_and_ends_live(stage: Stage) -> None:
+    await stage.run()
+    for index in range(45):
+        await stage.publish(picture(index, key=index % 30 == 0, track=TRACK))
+        stage.clock.advance(1 / 30)
+    viewer = stage.join("v")
+    for tick in range(1, 8):
+        await stage.settle()
+        assert len(stage.pictures("v")) == 2 * tick, "two pictures every 2 ms"
+        stage.clock.advance(0.002)
+    await stage.pass_time(0.01)
+    assert [index for index, _ in stage.pictures("v")] == list(range(30, 45))
+    for index in range(45, 48):
+        stage.clock.advance(1 / 30)
+        await stage.publish(picture(index, track=TRACK))
+        await stage.pass_time(0.002)
+    assert viewer.phase is Phase.LIVE
+    pictures = stage.pictures("v")
+    assert [index for index, _ in pictures] == list(range(30, 48))
+    timestamps = [timestamp for _, timestamp in pictures]
+    assert ascends(timestamps)
+    burst = [(b - a) % 2**32 for a, b in pairwise(timestamps[:15])]
+    assert burst == [90] * 14
+    assert (timestamps[16] - timestamps[15], timestamps[17] - timestamps[16]) == (FRAME_TICKS, FRAME_TICKS)
+    # The burst's clock runs like the wall's: the picture that was newest at the join is shown as if it were 14 ms old.
+    assert (timestamps[15] - timestamps[0]) % 2**32 == FRAME_TICKS
+    sequences = [packet.sequence for packet in stage.packets("v")]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+    assert TRACK.parameters.sps in stage.packets("v")[0].payload, "parameter sets stand before the keyframe"
+
+
+async def test_viewers_have_their_own_origins_and_share_the_pictures(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("a")
+    stage.join("b")
+    await stage.publish(*(picture(index, track=TRACK) for index in range(1, 4)))
+    await stage.pass_time(0.01)
+    a, b = stage.pictures("a"), stage.pictures("b")
+    assert [index for index, _ in a] == [index for index, _ in b] == [0, 1, 2, 3]
+    assert stage.packets("a")[0].ssrc != stage.packets("b")[0].ssrc
+    assert len({(x - y) % 2**32 for (_, x), (_, y) in zip(a, b, strict=True)}) == 1
+
+
+async def test_the_first_viewer_of_a_silent_camera_still_gets_its_last_pictures(stage: Stage) -> None:
+    await stage.publish(*(picture(index, key=index == 0, track=TRACK) for index in range(5)))
+    stage.task = None
+    stage.broadcast._subscription.close()
+    stage.broadcast = stage.new_broadcast()
+    await stage.run()
+    stage.join("v")
+    await stage.pass_time(0.02)
+    assert [index for index, _ in stage.pictures("v")] == [0, 1, 2, 3, 4]
+
+
+async def test_anchors_tell_the_moment_of_each_picture(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("v")
+    for index in range(1, 200):
+        stage.clock.advance(1 / 30)
+        await stage.publish(picture(index, track=TRACK))
+        await stage.settle()
+    timestamps = dict(stage.pictures("v"))
+    assert len(stage.anchors) >= 2, "after the start, and every five seconds"
+    for session, rtp, utc_ns in stage.anchors:
+        assert session == "v"
+        assert timestamps[(utc_ns - UTC) // FRAME_NS] == rtp
+    before = len(stage.anchors)
+    late = picture(200, track=TRACK)
+    jumped = AccessUnit(
+        TRACK, late.pts, late.dts, late.utc_ns + 3600 * NS, TimeSource.RTCP, 0, late.nals, False, late.size
+    )
+    await stage.publish(jumped)
+    assert len(stage.anchors) == before + 1, "the camera's clock jumped"
+    assert stage.anchors[-1][2] == jumped.utc_ns
+
+
+async def test_a_reconnecting_camera_is_one_stream_to_its_viewers(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    viewer = stage.join("v")
+    await stage.pass_time(0.01)
+    await stage.publish(*(picture(index, track=TRACK) for index in range(1, 5)))
+    await stage.publish(Gap(UTC, None, GapReason.DISCONNECTED))
+    assert viewer.phase is Phase.WAITING
+    again = video_track()
+    stage.hub.open((again,))
+    await stage.publish(picture(90, track=again, origin=-(10**9)))
+    assert [index for index, _ in stage.pictures("v")] == [0, 1, 2, 3, 4]
+    await stage.publish(*(picture(index, key=index == 91, track=again, origin=-(10**9)) for index in range(91, 94)))
+    pictures = stage.pictures("v")
+    assert [index for index, _ in pictures] == [0, 1, 2, 3, 4, 91, 92, 93]
+    assert ascends([timestamp for _, timestamp in pictures])
+    assert (pictures[5][1] - pictures[4][1]) % 2**32 == pytest.approx(87 * FRAME_TICKS, abs=FRAME_TICKS)
+    sequences = [packet.sequence for packet in stage.packets("v")]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+
+
+async def test_timestamps_that_begin_anew_without_a_gap_leap_for_nobody(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("v")
+    await stage.pass_time(0.01)
+    for origin in (0, 10**12, -(10**12)):
+        start = {0: 1, 10**12: 5, -(10**12): 9}[origin]
+        await stage.publish(*(picture(index, track=TRACK, origin=origin) for index in range(start, start + 4)))
+    timestamps = [timestamp for _, timestamp in stage.pictures("v")]
+    assert len(timestamps) == 13
+    assert all(0 < (b - a) % 2**32 < 90_000 for a, b in pairwise(timestamps))
+
+
+async def test_a_broadcast_that_fell_behind_resumes_at_the_newest_keyframe(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("v")
+    await stage.pass_time(0.01)
+    await stage.publish(*(picture(index, key=index == 80, track=TRACK) for index in range(1, 90)))
+    assert [index for index, _ in stage.pictures("v")] == [0, *range(80, 90)]
+
+
+async def test_lost_packets_ask_for_a_keyframe_and_the_picture_goes_on(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("v")
+    await stage.pass_time(0.01)
+    for index in range(1, 11):
+        await stage.publish(Gap(UTC, UTC, GapReason.LOSS, 0, 3), picture(index, track=TRACK))
+    assert len(stage.pictures("v")) == 11
+    assert stage.asked == 1, "once a second at most"
+    stage.clock.advance(1.0)
+    await stage.publish(Gap(UTC, UTC, GapReason.LOSS, 0, 3), Gap(UTC, UTC, GapReason.LOSS, 1, 3))
+    assert stage.asked == 2
+
+
+async def test_b_pictures_that_no_other_needs_are_dropped(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("v")
+    await stage.pass_time(0.01)
+    # Decoding order of I P B b: the second B is a reference. A non-reference picture in order is kept.
+    for index, reference in ((3, True), (1, False), (2, True), (4, False)):
+        await stage.publish(picture(index, track=TRACK, reference=reference))
+    assert [index for index, _ in stage.pictures("v")] == [0, 3, 2, 4]
+    assert stage.broadcast.dropped_b_pictures == 1
+    late = stage.join("late")
+    await stage.pass_time(0.02)
+    await stage.publish(picture(5, track=TRACK))
+    assert [index for index, _ in stage.pictures("late")] == [0, 3, 2, 4, 5]
+    assert late.phase is Phase.LIVE
+
+
+async def test_without_a_keyframe_one_is_asked_for_and_waited_for(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(1, track=TRACK))
+    viewer = stage.join("v")
+    stage.join("w")
+    assert stage.asked == 1
+    await stage.publish(picture(2, track=TRACK))
+    assert viewer.phase is Phase.WAITING
+    await stage.publish(picture(3, key=True, track=TRACK), picture(4, track=TRACK))
+    assert [index for index, _ in stage.pictures("v")] == [3, 4]
+    assert stage.anchors[0][2] == UTC + 3 * FRAME_NS
+
+
+async def test_a_full_socket_costs_those_it_hits_one_picture_and_hits_others_next_time(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK, size=400))
+    viewers = [stage.join(name) for name in "abcd"]
+    await stage.pass_time(0.01)
+    stage.port.capacity = 2
+    await stage.publish(picture(1, track=TRACK, size=400))
+    stage.port.capacity = None
+    waiting = {viewer.session_id for viewer in viewers if viewer.phase is Phase.WAITING}
+    assert len(waiting) == 2
+    await stage.publish(picture(2, track=TRACK, size=400))
+    for viewer in viewers:
+        expected = [0] if viewer.session_id in waiting else [0, 1, 2]
+        assert [index for index, _ in stage.pictures(viewer.session_id)] == expected
+    await stage.publish(picture(3, key=True, track=TRACK, size=400))
+    assert all(viewer.phase is Phase.LIVE for viewer in viewers)
+    stage.port.capacity = 2
+    await stage.publish(picture(4, track=TRACK, size=400))
+    assert {viewer.session_id for viewer in viewers if viewer.phase is Phase.WAITING} != waiting
+
+
+async def test_a_picture_cut_short_can_be_asked_for_again_byte_for_byte(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK, size=400))
+    viewer = stage.join("v")
+    await stage.pass_time(0.01)
+    stage.port.capacity = 1
+    await stage.publish(picture(1, track=TRACK, size=5000))
+    stage.port.capacity = None
+    sent = stage.packets("v")[-1]
+    missing = [(sent.sequence + n) & 0xFFFF for n in range(6)]
+    viewer.video.resend([*missing, (sent.sequence + 20_000) & 0xFFFF])
+    again = [parse_rtp(datagram) for datagram in stage.port.sent["v signalling"] if datagram[1] & 0x7F == 96]
+    assert again[0] == sent
+    assert [packet.sequence for packet in again] == missing[:5]
+    assert again[-1].marker
+
+
+async def test_sound_goes_to_those_who_are_live_and_can_play_it(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    stage.join("deaf")
+    stage.join("hears", Codec.PCMU)
+    stage.join("other law", Codec.PCMA)
+    await stage.pass_time(0.01)
+    samples = bytes(range(256)) * 5
+    await stage.publish(AccessUnit(SOUND, 800, 800, UTC, TimeSource.RTCP, UTC, (samples,), True, len(samples)))
+    packets = stage.packets("hears", payload_type=0)
+    assert b"".join(packet.payload for packet in packets) == samples
+    assert (packets[1].timestamp - packets[0].timestamp) % 2**32 == len(packets[0].payload)
+    assert not any(packet.marker for packet in packets)
+    assert stage.packets("deaf", payload_type=0) == stage.packets("other law", payload_type=0) == []
+
+
+async def test_who_leaves_gets_nothing_more(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK))
+    viewer = stage.join("v")
+    await stage.pass_time(0.01)
+    stage.broadcast.remove(viewer)
+    stage.broadcast.remove(viewer)
+    await stage.publish(picture(1, track=TRACK))
+    assert [index for index, _ in stage.pictures("v")] == [0]
+
+
+async def test_a_burst_that_the_ring_outruns_starts_again_at_the_newest_keyframe(stage: Stage) -> None:
+    stage.hub.cap_bytes = 20_000
+    await stage.run()
+    await stage.publish(picture(0, key=True, track=TRACK, size=2000), picture(1, track=TRACK, size=2000))
+    viewer = stage.join("v")
+    await stage.publish(*(picture(index, key=index == 6, track=TRACK, size=3000) for index in range(2, 10)))
+    await stage.pass_time(0.05)
+    indexes = [index for index, _ in stage.pictures("v")]
+    assert indexes[-4:] == [6, 7, 8, 9]
+    assert viewer.phase is Phase.LIVE
+    assert ascends([timestamp for _, timestamp in stage.pictures("v")])
+
+
+async def test_it_ends_with_the_camera(stage: Stage) -> None:
+    await stage.run()
+    stage.hub.close()
+    assert stage.task is not None
+    assert await stage.task == "the camera was removed"
+
+
+async def test_it_ends_when_browsers_cannot_play_the_camera_any_more(stage: Stage) -> None:
+    await stage.run()
+    changed: Track = video_track(codec=Codec.H265)
+    stage.hub.open((changed,))
+    await stage.publish(picture(0, key=True, track=changed))
+    assert stage.task is not None
+    assert await stage.task == "the camera now sends H265"
