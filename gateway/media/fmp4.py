@@ -1,0 +1,318 @@
+"""Writes fragmented MP4 (ISO/IEC 14496-12, -14, -15): an init segment, then fragments that are only ever appended.
+
+Here belong boxes and nothing else: what goes into a fragment, and when one ends, is the recorder's business. The way
+back is `gateway.media.fmp4_reader`. Each fragment is one track's `prft`, `moof` and `mdat`, so that a playlist can
+address one track alone and a file cut anywhere loses at most its last fragment. Nothing is ever patched.
+
+NAL units are written as the camera sent them, in-band parameter sets and SEI included: a camera's signature over them
+still verifies, and a decoder that meets a parameter set twice does not mind.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.media.bits import BitReader, BitstreamError
+from gateway.media.model import (
+    NS,
+    AudioParameters,
+    Codec,
+    MetadataParameters,
+    Track,
+    TrackKind,
+    UtcNs,
+    VideoParameters,
+)
+
+NTP_EPOCH_S = 2_208_988_800
+"""Seconds from 1900-01-01 (NTP, `prft`) to 1970-01-01."""
+MP4_EPOCH_S = 2_082_844_800
+"""Seconds from 1904-01-01 (`mvhd`) to 1970-01-01."""
+
+METADATA_MIME = "application/vnd.onvif.metadata"
+"""What the timed-metadata track holds: one ONVIF MetadataStream document per sample, decompressed."""
+
+PRFT_CAPTURED = 24
+"""`prft` flags: the time is that of the frame's capture (ISO/IEC 14496-12:2020 8.16.5)."""
+
+SYNC_SAMPLE = 0x0200_0000
+NON_SYNC_SAMPLE = 0x0101_0000
+
+_RECORDABLE = {Codec.H264, Codec.H265, Codec.AAC, Codec.PCMU, Codec.PCMA, Codec.ONVIF_METADATA}
+_IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+_UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
+
+# (profile_idc) of those H.264 profiles whose SPS and avcC tell chroma format and bit depths.
+_H264_CHROMA_PROFILES = {100, 110, 122, 144, 44, 244, 83, 86, 118, 128, 138, 139, 134, 135}
+
+
+@dataclass(slots=True)
+class Sample:
+    """One sample of a fragment. `duration` and `composition_offset` in ticks of the track's clock rate."""
+
+    parts: tuple[bytes, ...]
+    """Video: NAL units without start codes; otherwise the bytes as they are stored."""
+    size: int
+    """As stored: the parts, and four bytes before each NAL unit."""
+    duration: int
+    composition_offset: int = 0
+    is_sync: bool = True
+
+
+def recordable(track: Track) -> bool:
+    """Whether `track` can be put into a file now: its codec has a sample entry and its parameters are known."""
+    if track.codec not in _RECORDABLE:
+        return False
+    parameters = track.parameters
+    if isinstance(parameters, VideoParameters):
+        return parameters.complete and (track.codec is not Codec.H265 or bool(parameters.vps))
+    return track.codec is not Codec.AAC or (isinstance(parameters, AudioParameters) and len(parameters.config) >= 2)
+
+
+class Fmp4Muxer:
+    """Makes the bytes of one file. `tracks` must all be `recordable`; samples name them by `Track.id`."""
+
+    def __init__(self, tracks: Sequence[Track], created_ns: UtcNs) -> None:
+        self.tracks = tuple(tracks)
+        self._created_ns = created_ns
+        self._video = {track.id for track in tracks if track.kind is TrackKind.VIDEO}
+        self._sequence = 0
+
+    def init_segment(self) -> bytes:
+        """`ftyp` and `moov`.
+
+        Raises:
+            BitstreamError: the parameter sets of a video track cannot be read.
+        """
+        created = max(0, self._created_ns // NS + MP4_EPOCH_S)
+        next_id = max((track.id for track in self.tracks), default=0) + 2
+        mvhd = _full_box(
+            b"mvhd", 1, 0,
+            struct.pack(">QQIQIH10x", created, created, 1000, 0, 0x10000, 0x0100),
+            _IDENTITY_MATRIX, bytes(24), struct.pack(">I", next_id),
+        )  # fmt: skip
+        traks = b"".join(_trak(track, created) for track in self.tracks)
+        trexs = b"".join(_full_box(b"trex", 0, 0, struct.pack(">5I", t.id + 1, 1, 0, 0, 0)) for t in self.tracks)
+        ftyp = _box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
+        return ftyp + _box(b"moov", mvhd, traks, _box(b"mvex", trexs))
+
+    def fragment(
+        self, track_id: int, decode_time: int, utc_ns: UtcNs, samples: Sequence[Sample], into: list[bytes]
+    ) -> int:
+        """Append the buffers of one fragment to `into`, without copying any sample; returns their bytes.
+
+        `decode_time` is that of the first sample in ticks from the file's origin; `utc_ns` is when the first sample
+        was captured, which `prft` ties to its presentation time.
+        """
+        self._sequence += 1
+        count = len(samples)
+        video = track_id in self._video
+        payload = 0
+        numbers: list[int] = []
+        for sample in samples:
+            payload += sample.size
+            if video:
+                flags = SYNC_SAMPLE if sample.is_sync else NON_SYNC_SAMPLE
+                numbers += (sample.duration, sample.size, flags, sample.composition_offset & 0xFFFFFFFF)
+            else:
+                numbers += (sample.duration, sample.size)
+        # Sizes are fixed, so the whole moof is one pack: boxes built one by one would cost more than the rest.
+        fields = 4 if video else 2
+        trun_size = 20 + 4 * fields * count
+        traf_size = 8 + 20 + 20 + trun_size
+        moof_size = 8 + 16 + traf_size
+        into.append(
+            struct.pack(
+                f">I4sIIQQI4sI4sIII4sI4sIIII4sIQI4sIII{fields * count}II4s",
+                32, b"prft", 1 << 24 | PRFT_CAPTURED, track_id + 1, ntp_from_utc_ns(utc_ns),
+                decode_time + samples[0].composition_offset,
+                moof_size, b"moof", 16, b"mfhd", 0, self._sequence, traf_size, b"traf",
+                20, b"tfhd", 0x020020, track_id + 1, SYNC_SAMPLE,
+                20, b"tfdt", 1 << 24, decode_time,
+                trun_size, b"trun", 1 << 24 | (0xF01 if video else 0x301), count, moof_size + 8, *numbers,
+                8 + payload, b"mdat",
+            )
+        )  # fmt: skip
+        if video:
+            for sample in samples:
+                for nal in sample.parts:
+                    into.append(len(nal).to_bytes(4, "big"))
+                    into.append(nal)
+        else:
+            for sample in samples:
+                into.extend(sample.parts)
+        return 32 + moof_size + 8 + payload
+
+
+def stored_size(kind: TrackKind, parts: tuple[bytes, ...]) -> int:
+    """Bytes a sample made of `parts` takes in the file."""
+    prefix = 4 if kind is TrackKind.VIDEO else 0
+    return sum([len(part) + prefix for part in parts])
+
+
+def ntp_from_utc_ns(utc_ns: UtcNs) -> int:
+    """An NTP timestamp (RFC 5905 6): seconds since 1900 in the upper 32 bits, modulo its era of 136 years."""
+    seconds, ns = divmod(utc_ns, NS)
+    return ((seconds + NTP_EPOCH_S) & 0xFFFFFFFF) << 32 | ((ns << 32) + NS // 2) // NS
+
+
+def utc_ns_from_ntp(ntp: int) -> UtcNs:
+    """The way back, for times from 1968 to 2104."""
+    seconds = ntp >> 32
+    if seconds < 1 << 31:
+        seconds += 1 << 32
+    return (seconds - NTP_EPOCH_S) * NS + (((ntp & 0xFFFFFFFF) * NS + (1 << 31)) >> 32)
+
+
+# ---- boxes
+
+
+def _box(kind: bytes, *payload: bytes) -> bytes:
+    body = b"".join(payload)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def _full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
+    return _box(kind, struct.pack(">I", version << 24 | flags), *payload)
+
+
+def _trak(track: Track, created: int) -> bytes:
+    parameters = track.parameters
+    width = height = 0
+    if isinstance(parameters, VideoParameters):
+        width, height = parameters.width, parameters.height
+    handler, name, header = {
+        TrackKind.VIDEO: (b"vide", b"video", _full_box(b"vmhd", 0, 1, bytes(8))),
+        TrackKind.AUDIO: (b"soun", b"audio", _full_box(b"smhd", 0, 0, bytes(4))),
+        TrackKind.METADATA: (b"meta", b"ONVIF metadata", _full_box(b"nmhd", 0, 0)),
+    }[track.kind]
+    volume = 0x0100 if track.kind is TrackKind.AUDIO else 0
+    tkhd = _full_box(
+        b"tkhd", 1, 3,  # enabled, in movie
+        struct.pack(">QQI4xQ8xHHHH", created, created, track.id + 1, 0, 0, 0, volume, 0),
+        _IDENTITY_MATRIX, struct.pack(">II", width << 16, height << 16),
+    )  # fmt: skip
+    mdhd = _full_box(
+        b"mdhd", 1, 0, struct.pack(">QQIQHH", created, created, track.clock_rate, 0, _UNDETERMINED_LANGUAGE, 0)
+    )
+    hdlr = _full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name + b"\0")
+    dinf = _box(b"dinf", _full_box(b"dref", 0, 0, struct.pack(">I", 1), _full_box(b"url ", 0, 1)))
+    stbl = _box(
+        b"stbl",
+        _full_box(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(track)),
+        _full_box(b"stts", 0, 0, bytes(4)),
+        _full_box(b"stsc", 0, 0, bytes(4)),
+        _full_box(b"stsz", 0, 0, bytes(8)),
+        _full_box(b"stco", 0, 0, bytes(4)),
+    )
+    return _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, _box(b"minf", header, dinf, stbl)))
+
+
+def _sample_entry(track: Track) -> bytes:
+    """The sample entry of 8.5.2, whose first eight bytes are reserved and the data reference 1."""
+    head = struct.pack(">6xH", 1)
+    match track.codec, track.parameters:
+        case Codec.H264, VideoParameters() as video:
+            return _box(b"avc1", head, _visual(video), _avcc(video))
+        case Codec.H265, VideoParameters() as video:
+            return _box(b"hvc1", head, _visual(video), _hvcc(video))
+        case Codec.AAC, AudioParameters() as audio:
+            return _box(b"mp4a", head, _audio(audio), _esds(track.id + 1, audio.config))
+        case Codec.PCMU, AudioParameters() as audio:
+            return _box(b"ulaw", head, _audio(audio))
+        case Codec.PCMA, AudioParameters() as audio:
+            return _box(b"alaw", head, _audio(audio))
+        case Codec.ONVIF_METADATA, MetadataParameters():
+            # MetaDataSampleEntry (8.5.2): no content encoding, then the MIME type.
+            return _box(b"mett", head, b"\0", METADATA_MIME.encode() + b"\0")
+        case _:
+            raise ValueError(f"{track.codec} has no sample entry: ask recordable() first")
+
+
+def _visual(video: VideoParameters) -> bytes:
+    """VisualSampleEntry (12.1.3): 72 dpi, one frame per sample, 24 bits."""
+    return struct.pack(">16xHHII4xH32xHh", video.width, video.height, 0x480000, 0x480000, 1, 24, -1)
+
+
+def _audio(audio: AudioParameters) -> bytes:
+    """AudioSampleEntry (12.2.3). A rate that does not fit its 16 bits is told by the codec's own configuration."""
+    rate = audio.sample_rate if audio.sample_rate < 0x10000 else 0
+    return struct.pack(">8xHHHHI", audio.channels, 16, 0, 0, rate << 16)
+
+
+def _avcc(video: VideoParameters) -> bytes:
+    """AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1)."""
+    sps = video.sps
+    if len(sps) < 4:
+        raise BitstreamError("the H.264 sequence parameter set is too short")
+    record = [struct.pack(">BBBBBBH", 1, sps[1], sps[2], sps[3], 0xFF, 0xE1, len(sps)), sps, bytes([len(video.pps)])]
+    for pps in video.pps:
+        record += (struct.pack(">H", len(pps)), pps)
+    if sps[1] in _H264_CHROMA_PROFILES:
+        reader = BitReader(_without_emulation_prevention(sps[4:64]))
+        reader.ue()  # seq_parameter_set_id
+        chroma_format = reader.ue()
+        if chroma_format == 3:
+            reader.skip(1)  # separate_colour_plane_flag
+        luma, chroma = reader.ue(), reader.ue()
+        record.append(bytes([0xFC | chroma_format & 3, 0xF8 | luma & 7, 0xF8 | chroma & 7, 0]))
+    return _box(b"avcC", *record)
+
+
+def _hvcc(video: VideoParameters) -> bytes:
+    """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 8.3.3.1), from the SPS (ITU-T H.265 7.3.2.2)."""
+    reader = BitReader(_without_emulation_prevention(video.sps[2:256]))
+    reader.skip(4)
+    sub_layers = reader.bits(3)  # sps_max_sub_layers_minus1
+    nested = reader.bits(1)
+    profile_tier_level = reader.bits(96).to_bytes(12, "big")
+    present = [(reader.bits(1), reader.bits(1)) for _ in range(sub_layers)]
+    if sub_layers:
+        reader.skip(2 * (8 - sub_layers))
+    for profile, level in present:
+        reader.skip(88 * profile + 8 * level)
+    reader.ue()  # sps_seq_parameter_set_id
+    chroma_format = reader.ue()
+    if chroma_format == 3:
+        reader.skip(1)
+    reader.ue()  # width
+    reader.ue()  # height
+    if reader.flag():
+        for _ in range(4):
+            reader.ue()  # conformance window
+    luma, chroma = reader.ue(), reader.ue()
+    arrays = [(32, (video.vps,)), (33, (video.sps,)), (34, video.pps)]
+    record = [
+        b"\x01",
+        profile_tier_level,
+        struct.pack(">HBBBBHB", 0xF000, 0xFC, 0xFC | chroma_format & 3, 0xF8 | luma & 7, 0xF8 | chroma & 7, 0,
+                    (sub_layers + 1) << 3 | nested << 2 | 3),
+        bytes([len(arrays)]),
+    ]  # fmt: skip
+    for nal_type, nals in arrays:
+        record.append(struct.pack(">BH", 0x80 | nal_type, len(nals)))
+        for nal in nals:
+            record += (struct.pack(">H", len(nal)), nal)
+    return _box(b"hvcC", *record)
+
+
+def _esds(es_id: int, config: bytes) -> bytes:
+    """ES_Descriptor of MPEG-4 audio (ISO/IEC 14496-1 7.2.6.5, 14496-14 5.6)."""
+    specific = _descriptor(0x05, config)
+    decoder = _descriptor(0x04, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0), specific)
+    return _full_box(
+        b"esds", 0, 0, _descriptor(0x03, struct.pack(">HB", es_id, 0), decoder, _descriptor(0x06, b"\x02"))
+    )
+
+
+def _descriptor(tag: int, *payload: bytes) -> bytes:
+    body = b"".join(payload)
+    length = bytes([len(body) >> 21 & 0x7F | 0x80, len(body) >> 14 & 0x7F | 0x80, len(body) >> 7 & 0x7F | 0x80])
+    return bytes([tag]) + length + bytes([len(body) & 0x7F]) + body
+
+
+def _without_emulation_prevention(data: bytes) -> bytes:
+    """The RBSP of a NAL unit's bytes (ITU-T H.264 7.3.1, H.265 7.3.1.1)."""
+    return data.replace(b"\0\0\3", b"\0\0")

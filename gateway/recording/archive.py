@@ -1,0 +1,69 @@
+"""The folder of recordings and its catalog, as one thing to hand around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.base.clock import Clock
+from gateway.base.errors import StorageError
+from gateway.base.workers import Threads
+from gateway.hub import Hub
+from gateway.recording.adopt import Adoption, adopt
+from gateway.recording.catalog import Catalog
+from gateway.recording.check import Disagreement, Progress, check
+from gateway.recording.files import Files, SystemFiles
+from gateway.recording.recorder import Recorder
+
+
+class Archive:
+    """What is recorded under `root`. `threads` do everything that touches the disk: a few more than slow disks.
+
+    Raises:
+        StorageError: the folder cannot be made.
+    """
+
+    def __init__(
+        self, root: Path, catalog: Catalog, threads: Threads, clock: Clock, *, files: Files | None = None
+    ) -> None:
+        self.catalog = catalog
+        self._threads = threads
+        self._clock = clock
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _refused(root, error) from error
+        self._root = root
+        self._files = files or SystemFiles(root)
+
+    async def adopt(self) -> Adoption:
+        """Make whole what a crash left. Before any recorder runs.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        try:
+            return await adopt(self.catalog, self._files, self._threads)
+        except OSError as error:
+            raise _refused(self._root, error) from error
+
+    async def check(
+        self, *, hashes: bool = True, progress: Callable[[Progress], None] = lambda _: None
+    ) -> list[Disagreement]:
+        """Compare disk and catalog; changes nothing and works beside a running gateway.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        try:
+            return await check(self.catalog, self._files, self._threads, hashes=hashes, progress=progress)
+        except OSError as error:
+            raise _refused(self._root, error) from error
+
+    def recorder(self, hub: Hub) -> Recorder:
+        """A Recorder for the camera of `hub`; run it as a task of its own."""
+        return Recorder(hub, self.catalog, self._files, self._threads, self._clock)
+
+
+def _refused(root: Path, error: OSError) -> StorageError:
+    return StorageError(f"the recordings in {root} cannot be used: {error.strerror or error}")

@@ -1,0 +1,296 @@
+"""What is recorded and what is missing: the rows of `recordings`, `segments` and `gaps`.
+
+The extent of a Recording that still grows is known only to its recorder, which says so here in memory; everything else
+is in the database. Files are not looked at: that is what `check` is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
+
+from gateway.media.model import NS, GapReason, TrackKind, UtcNs
+from gateway.recording.entries import Entry, LossFound, RecordingClosed, RecordingOpened, SegmentFinished
+from gateway.store import tables
+from gateway.store.engine import Database
+
+ADJACENT_NS = 2 * NS
+"""A Segment found on disk that begins this soon after another ended belongs to the same Recording."""
+
+_recordings, _segments, _gaps = tables.recordings, tables.segments, tables.gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The extent of a Recording; it may still grow."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Media that is not there. `end_ns` None: not over yet. `kind` None: all tracks."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs | None
+    reason: GapReason
+    kind: TrackKind | None
+    packets: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A finished Segment, as the catalog knows it."""
+
+    camera: str
+    path: str
+    start_ns: UtcNs
+    end_ns: UtcNs
+    size: int
+    sha256: bytes
+    adopted: bool
+
+
+class Catalog:
+    """Queries and changes, as coroutines. All from the event loop's thread.
+
+    Every method raises StorageError when the database refuses; nothing was changed then.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._growing: dict[str, Span] = {}
+
+    # ---- questions
+
+    async def recordings(self, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> list[Span]:
+        """The Recordings that touch the interval, by start, with what is on disk of the one that grows."""
+        reach = (
+            select(func.max(_segments.c.end_ns)).where(_segments.c.recording_id == _recordings.c.id).scalar_subquery()
+        )
+        query = (
+            select(_recordings.c.start_ns, _recordings.c.end_ns, reach.label("reach"))
+            .where(_touching(_recordings, camera, from_ns, to_ns))
+            .order_by(_recordings.c.start_ns)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        growing = self._growing.get(camera)
+        spans = []
+        for start_ns, end_ns, reach_ns in rows:
+            if end_ns is None and growing is not None and growing.start_ns == start_ns:
+                end_ns = growing.end_ns
+            end_ns = end_ns or reach_ns or start_ns
+            if from_ns is None or end_ns > from_ns:
+                spans.append(Span(start_ns, end_ns))
+        return spans
+
+    async def gaps(self, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> list[Missing]:
+        """What is missing in the interval, between Recordings and inside them, by start."""
+        query = select(_gaps).where(_touching(_gaps, camera, from_ns, to_ns)).order_by(_gaps.c.start_ns, _gaps.c.id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [
+            Missing(
+                row.start_ns, row.end_ns, GapReason(row.reason),
+                None if row.track is None else TrackKind(row.track), row.packets, row.detail,
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def segments(self, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> list[SegmentRow]:
+        """The finished Segments that touch the interval, by start."""
+        query = select(_segments).where(_touching(_segments, camera, from_ns, to_ns)).order_by(_segments.c.start_ns)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [_segment_row(row) for row in rows]
+
+    async def all_segments(self) -> list[SegmentRow]:
+        """Every finished Segment, by path."""
+        query = select(_segments).order_by(_segments.c.path)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [_segment_row(row) for row in rows]
+
+    async def knows(self, path: str) -> bool:
+        """Whether there is a row for this file."""
+        query = select(_segments.c.id).where(_segments.c.path == path)
+        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
+
+    async def paths(self) -> set[str]:
+        """The paths of all finished Segments."""
+        query = select(_segments.c.path)
+        return set(await self._database.read(lambda connection: connection.scalars(query).all()))
+
+    # ---- changes
+
+    async def store(self, camera: str, entries: Sequence[Entry]) -> None:
+        """Store what a recorder tells, all of it or nothing."""
+
+        def work(connection: Connection) -> None:
+            for entry in entries:
+                _store(connection, camera, entry)
+
+        await self._database.write(work)
+
+    async def resume(self, camera: str) -> None:
+        """A recorder starts: unless a gap is open already, one runs from the end of the last Recording on."""
+
+        def work(connection: Connection) -> None:
+            is_open = select(_gaps.c.id).where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None))
+            if connection.execute(is_open).first() is not None:
+                return
+            last = select(_recordings.c.end_ns).where(_recordings.c.camera == camera).order_by(_recordings.c.id.desc())
+            end_ns = connection.execute(last.limit(1)).scalar()
+            if end_ns is not None:
+                _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART))
+
+        await self._database.write(work)
+
+    async def adopt(self, camera: str, segments: Sequence[SegmentFinished]) -> None:
+        """Store Segments that a crash left, by start, each with the Recording it goes on from; end the open one."""
+
+        def work(connection: Connection) -> None:
+            for segment in segments:
+                recording = _home(connection, camera, segment) or _late_recording(connection, camera, segment)
+                _insert_segment(connection, camera, recording, segment)
+                connection.execute(
+                    _recordings.update()
+                    .where(_recordings.c.id == recording, _recordings.c.end_ns < segment.end_ns)
+                    .values(end_ns=segment.end_ns)
+                )
+            while (left := _open_recording(connection, camera)) is not None:
+                reach_ns = _reach(connection, left)
+                this = _recordings.c.id == left
+                if reach_ns is None:
+                    connection.execute(_recordings.delete().where(this))
+                else:
+                    connection.execute(_recordings.update().where(this).values(end_ns=reach_ns))
+
+        await self._database.write(work)
+
+    async def open_cameras(self) -> set[str]:
+        """The cameras with a Recording that has no end yet."""
+        query = select(_recordings.c.camera).where(_recordings.c.end_ns.is_(None)).distinct()
+        return set(await self._database.read(lambda connection: connection.scalars(query).all()))
+
+    # ---- what grows
+
+    def grow(self, camera: str, span: Span | None) -> None:
+        """What is on disk of the Recording that a recorder of this process writes; None: none is open."""
+        if span is None:
+            self._growing.pop(camera, None)
+        else:
+            self._growing[camera] = span
+
+
+def _touching(table: Table, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> ColumnElement[bool]:
+    """Of this camera, and not wholly outside the interval. What has no end yet reaches beyond any."""
+    start, end = table.c.start_ns, table.c.end_ns
+    conditions = [table.c.camera == camera]
+    if to_ns is not None:
+        conditions.append(start < to_ns)
+    if from_ns is not None:
+        conditions.append(or_(end.is_(None), end > from_ns, start >= from_ns))
+    return and_(*conditions)
+
+
+def _segment_row(row: Row[tuple[object, ...]]) -> SegmentRow:
+    return SegmentRow(row.camera, row.path, row.start_ns, row.end_ns, row.bytes, bytes(row.sha256), row.adopted)
+
+
+def _open_recording(connection: Connection, camera: str) -> int | None:
+    query = select(_recordings.c.id).where(_recordings.c.camera == camera, _recordings.c.end_ns.is_(None))
+    return connection.execute(query.order_by(_recordings.c.id.desc())).scalar()
+
+
+def _reach(connection: Connection, recording: int) -> UtcNs | None:
+    query = select(func.max(_segments.c.end_ns)).where(_segments.c.recording_id == recording)
+    return connection.execute(query).scalar()
+
+
+def _home(connection: Connection, camera: str, segment: SegmentFinished) -> int | None:
+    """The Recording that holds the start of `segment`, or ends just before it."""
+    query = select(_recordings.c.id, _recordings.c.start_ns, _recordings.c.end_ns).where(
+        _recordings.c.camera == camera, _recordings.c.start_ns <= segment.start_ns
+    )
+    row = connection.execute(query.order_by(_recordings.c.start_ns.desc(), _recordings.c.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    end_ns = row.end_ns or _reach(connection, row.id) or row.start_ns
+    return row.id if segment.start_ns <= end_ns + ADJACENT_NS else None
+
+
+def _late_recording(connection: Connection, camera: str, segment: SegmentFinished) -> int:
+    """A Recording of its own for `segment`, and the gap before it where none is known."""
+    before = select(func.max(_recordings.c.end_ns)).where(
+        _recordings.c.camera == camera, _recordings.c.end_ns <= segment.start_ns
+    )
+    end_ns = connection.execute(before).scalar()
+    gap = select(_gaps.c.id, _gaps.c.end_ns).where(
+        _gaps.c.camera == camera, _gaps.c.track.is_(None), _gaps.c.start_ns <= segment.start_ns,
+        or_(_gaps.c.end_ns.is_(None), _gaps.c.end_ns >= segment.start_ns),
+    )  # fmt: skip
+    known = connection.execute(gap).first()
+    if known is not None and known.end_ns is None:
+        connection.execute(_gaps.update().where(_gaps.c.id == known.id).values(end_ns=segment.start_ns))
+    elif known is None and end_ns is not None:
+        _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART), segment.start_ns)
+    inserted = connection.execute(
+        _recordings.insert().values(camera=camera, start_ns=segment.start_ns, end_ns=segment.end_ns)
+    )
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def _insert_segment(connection: Connection, camera: str, recording: int, segment: SegmentFinished) -> None:
+    connection.execute(
+        _segments.insert().values(
+            recording_id=recording, camera=camera, path=segment.path, start_ns=segment.start_ns,
+            end_ns=segment.end_ns, bytes=segment.size, sha256=segment.sha256,
+            tracks=[{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
+            adopted=segment.adopted,
+        )
+    )  # fmt: skip
+
+
+def _open_gap(connection: Connection, camera: str, closed: RecordingClosed, end_ns: UtcNs | None = None) -> None:
+    assert closed.reason is not None
+    connection.execute(
+        _gaps.insert().values(
+            camera=camera, start_ns=closed.end_ns, end_ns=end_ns, reason=closed.reason.value, track=None, packets=0,
+            detail=closed.detail,
+        )
+    )  # fmt: skip
+
+
+def _store(connection: Connection, camera: str, entry: Entry) -> None:
+    match entry:
+        case RecordingOpened():
+            # A clock set back makes media begin before the gap did: then nothing is missing, and it lasts no time.
+            later = func.max if connection.dialect.name == "sqlite" else func.greatest
+            connection.execute(
+                _gaps.update()
+                .where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None))
+                .values(end_ns=later(_gaps.c.start_ns, entry.start_ns))
+            )
+            connection.execute(_recordings.insert().values(camera=camera, start_ns=entry.start_ns, end_ns=None))
+        case SegmentFinished():
+            recording = _open_recording(connection, camera)
+            assert recording is not None, "a Segment belongs to an open Recording"
+            _insert_segment(connection, camera, recording, entry)
+        case RecordingClosed():
+            connection.execute(
+                _recordings.update()
+                .where(_recordings.c.camera == camera, _recordings.c.end_ns.is_(None))
+                .values(end_ns=entry.end_ns)
+            )
+            if entry.reason is not None:
+                _open_gap(connection, camera, entry)
+        case LossFound():
+            connection.execute(
+                _gaps.insert().values(
+                    camera=camera, start_ns=entry.start_ns, end_ns=entry.end_ns, reason=entry.reason.value,
+                    track=None if entry.kind is None else entry.kind.value, packets=entry.packets, detail=entry.detail,
+                )
+            )  # fmt: skip

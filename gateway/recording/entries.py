@@ -1,0 +1,69 @@
+"""What a recorder tells the catalog, in the order in which it happened.
+
+Values only: how they are stored is `gateway.recording.catalog`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.media.model import GapReason, TrackKind, UtcNs
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOpened:
+    """The first Segment of a Recording is on disk. Ends the gap before it, if there is one."""
+
+    start_ns: UtcNs
+
+
+@dataclass(frozen=True, slots=True)
+class TrackContent:
+    """How much of one track a Segment holds."""
+
+    id: int
+    kind: TrackKind
+    codec: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFinished:
+    """A file is complete and fsynced. Belongs to the Recording that is open."""
+
+    path: str
+    """Relative to the folder of recordings, with `/` between its parts."""
+    start_ns: UtcNs
+    end_ns: UtcNs
+    size: int
+    """In bytes."""
+    sha256: bytes
+    tracks: tuple[TrackContent, ...]
+    adopted: bool = False
+    """Closed by someone else than the recorder that began it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingClosed:
+    """The open Recording ends. `reason`: why media is missing from now on; None: the next start of the gateway says."""
+
+    end_ns: UtcNs
+    reason: GapReason | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LossFound:
+    """Media is missing inside the open Recording."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs
+    reason: GapReason
+    kind: TrackKind | None
+    """None: all tracks."""
+    packets: int = 0
+    detail: str = ""
+
+
+Entry: TypeAlias = RecordingOpened | SegmentFinished | RecordingClosed | LossFound
