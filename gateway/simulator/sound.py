@@ -20,9 +20,9 @@ _BIAS, _CLIP = 33, 8158
 
 def mu_law(samples: npt.NDArray[np.int16]) -> bytes:
     """G.711 mu-law (ITU-T G.711 table 2a) of 16-bit samples, one byte each."""
-    linear = samples.astype(np.int32) >> 2
+    linear = samples.astype(np.int32)
     sign = np.where(linear < 0, 0x80, 0).astype(np.int32)
-    magnitude = np.minimum(np.abs(linear), _CLIP) + _BIAS
+    magnitude = np.minimum(np.abs(linear) >> 2, _CLIP) + _BIAS
     # The segment is the place of the highest bit set: 33..63 is segment 0, 64..127 segment 1, to 4096..8191.
     segment = np.floor(np.log2(magnitude)).astype(np.int32) - 5
     step = magnitude >> (segment + 1) & 0x0F
