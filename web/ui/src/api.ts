@@ -2,7 +2,7 @@
  * The gateway's HTTP calls, and their failures as sentences. No state but the CSRF token that belongs to the cookie.
  */
 
-import type { Camera, CameraChange, Device, Fix, NewCamera, Session } from "./model";
+import type { Camera, CameraChange, CameraSettings, Device, Fix, NewCamera, Session } from "./model";
 import { strings } from "./strings";
 
 /** A call that did not succeed. `status` 0: the gateway could not be reached. */
@@ -89,6 +89,11 @@ export async function logOut(): Promise<void> {
 
 export function addCamera(camera: NewCamera): Promise<Camera> {
   return json<Camera>("/api/cameras", "POST", camera);
+}
+
+/** Needs the right to configure. */
+export async function cameraSettings(id: string): Promise<CameraSettings> {
+  return (await json<Camera & { settings: CameraSettings }>(cameraPath(id))).settings;
 }
 
 export function changeCamera(id: string, change: CameraChange): Promise<Camera> {

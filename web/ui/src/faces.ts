@@ -63,7 +63,7 @@ export function faceOf(camera: Camera, picture: PictureState, now: number, here:
       if (picture.failure) return face("live", picture.failure.message, retry(picture.failure.retryAt, here));
       if (picture.lastFrameAt !== null && here - picture.lastFrameAt > 3_000)
         return face("stale", strings.face.noPictureFor(age(here - picture.lastFrameAt)));
-      return face("live", strings.face.coming);
+      return face("live", strings.face.coming, camera.reason ?? "");
   }
 }
 

@@ -68,6 +68,16 @@ export interface NewCamera {
   record?: boolean;
 }
 
+/** How a camera is configured, for who may configure it; of the password only whether there is one. */
+export interface CameraSettings {
+  url: string | null;
+  onvif: string | null;
+  username: string;
+  has_password: boolean;
+  transport: "tcp" | "udp";
+  record: boolean;
+}
+
 export type CameraChange = Partial<Omit<NewCamera, "id">>;
 
 /** What /api/events sends. */

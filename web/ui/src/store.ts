@@ -101,8 +101,12 @@ export class Store {
     this.frameClocks.delete(session);
   }
 
+  get mayWatch(): boolean {
+    return this.session?.user.rights.includes("live") ?? false;
+  }
+
   get mayChangeCameras(): boolean {
-    return this.session?.user.role === "administrator";
+    return this.session?.user.rights.includes("configure") ?? false;
   }
 
   // ---- watching

@@ -2,9 +2,9 @@
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import { addCamera, changeCamera } from "../api";
+import { addCamera, cameraSettings, changeCamera } from "../api";
 import { freshId } from "../format";
-import type { Camera, CameraChange, NewCamera } from "../model";
+import type { Camera, CameraChange, CameraSettings } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
 import { controls } from "./controls";
@@ -46,28 +46,38 @@ export class CameraForm extends LitElement {
 
   /** The camera to change; none: add one. */
   @property({ attribute: false }) camera: Camera | null = null;
+  /** How that camera is set up now, once the gateway has said. */
+  @state() private settings: CameraSettings | null = null;
   @state() private busy = false;
   @state() private error = "";
   @query("form") private form!: HTMLFormElement;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.camera) void this.load(this.camera.id);
+  }
+
+  private async load(id: string): Promise<void> {
+    try {
+      this.settings = await cameraSettings(id);
+    } catch (error) {
+      this.error = (error as Error).message;
+    }
+  }
 
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const data = new FormData(this.form);
-    const field = (name: string) => {
-      const value = data.get(name);
-      return typeof value === "string" ? value.trim() : "";
-    };
+    const entered = this.entered();
     this.error = "";
-    const address = field("address");
-    if (!this.camera && !/^(rtsps?|https?):\/\/./i.test(address)) {
+    if (!/^(rtsps?|https?):\/\/./i.test(entered.url ?? entered.onvif ?? "")) {
       this.error = words.addressUnknown;
       return;
     }
     this.busy = true;
     try {
-      store.take(this.camera ? await changeCamera(this.camera.id, this.change(field, data)) : await this.add(field, data));
+      store.take(this.camera ? await changeCamera(this.camera.id, entered) : await this.add(entered));
       this.leave();
     } catch (error) {
       this.error = (error as Error).message;
@@ -75,53 +85,48 @@ export class CameraForm extends LitElement {
     }
   };
 
-  private add(field: (name: string) => string, data: FormData): Promise<Camera> {
+  /** What stands in the fields. An empty password is left out: it means the one the gateway has, or none. */
+  private entered(): CameraChange {
+    const data = new FormData(this.form);
+    const field = (name: string) => {
+      const value = data.get(name);
+      return typeof value === "string" ? value.trim() : "";
+    };
     const address = field("address");
-    const name = field("name") || new URL(address).hostname || strings.product;
-    const taken = new Set((store.cameras ?? []).map((camera) => camera.id));
-    const camera: NewCamera = { id: freshId(name, taken), name, record: data.has("record") };
-    if (/^rtsp/i.test(address)) {
-      camera.url = address;
-      camera.transport = field("transport") === "udp" ? "udp" : "tcp";
-    } else camera.onvif = address;
-    if (field("username")) camera.username = field("username");
-    if (field("password")) camera.password = field("password");
-    return addCamera(camera);
-  }
-
-  private change(field: (name: string) => string, data: FormData): CameraChange {
-    const change: CameraChange = { name: field("name"), record: data.has("record") };
-    if (field("username")) change.username = field("username");
-    if (field("password")) change.password = field("password");
+    const password = data.get("password");
+    const change: CameraChange = {
+      name: field("name"),
+      username: field("username"),
+      record: data.has("record"),
+      transport: field("transport") === "udp" ? "udp" : "tcp",
+    };
+    if (/^http/i.test(address)) change.onvif = address;
+    else change.url = address;
+    if (typeof password === "string" && password) change.password = password;
     return change;
   }
 
+  private add(entered: CameraChange): Promise<Camera> {
+    const address = new URL(entered.url ?? entered.onvif ?? "");
+    const name = entered.name === undefined || entered.name === "" ? address.hostname : entered.name;
+    const taken = new Set((store.cameras ?? []).map((camera) => camera.id));
+    return addCamera({ ...entered, id: freshId(name, taken), name });
+  }
+
   override render() {
-    const camera = this.camera;
-    return html`<modal-dialog
-      heading=${camera ? words.editTitle(camera.name) : words.addTitle}
-      @close=${this.leave}
-    >
+    const { camera, settings } = this;
+    return html`<modal-dialog heading=${camera ? words.editTitle(camera.name) : words.addTitle} @close=${this.leave}>
       <form novalidate data-testid="camera-form" @submit=${this.submit}>
-        <label class="whole"
-          >${words.name}
-          <input name="name" data-testid="form-name" .value=${camera?.name ?? ""} placeholder=${words.namePlaceholder} autocomplete="off" autofocus
-        /></label>
-        ${camera
-          ? nothing
-          : html`<label class="whole"
-              >${words.address}
-              <input
-                name="address"
-                data-testid="form-address"
-                inputmode="url"
-                placeholder=${words.addressPlaceholder}
-                autocomplete="off"
-                spellcheck="false"
-              />
-              <small>${words.addressHelp}</small>
-            </label>`}
-        <label>${words.username} <input name="username" data-testid="form-username" autocomplete="off" placeholder=${camera ? words.passwordKept : ""} /></label>
+        ${this.renderField("name", words.name, camera?.name ?? "", words.namePlaceholder, "whole")}
+        ${this.renderField(
+          "address",
+          words.address,
+          settings?.url ?? settings?.onvif ?? "",
+          words.addressPlaceholder,
+          "whole",
+          words.addressHelp,
+        )}
+        ${this.renderField("username", words.username, settings?.username ?? "")}
         <label
           >${words.password}
           <input
@@ -129,30 +134,48 @@ export class CameraForm extends LitElement {
             data-testid="form-password"
             type="password"
             autocomplete="new-password"
-            placeholder=${camera ? words.passwordKept : ""}
+            placeholder=${settings?.has_password ? words.passwordKept : ""}
         /></label>
-        ${camera
-          ? nothing
-          : html`<label
-              >${words.transport}
-              <select name="transport">
-                <option value="tcp">${words.tcp}</option>
-                <option value="udp">${words.udp}</option>
-              </select>
-            </label>`}
+        <label
+          >${words.transport}
+          <select name="transport">
+            <option value="tcp">${words.tcp}</option>
+            <option value="udp" ?selected=${settings?.transport === "udp"}>${words.udp}</option>
+          </select>
+        </label>
         <label class="check"
-          ><input type="checkbox" name="record" .checked=${camera?.recording ?? true} /> ${words.record}</label
+          ><input type="checkbox" name="record" .checked=${settings?.record ?? true} /> ${words.record}</label
         >
         ${this.error
           ? html`<p class="error whole" role="alert" data-testid="form-error">${this.error}</p>`
           : nothing}
         <div class="actions whole">
           <button type="button" @click=${this.leave}>${words.cancel}</button>
-          <button class="primary" data-testid="form-submit" ?disabled=${this.busy}>
+          <button
+            class="primary"
+            data-testid="form-submit"
+            ?disabled=${this.busy || (camera !== null && settings === null)}
+          >
             ${this.busy ? words.busy : camera ? words.save : words.add}
           </button>
         </div>
       </form>
     </modal-dialog>`;
+  }
+
+  private renderField(name: string, label: string, value: string, placeholder = "", width = "", help = "") {
+    return html`<label class=${width}
+      >${label}
+      <input
+        name=${name}
+        data-testid="form-${name}"
+        .value=${value}
+        placeholder=${placeholder}
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck="false"
+      />
+      ${help ? html`<small>${help}</small>` : nothing}
+    </label>`;
   }
 }

@@ -47,7 +47,7 @@ export class ControlRoom extends LitElement {
       main {
         grid-column: 2;
         display: grid;
-        grid-template: minmax(0, 1fr) / minmax(0, 1.75fr) minmax(300px, 1fr);
+        grid-template: minmax(0, 1fr) / minmax(0, 2fr) minmax(320px, 1fr);
         min-height: 0;
       }
       main.map {

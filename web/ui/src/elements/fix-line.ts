@@ -5,13 +5,13 @@
 
 import { css, html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
 import { EverySecond, Watch } from "../controllers";
 import { OLD_MS } from "../fixes";
 import { age, coordinates, course, speed, utcTime } from "../format";
 import type { Camera } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { styled } from "../styled";
 
 @customElement("fix-line")
 export class FixLine extends LitElement {
@@ -35,18 +35,27 @@ export class FixLine extends LitElement {
       white-space: nowrap;
       text-shadow: 0 0 3px rgb(0 0 0 / 90%);
     }
+    /* What gives way when the line is short; the time and the age never do. */
+    .where {
+      display: flex;
+      align-items: baseline;
+      gap: inherit;
+      flex: 1;
+      min-width: 0;
+      overflow: hidden;
+    }
+    .when {
+      display: flex;
+      gap: inherit;
+    }
     .name {
       overflow: hidden;
       text-overflow: ellipsis;
+      min-width: 0;
       font-weight: 600;
-      flex: 0 1 auto;
-      min-width: 3em;
-    }
-    .utc {
-      margin-left: auto;
     }
     .age {
-      min-width: 3.2em;
+      min-width: 2.4em;
       text-align: right;
       font-weight: 600;
     }
@@ -58,14 +67,23 @@ export class FixLine extends LitElement {
       margin-right: 3px;
       transform: rotate(var(--course));
     }
-    :host([large]) .line {
-      padding: 36px 16px 12px;
-      gap: 0 20px;
-      font-size: 16px;
+    .line > *,
+    .place,
+    .speed,
+    .course {
+      flex-shrink: 0;
     }
-    @container (max-width: 420px) {
+    .line > .where {
+      flex-shrink: 1;
+    }
+    @container (max-width: 520px) {
+      .name {
+        display: none; /* it stands above the picture */
+      }
+    }
+    @container (max-width: 430px) {
       .line {
-        gap: 0 8px;
+        gap: 0 9px;
         padding-inline: 8px;
         font-size: 11px;
       }
@@ -73,28 +91,21 @@ export class FixLine extends LitElement {
         display: none;
       }
     }
-    @container (max-width: 370px) {
-      .name {
-        display: none;
-      }
-    }
-    @container (max-width: 310px) {
+    @container (max-width: 330px) {
       .zone {
         display: none;
       }
-      .line {
-        gap: 0 6px;
-      }
     }
-    @container (max-width: 270px) {
+    @container (max-width: 300px) {
       .course {
         display: none;
       }
     }
-    @container (min-width: 600px) {
+    @container (min-width: 640px) {
       .line {
-        font-size: 14px;
-        gap: 0 18px;
+        padding: 34px 16px 11px;
+        font-size: 15px;
+        gap: 0 20px;
       }
     }
   `;
@@ -102,7 +113,6 @@ export class FixLine extends LitElement {
   @property({ attribute: false }) camera!: Camera;
   /** UTC of the frame on screen in milliseconds; null: none. */
   @property({ type: Number }) frameUtc: number | null = null;
-  @property({ type: Boolean, reflect: true }) large = false;
 
   constructor() {
     super();
@@ -120,7 +130,7 @@ export class FixLine extends LitElement {
       at === null ? "" : html`<span class="utc">${utcTime(at)}<span class="zone"> ${strings.bar.utc}</span></span>`;
     if (!seen)
       return html`<div class="line" data-testid="overlay" role="group" aria-label=${strings.fix.label(this.camera.name)}>
-        ${name}<span>${strings.fix.none}</span>${utc}
+        <span class="where">${name}<span>${strings.fix.none}</span></span>${utc}
       </div>`;
     const since = store.now() - seen.measuredAt;
     const [heading, point] = course(seen.course, seen.courseDerived).split(" ");
@@ -135,20 +145,23 @@ export class FixLine extends LitElement {
       role="group"
       aria-label=${strings.fix.label(this.camera.name)}
     >
-      ${name}
-      <span class="place">${coordinates(seen.lat, seen.lon)}</span>
-      <span class="speed" title=${seen.speedDerived ? strings.fix.derived : strings.fix.speed}
-        >${speed(seen.speed, seen.speedDerived)}</span
-      >
-      <span class="course" title=${seen.courseDerived ? strings.fix.derived : strings.fix.course}
-        >${seen.course === null
-          ? ""
-          : html`<span class="heading" style=${styleMap({ "--course": `${Math.round(seen.course)}deg` })} aria-hidden="true"
-              >↑</span
-            >`}${heading}<span class="point"> ${point ?? ""}</span></span
-      >
-      ${utc}
-      <span class="age ${since > OLD_MS ? "old" : ""}" title=${strings.fix.age}>${age(since)}</span>
+      <span class="where">
+        ${name}
+        <span class="place">${coordinates(seen.lat, seen.lon)}</span>
+        <span class="speed" title=${seen.speedDerived ? strings.fix.derived : strings.fix.speed}
+          >${speed(seen.speed, seen.speedDerived)}</span
+        >
+        <span class="course" title=${seen.courseDerived ? strings.fix.derived : strings.fix.course}
+          >${seen.course === null
+            ? ""
+            : html`<span class="heading" ${styled({ "--course": `${Math.round(seen.course)}deg` })} aria-hidden="true"
+                >↑</span
+              >`}${heading}<span class="point"> ${point ?? ""}</span></span
+        >
+      </span>
+      <span class="when">
+        ${utc}<span class="age ${since > OLD_MS ? "old" : ""}" title=${strings.fix.age}>${age(since)}</span>
+      </span>
     </div>`;
   }
 }

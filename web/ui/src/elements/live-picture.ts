@@ -10,10 +10,9 @@ import { css, html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import { request, whepEndpoint } from "../api";
 import type { Look, PictureState } from "../faces";
-import { LiveFeed } from "../live-feed";
+import { LiveFeed, type FeedFailure } from "../live-feed";
 import type { Camera } from "../model";
 import { store } from "../store";
-import { WhepSession } from "../whep";
 
 /** Without a frame for this long, the picture is frozen. */
 const FROZEN_MS = 3_000;
@@ -23,6 +22,8 @@ const FRAME_EVENT_MS = 200;
 const CHECK_MS = 1_000;
 /** The picture that is kept needs no more pixels than this across. */
 const HELD_WIDTH = 960;
+
+const NO_RIGHT: FeedFailure = { message: "", refused: true, retryAt: 0 };
 
 @customElement("live-picture")
 export class LivePicture extends LitElement {
@@ -66,6 +67,8 @@ export class LivePicture extends LitElement {
   @property({ attribute: false }) camera!: Camera;
   @property({ type: Boolean }) muted = true;
   @property({ reflect: true }) look: Look = "connecting";
+  /** Watch a camera that connects on demand, too. */
+  @property({ type: Boolean }) eager = false;
   /** The last picture is shown because no new one comes. */
   @property({ type: Boolean, reflect: true }) held = false;
 
@@ -109,6 +112,7 @@ export class LivePicture extends LitElement {
 
   override firstUpdated(): void {
     this.video.requestVideoFrameCallback(this.frameShown);
+    this.tell();
   }
 
   override updated(changed: PropertyValues<this>): void {
@@ -137,9 +141,10 @@ export class LivePicture extends LitElement {
   private readonly decide = (): void => {
     if (!this.hasUpdated) return;
     const status = this.camera.status;
-    // A stale camera's session is kept for when its picture comes back, but none is opened.
-    const watchable = status === "live" || (status === "stale" && this.feed?.session instanceof WhepSession);
-    if (!watchable || !this.inSight || document.hidden) {
+    // "disabled" is a camera that connects when somebody watches. What runs is kept while the camera comes or returns.
+    const opens = status === "live" || (status === "disabled" && this.eager);
+    const watchable = opens || (status !== "offline" && this.feed?.running === true);
+    if (!watchable || !store.mayWatch || !this.inSight || document.hidden) {
       if (this.feed?.running) this.leave();
       return;
     }
@@ -208,7 +213,7 @@ export class LivePicture extends LitElement {
     const detail: PictureState = {
       lastFrameAt: this.lastFrameAt,
       playing: this.playing,
-      failure: this.feed?.failure ?? null,
+      failure: store.mayWatch ? (this.feed?.failure ?? null) : NO_RIGHT,
     };
     this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
   }

@@ -63,6 +63,9 @@ export class TopBar extends LitElement {
         padding: 0;
         list-style: none;
       }
+      li {
+        display: flex;
+      }
       .space {
         flex: 1;
       }

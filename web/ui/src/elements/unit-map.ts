@@ -5,7 +5,6 @@
 
 import { css, html, LitElement, nothing, unsafeCSS, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
 import maplibreCss from "maplibre-gl/dist/maplibre-gl.css?inline";
 import { EverySecond, Watch } from "../controllers";
 import { stateOf } from "../faces";
@@ -17,6 +16,7 @@ import type { MapEngine, MapUnit, ViewChange } from "../map/engine";
 import { readPalette } from "../map/palette";
 import { store } from "../store";
 import { strings } from "../strings";
+import { styled } from "../styled";
 import { controls } from "./controls";
 
 const SCALE_PX = 110;
@@ -76,6 +76,7 @@ export class UnitMap extends LitElement {
         pointer-events: none;
       }
       .scale {
+        width: var(--width);
         border: 1px solid var(--quiet);
         border-top: 0;
         padding: 0 var(--s1);
@@ -118,6 +119,10 @@ export class UnitMap extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     light.removeEventListener("change", this.recolor);
+    this.drop();
+  }
+
+  private drop(): void {
     this.engine?.destroy();
     this.engine = null;
   }
@@ -129,15 +134,15 @@ export class UnitMap extends LitElement {
   private async load(): Promise<void> {
     try {
       const { MapEngine } = await import("../map/engine");
-      if (!this.isConnected) return;
-      const engine = await MapEngine.create(this.container, readPalette(this), {
+      const engine = await MapEngine.create(this.container, readPalette(this.renderRoot), {
         hovered: (id) => store.light(id),
         picked: (id) => store.go({ name: "unit", id }),
         taken: () => (this.taken = true),
         viewed: (view) => (this.view = view),
+        resized: () => this.fitAgain(),
       });
-      if (this.isConnected) this.engine = engine;
-      else engine.destroy();
+      this.engine = engine;
+      if (!this.container.isConnected) this.drop(); // it took longer than somebody stayed
     } catch {
       this.failed = true; // no WebGL here: the list says where everybody is
     }
@@ -145,7 +150,7 @@ export class UnitMap extends LitElement {
 
   private readonly recolor = (): void => {
     this.drawnTheme = store.theme;
-    this.engine?.setPalette(readPalette(this));
+    this.engine?.setPalette(readPalette(this.renderRoot));
   };
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -163,7 +168,7 @@ export class UnitMap extends LitElement {
     if (this.taken) return;
     if (unit) {
       const place = `${unit.id} ${unit.lat} ${unit.lon}`;
-      if (place !== this.followed) engine.follow(unit, !this.followed.startsWith(`${unit.id} `), animate);
+      if (place !== this.followed) engine.follow(unit, !this.followed.startsWith(`${unit.id} `), animate && this.followed !== "");
       this.followed = place;
       this.fitted = "";
     } else {
@@ -195,6 +200,12 @@ export class UnitMap extends LitElement {
         },
       ];
     });
+  }
+
+  private fitAgain(): void {
+    this.fitted = "";
+    this.followed = "";
+    this.requestUpdate();
   }
 
   private fitAll(): void {
@@ -256,7 +267,7 @@ export class UnitMap extends LitElement {
     if (!this.engine || !this.view) return nothing;
     const bar = scaleBar(this.view.metresPerPixel, SCALE_PX);
     return html`<div class="foot figures">
-      <span class="scale" style=${styleMap({ width: `${Math.round(bar.pixels)}px` })} data-testid="scale"
+      <span class="scale" ${styled({ "--width": `${Math.round(bar.pixels)}px` })} data-testid="scale"
         >${lengthText(bar.metres)}</span
       >
       <span>${strings.map.grid(lengthText(this.view.grid))}</span>

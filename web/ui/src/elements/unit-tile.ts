@@ -136,7 +136,8 @@ export class UnitTile extends LitElement {
         outline: none;
       }
       @media (hover: none) {
-        .tools {
+        .tools,
+        .number {
           display: none !important;
         }
         :host([awake]) .rec {

@@ -75,6 +75,12 @@ export class UnitView extends LitElement {
           flex: none;
           aspect-ratio: 16 / 10;
         }
+        .space {
+          flex-basis: 100%; /* the tools begin a line of their own */
+        }
+        header button:not(.icon) {
+          flex: 1;
+        }
         .word {
           display: none;
         }
@@ -129,6 +135,7 @@ export class UnitView extends LitElement {
       </header>
       <div class="picture" data-testid="unit-picture">
         <live-picture
+          eager
           .camera=${camera}
           .muted=${this.muted}
           look=${face.look}
@@ -138,7 +145,7 @@ export class UnitView extends LitElement {
         ${face.message
           ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
           : nothing}
-        <fix-line large .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
+        <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
       ${this.dialog === "edit"
         ? html`<camera-form .camera=${camera} @close=${() => (this.dialog = null)}></camera-form>`

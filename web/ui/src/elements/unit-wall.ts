@@ -3,34 +3,15 @@
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { styleMap } from "lit/directives/style-map.js";
+import { arrange } from "../arrange";
 import { Watch } from "../controllers";
 import { icons } from "../icons";
 import { store } from "../store";
 import { strings } from "../strings";
+import { styled } from "../styled";
 import { controls } from "./controls";
 import "./unit-tile";
 import type { UnitTile } from "./unit-tile";
-
-const GAP = 8;
-const HEADER = 36;
-const LEAST_WIDTH = 270;
-const ASPECT = 16 / 9;
-
-/** Columns and tile width that show all `n` tiles as large as possible; narrower than 270 px, the wall scrolls. */
-export function arrange(n: number, width: number, height: number): { columns: number; tile: number } {
-  let best = { columns: 1, tile: 0 };
-  for (let columns = 1; columns <= n; columns++) {
-    const rows = Math.ceil(n / columns);
-    const across = (width - GAP * (columns - 1)) / columns;
-    const down = ((height - GAP * (rows - 1)) / rows - HEADER) * ASPECT;
-    const tile = Math.floor(Math.min(across, down));
-    if (tile > best.tile) best = { columns, tile };
-  }
-  if (best.tile >= LEAST_WIDTH) return best;
-  const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
-  return { columns, tile: Math.floor((width - GAP * (columns - 1)) / columns) };
-}
 
 @customElement("unit-wall")
 export class UnitWall extends LitElement {
@@ -47,7 +28,7 @@ export class UnitWall extends LitElement {
         justify-content: center;
         gap: 8px;
         grid-template-columns: repeat(var(--columns), var(--tile));
-        grid-auto-rows: calc(var(--tile) * 9 / 16 + 36px);
+        grid-auto-rows: var(--row);
       }
       .note {
         display: grid;
@@ -135,15 +116,14 @@ export class UnitWall extends LitElement {
         <button @click=${() => store.search("")}>${strings.wall.showAll}</button>
       </div>`;
     const single = window.matchMedia("(max-width: 720px)").matches;
-    const { columns, tile } = single
-      ? { columns: 1, tile: Math.floor(this.size.width) }
-      : arrange(shown.length, this.size.width, this.size.height);
+    const { width, height } = this.size;
+    const { columns, tile, row } = arrange(shown.length, width, single ? null : height);
     return html`<div
       class="tiles"
       role="region"
       aria-label=${strings.wall.label}
       data-testid="wall"
-      style=${styleMap({ "--columns": String(columns), "--tile": `${tile}px` })}
+      ${styled({ "--columns": String(columns), "--tile": `${tile}px`, "--row": `${row}px` })}
     >
       ${repeat(
         shown,

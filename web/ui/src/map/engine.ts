@@ -3,7 +3,7 @@
  * nothing of the store.
  */
 
-import type { GeoJSONSource, LngLatBoundsLike, Map as MapLibreMap, StyleSpecification } from "maplibre-gl";
+import type { GeoJSONSource, Map as MapLibreMap, StyleSpecification } from "maplibre-gl";
 import maplibre from "maplibre-gl/dist/maplibre-gl-csp.js";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-csp-worker.js?url";
 import { PMTiles, Protocol } from "pmtiles";
@@ -33,6 +33,8 @@ export interface MapListener {
   /** The view was moved by hand: it no longer follows. */
   taken(): void;
   viewed(change: ViewChange): void;
+  /** The space has changed: what was brought into view may no longer be. */
+  resized(): void;
 }
 
 let streets: Promise<boolean> | undefined;
@@ -89,7 +91,10 @@ export class MapEngine {
     });
     this.map.on("style.load", () => this.redraw());
     this.map.on("move", () => this.drawGrid());
-    this.map.on("resize", () => this.drawGrid());
+    this.map.on("resize", () => {
+      this.drawGrid();
+      listener.resized();
+    });
     for (const kind of ["dragstart", "zoomstart"] as const)
       this.map.on(kind, (event) => {
         if (event.originalEvent) listener.taken();

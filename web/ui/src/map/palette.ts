@@ -21,11 +21,11 @@ const NAMES = [
 
 export type Palette = Record<(typeof NAMES)[number], string>;
 
-/** The colours that hold for an element now. */
-export function readPalette(host: HTMLElement): Palette {
+/** The colours that hold inside a shadow root now. */
+export function readPalette(root: ParentNode): Palette {
   const probe = document.createElement("span");
   probe.hidden = true;
-  host.append(probe);
+  root.append(probe);
   const palette = {} as Palette;
   for (const name of NAMES) {
     probe.style.color = `var(--${name})`;

@@ -51,7 +51,7 @@ export function unitLayers(palette: Palette): LayerSpecification[] {
       id: "trails",
       type: "line",
       source: "trails",
-      layout: { "line-cap": "round", "line-join": "round" },
+      layout: { "line-cap": "butt", "line-join": "round" },
       paint: { "line-color": ["get", "color"], "line-width": 2.5, "line-opacity": ["get", "opacity"] },
     },
     {
