@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, run the command, exit with its code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     parsed = parser().parse_args(arguments)
     needed(parsed.command_name)
     try:

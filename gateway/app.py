@@ -37,6 +37,11 @@ from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Configured, Origin, Registry
 from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
+from gateway.recorders import Recorders
+from gateway.recording.adopt import Adoption
+from gateway.recording.archive import Archive
+from gateway.recording.catalog import Catalog
+from gateway.recording.check import Disagreement, Progress
 from gateway.store.engine import Database, open_catalog, open_positions, revisions
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
@@ -49,6 +54,8 @@ from web.services import Services
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "gateway.lock"
+RECORDINGS = "recordings"
+DISK_THREADS = 4
 REVISION_SECONDS = 0.5
 LAG_SECONDS = 0.1
 TEST_SECONDS = 20.0
@@ -95,10 +102,10 @@ async def run(
         configured = await registry.all()
 
         archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
-        await archive.adopt()
+        _tell_adoption(await archive.adopt())
         ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
-        recorders = Recorders(archive, fleet)
+        recorders = Recorders(fleet, archive.recorder, clock)
         whep = await _open_whep(settings, clock, fleet)
         stack.push_async_callback(whep.close)
 
@@ -118,11 +125,13 @@ async def run(
                 positions=positions,
                 snapshots=Snapshots(processes),
                 finder=Finder(settings.discovery.interfaces, clock),
-                recording=recorders.is_recording,
+                recording=recorders.recording,
+                recording_problem=recorders.problem,
                 reconcile=reconcile,
             )
         )
         events = app[EVENTS]
+        recorders.on_changed.append(events.camera_touched)
         await fleet.apply(configured)
         url = await _listen(app, settings, stack)
 
@@ -130,6 +139,7 @@ async def run(
         watcher = _Watcher(catalog_database, users, events, whep, reconcile)
         for name, work in (
             ("fleet", fleet.run),
+            ("recorders", recorders.watch),
             ("viewing", whep.run),
             ("positions", positions.run),
             ("revisions", lambda: watcher.run(clock)),
@@ -169,6 +179,16 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
     stack.callback(positions.close)
     return catalog, positions
+
+
+def _tell_adoption(found: Adoption) -> None:
+    if found.adopted:
+        cut = sum(found.cut.values())
+        log.warning("adopted %d files that a crash had left, %d bytes of unfinished media cut", len(found.adopted), cut)
+    for path in found.missing:
+        log.error("the catalog has %s, the disk has not", path)
+    for path, why in found.strange.items():
+        log.error("left alone in the recordings: %s: %s", path, why)
 
 
 async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
@@ -294,6 +314,7 @@ def configure_logging(*, quiet: bool = False) -> None:
     logging.basicConfig(
         level=logging.ERROR if quiet else logging.INFO,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        force=True,  # onvif-zeep-async configures logging when it is imported
     )
     # Libraries that tell of each request or state change.
     for name in ("httpx", "zeep", "aioice", "aiortc", "alembic"):
@@ -362,7 +383,7 @@ async def test_camera(settings: CameraSettings, clock: Clock) -> list[str]:
         threads.close()
     lines = [f"{settings.label}: connected."]
     for track in camera.hub.tracks:
-        lines.append(f"  {track.kind.value}: {track.name or track.codec.value}{_size(track)}")
+        lines.append(f"  {track.kind.value}: {track.label}{_size(track)}")
     if not any(track.kind is TrackKind.METADATA for track in camera.hub.tracks):
         lines.append("  no metadata track: the position will not be known")
     return lines
@@ -379,3 +400,21 @@ def _size(track: Track) -> str:
     if isinstance(parameters, VideoParameters) and parameters.width:
         return f", {parameters.width}x{parameters.height}"
     return ""
+
+
+async def check_archive(
+    settings: Settings, clock: Clock, *, hashes: bool, progress: Callable[[Progress], None]
+) -> list[Disagreement]:
+    """Compare the recordings on disk with the catalog; works beside a running gateway.
+
+    Raises:
+        StorageError: the database or the disk refused.
+    """
+    database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
+    threads = Threads("disk", 1)
+    try:
+        archive = Archive(settings.data_dir / RECORDINGS, Catalog(database), threads, clock)
+        return await archive.check(hashes=hashes, progress=progress)
+    finally:
+        threads.close()
+        database.close()

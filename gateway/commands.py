@@ -33,6 +33,7 @@ from gateway.base.errors import BadRequestError, NotFoundError, SettingsError
 from gateway.base.settings import CameraSettings, Settings, load
 from gateway.ingest.discovery import Finder
 from gateway.ingest.registry import Registry, camera_settings
+from gateway.recording.check import Progress
 from gateway.store.engine import Database, open_catalog
 
 DEMO_CAMERAS = 4
@@ -294,7 +295,25 @@ async def token_create(arguments: argparse.Namespace) -> int:
 
 async def check(arguments: argparse.Namespace) -> int:
     """`sightline check`: what on disk and in the catalog does not agree; 1 when there is anything."""
-    return await app.check_archive(arguments.settings, hashes=not arguments.quick)
+
+    def progress(now: Progress) -> None:
+        share = 100 * now.bytes // max(1, now.of_bytes)
+        print(f"\r{now.files} of {now.of_files} files, {share} %", end="", file=sys.stderr, flush=True)
+
+    quiet = not sys.stderr.isatty()
+    found = await app.check_archive(
+        arguments.settings, SystemClock(), hashes=not arguments.quick, progress=_nothing if quiet else progress
+    )
+    if not quiet:
+        print(file=sys.stderr)
+    for disagreement in found:
+        print(f"{disagreement.path}: {disagreement.finding.value}: {disagreement.detail}")
+    print(f"{len(found)} disagree" if found else "Disk and catalog agree.")
+    return 1 if found else 0
+
+
+def _nothing(_: object) -> None:
+    """No progress is shown where nobody looks."""
 
 
 # ---- what the commands share

@@ -81,7 +81,7 @@ class Events:
         parts.fleet.on_removed.append(self.camera_removed)
         parts.fleet.on_fix.append(self.fix)
         parts.whep.on_anchor.append(self.anchor)
-        parts.whep.on_viewers.append(self.viewers_changed)
+        parts.whep.on_viewers.append(self.camera_touched)
 
     def open(self, who: Principal) -> Listener:
         """A new socket's listener, the full state already in its queue."""
@@ -124,8 +124,8 @@ class Events:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._tell_changed)
 
-    def viewers_changed(self, camera_id: str) -> None:
-        """The number of viewers of a camera changed."""
+    def camera_touched(self, camera_id: str) -> None:
+        """What others do with a camera changed: its viewers, its recorder."""
         if (camera := self._parts.fleet.cameras.get(camera_id)) is not None:
             self.camera_changed(camera)
 

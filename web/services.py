@@ -37,6 +37,8 @@ class Services:
     finder: Finder
     recording: Callable[[str], bool]
     """Whether this camera's media goes to disk right now."""
+    recording_problem: Callable[[str], str | None]
+    """Why it does not although it should, as a sentence."""
     reconcile: Callable[[], Awaitable[None]]
     """Make the running cameras those of the registry."""
 

@@ -325,7 +325,7 @@ def choose(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
 
 
 def _named(tracks: Sequence[Track]) -> str:
-    return ", ".join(f"{track.kind.value} ({track.name or track.codec.value})" for track in tracks)
+    return ", ".join(f"{track.kind.value} ({track.label})" for track in tracks)
 
 
 def _sentence(reason: str) -> str:

@@ -94,7 +94,12 @@ class Track:
     """Ticks a second of `pts` and `dts`."""
     parameters: Parameters
     name: str = ""
-    """The encoding name as the camera's SDP wrote it, for codecs that are recorded or watched nowhere."""
+    """The encoding name as the camera's SDP wrote it."""
+
+    @property
+    def label(self) -> str:
+        """What people read: the codec, or the camera's own word for one that is recorded and watched nowhere."""
+        return self.name or "unknown" if self.codec is Codec.UNSUPPORTED else self.codec.value
 
 
 class TimeSource(StrEnum):

@@ -35,7 +35,7 @@ class Snapshots:
         track = units[0].track
         decoder = _DECODERS.get(track.codec)
         if decoder is None:
-            raise ConflictError(f"{hub.camera_id} sends {track.name or track.codec}, which cannot be decoded")
+            raise ConflictError(f"{hub.camera_id} sends {track.label}, which cannot be decoded")
         stream = [_annex_b(unit) for unit in units[:MAX_UNITS]]
         try:
             picture = await self._processes.run(decode_to_jpeg, decoder, stream)
