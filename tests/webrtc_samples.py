@@ -146,7 +146,8 @@ class AiortcViewer:
     def __init__(self, *kinds: str) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.received: dict[str, int] = dict.fromkeys(kinds, 0)
-        self.last: av.VideoFrame | av.AudioFrame | None = None
+        self.picture: av.VideoFrame | None = None
+        """The newest that was decoded."""
         self._tasks: list[asyncio.Task[None]] = []
         self.connection.on("track", lambda track: self._tasks.append(asyncio.ensure_future(self._watch(track))))
         for kind in kinds:
@@ -162,10 +163,16 @@ class AiortcViewer:
     async def _watch(self, track) -> None:
         try:
             while True:
-                self.last = await track.recv()
+                frame = await track.recv()
                 self.received[track.kind] += 1
+                if track.kind == "video":
+                    self.picture = frame
         except MediaStreamError:
             pass
+
+    def transport(self):
+        """Its DTLS transport, to send what a well-behaved viewer would not."""
+        return self.connection.getTransceivers()[0].receiver.transport
 
     async def close(self) -> None:
         await self.connection.close()

@@ -79,7 +79,7 @@ class Viewer:
 
 
 class Broadcast:
-    """Made for the first viewer of a camera, ended after the last one. All calls from the event loop's thread.
+    """Made for the first viewer of a camera, closed after the last one. All calls from the event loop's thread.
 
     `on_anchor` takes the session, an RTP timestamp as that viewer sees it, and the UTC it was captured at.
     `request_keyframe` asks the camera; it is called at most once a second.
@@ -141,7 +141,7 @@ class Broadcast:
             self._request_keyframe()
 
     async def run(self) -> str:
-        """Send until the camera can be watched no more; returns why. Cancel it after the last viewer."""
+        """Send until the camera can be watched no more; returns why."""
         feed = asyncio.ensure_future(self._feed())
         starts = asyncio.ensure_future(self._run_starts())
         try:
@@ -150,10 +150,14 @@ class Broadcast:
                 starts.result()
             return feed.result()
         finally:
-            self._subscription.close()
+            self.close()
             for task in (feed, starts):
                 task.cancel()
             await asyncio.gather(feed, starts, return_exceptions=True)
+
+    def close(self) -> None:
+        """Let go of the ring; `run` returns. Idempotent."""
+        self._subscription.close()
 
     # ---- live
 

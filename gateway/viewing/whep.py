@@ -210,6 +210,7 @@ class Whep:
         broadcast, task = self._broadcasts.get(session.camera_id, (None, None))
         if broadcast is session.broadcast and task is not None and not self._viewers[session.camera_id]:
             del self._broadcasts[session.camera_id]
+            broadcast.close()
             task.cancel()
 
     def _anchor(self, session_id: str, rtp: int, utc_ns: UtcNs) -> None:
