@@ -1,0 +1,115 @@
+"""The RTSP client reads a camera that is not ours: GStreamer's, with digest and metadata, over TCP and UDP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+import pytest
+
+from gateway.base.clock import SystemClock
+from gateway.base.errors import CameraError, Fault
+from gateway.media.model import Codec, VideoParameters
+from gateway.media.rtcp import RtcpPacket, SenderReport, parse_rtcp
+from gateway.media.rtp import Reorder, RtpPacket, parse_rtp
+from gateway.rtsp.client import RtspClient
+from tests.peers.conftest import GstCamera
+
+pytestmark = pytest.mark.peer
+SECONDS = 20.0
+
+
+class Receiver:
+    """Keeps every packet, in the order of its sequence numbers."""
+
+    def __init__(self, tracks: int) -> None:
+        self.packets: list[list[RtpPacket]] = [[] for _ in range(tracks)]
+        self.reports: list[tuple[int, RtcpPacket]] = []
+        self.order = [Reorder() for _ in range(tracks)]
+        self.changed = asyncio.Event()
+
+    def rtp(self, index: int, data: bytes) -> None:
+        self.packets[index] += [packet for packet, _ in self.order[index].push(parse_rtp(data), 0)]
+        self.changed.set()
+
+    def rtcp(self, index: int, data: bytes) -> None:
+        self.reports += [(index, packet) for packet in parse_rtcp(data)]
+        self.changed.set()
+
+    def end(self, error: CameraError) -> None:
+        pytest.fail(f"{error} ({error.where})")
+
+    async def wait(self, *counts: int, report: bool = False) -> None:
+        """Until each track has had so many packets, and the first a sender report if `report`."""
+        async with asyncio.timeout(SECONDS):
+            while any(len(packets) < count for packets, count in zip(self.packets, counts, strict=True)) or (
+                report and not self.reported(0)
+            ):
+                self.changed.clear()
+                await self.changed.wait()
+
+    def reported(self, index: int) -> bool:
+        return any(at == index and isinstance(packet, SenderReport) for at, packet in self.reports)
+
+
+Transport = Literal["tcp", "udp"]
+
+
+async def test_two_readers_over_tcp_and_udp(gst_camera: GstCamera) -> None:
+    async def read(transport: Transport) -> None:
+        async with await RtspClient.open(gst_camera.url(), transport=transport, clock=SystemClock()) as session:
+            tracks = [described.track for described in session.tracks]
+            assert [track.codec for track in tracks] == [Codec.H264, Codec.PCMA, Codec.ONVIF_METADATA]
+            video = tracks[0].parameters
+            assert isinstance(video, VideoParameters)
+            assert (video.complete, video.width, video.height) == (True, 320, 240)
+            receiver = Receiver(3)
+            await session.play(receiver)
+            await receiver.wait(50, 50, 6, report=True)
+        for described, packets in zip(session.tracks, receiver.packets, strict=True):
+            assert {packet.payload_type for packet in packets} == {described.payload_type}
+            assert len({packet.ssrc for packet in packets}) == 1
+        assert [order.lost for order in receiver.order] == [0, 0, 0]
+        documents = b"".join(packet.payload for packet in receiver.packets[2]).split(b"<?xml")
+        assert b' version="1.0"?><tt:MetadataStream xmlns:tt="http://www.onvif.org/ver10/schema"/>' in documents
+
+    await asyncio.gather(read("tcp"), read("udp"))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_digest(gst_camera: GstCamera, transport: Transport) -> None:
+    async with await RtspClient.open(
+        gst_camera.url(private=True),
+        username=gst_camera.user,
+        password=gst_camera.password,
+        transport=transport,
+        clock=SystemClock(),
+    ) as session:
+        receiver = Receiver(3)
+        await session.play(receiver)
+        await receiver.wait(10, 10, 2)
+
+
+async def test_large_keyframes_lose_nothing_over_udp(gst_camera: GstCamera) -> None:
+    async with await RtspClient.open(gst_camera.url("/big"), transport="udp", clock=SystemClock()) as session:
+        receiver = Receiver(1)
+        await session.play(receiver)
+        await receiver.wait(500)
+    assert receiver.order[0].lost == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "private", "password", "fault"),
+    [
+        ("/stream", True, "wrong", Fault.AUTHENTICATION),
+        ("/stream", True, "", Fault.AUTHENTICATION),
+        ("/nothing", False, "", Fault.REFUSED),
+        ("/sound", False, "", Fault.NO_VIDEO),
+    ],
+)
+async def test_refusals(gst_camera: GstCamera, path: str, private: bool, password: str, fault: Fault) -> None:
+    username = gst_camera.user if password else ""
+    url = gst_camera.url(path, private=private)
+    with pytest.raises(CameraError) as caught:
+        await RtspClient.open(url, username=username, password=password, clock=SystemClock())
+    assert caught.value.fault is fault
