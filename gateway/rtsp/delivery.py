@@ -7,7 +7,6 @@ at a keyframe; one that takes nothing at all is given up. Nobody else notices ei
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from gateway.base.supervise import TaskOwner
 from gateway.rtsp.headers import Pair
 from gateway.rtsp.mount import Burst
 from gateway.rtsp.protocol import interleaved_header
+from gateway.rtsp.udp import bind_pair
 
 MAX_WAITING_BYTES = 2 << 20
 """What may wait for one client, beyond what it is given at its start."""
@@ -95,7 +95,7 @@ class UdpPorts(asyncio.DatagramProtocol):
             OSError: no such pair is to be had.
         """
         ports = cls(on_rtcp)
-        ports.rtp, rtcp = _bind_pair(host)
+        ports.rtp, rtcp = bind_pair(host)
         ports.numbers = (ports.rtp.getsockname()[1], rtcp.getsockname()[1])
         ports.rtcp, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: ports, sock=rtcp)
         return ports
@@ -107,29 +107,6 @@ class UdpPorts(asyncio.DatagramProtocol):
         """Release both ports."""
         self.rtp.close()
         self.rtcp.close()
-
-
-def _bind_pair(host: str) -> tuple[socket.socket, socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(32):
-        rtp = socket.socket(family, socket.SOCK_DGRAM)
-        rtcp = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            rtp.bind((host, 0))
-            port = rtp.getsockname()[1]
-            if port % 2 == 0:
-                rtcp.bind((host, port + 1))
-                rtp.setblocking(False)
-                rtcp.setblocking(False)
-                return rtp, rtcp
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                rtp.close()
-                rtcp.close()
-                raise
-        rtp.close()
-        rtcp.close()
-    raise OSError(errno.EADDRINUSE, f"no pair of neighbouring UDP ports is free on {host}")
 
 
 class DatagramOutlet:

@@ -14,6 +14,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from gateway.base.clock import Clock
@@ -260,15 +261,14 @@ class _Client(asyncio.BufferedProtocol):
     # ---- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._local = transport.get_extra_info("sockname")[0]
         self._remote, port = transport.get_extra_info("peername")[:2]
         self._tls = transport.get_extra_info("ssl_object") is not None
         self.peer = f"{self._remote}:{port}"
         if not self._server.admit(self):
-            transport.write(Response(503).encode())
-            transport.close()
+            self._transport.write(Response(503).encode())
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waiting.clear()
