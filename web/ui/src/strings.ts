@@ -181,6 +181,7 @@ export const strings = {
     addAll: "Add all",
     adding: "Adding…",
     known: (name: string) => `Already here as ${name}`,
+    added: (name: string) => `Added as ${name}`,
     byAddress: "Add by address",
     retryAdd: "Try again",
   },

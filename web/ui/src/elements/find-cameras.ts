@@ -243,20 +243,20 @@ export class FindCameras extends LitElement {
           >
             ${row.busy ? words.adding : row.error ? words.retryAdd : words.add}
           </button>`
-        : this.renderCamera(row.camera)}
+        : this.renderCamera(row.camera, device.camera === null ? words.added : words.known)}
       ${row.error ? html`<p class="error whole" role="alert">${row.error}</p>` : nothing}
     </li>`;
   }
 
   /** What became of a device that is a camera here: it connects before one's eyes. */
-  private renderCamera(id: string) {
+  private renderCamera(id: string, sentence: (name: string) => string) {
     const camera = store.camera(id);
-    if (!camera) return html`<span class="quiet">${words.known(id)}</span>`;
+    if (!camera) return html`<span class="quiet">${sentence(id)}</span>`;
     return html`<span>
         <state-mark look=${stateOf(camera, store.link.downSince !== null)} data-testid="device-state"></state-mark>
       </span>
       ${camera.status === "offline" && camera.reason
         ? html`<p class="error whole">${camera.reason}</p>`
-        : html`<span class="quiet whole">${words.known(camera.name)}</span>`}`;
+        : html`<span class="quiet whole">${sentence(camera.name)}</span>`}`;
   }
 }

@@ -211,7 +211,7 @@ export class UnitTile extends LitElement {
         <h2 title=${camera.name} data-testid="tile-name">${camera.name}</h2>
         <state-mark look=${face.look} data-testid="tile-state"></state-mark>
         <span class="space"></span>
-        ${camera.recording
+        ${camera.recording && face.look !== "unknown"
           ? html`<span class="rec" title=${strings.tile.recordingLong}>${strings.tile.recording}</span>`
           : nothing}
         <span class="tools">
