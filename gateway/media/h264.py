@@ -63,21 +63,6 @@ def unescape(nal: bytes) -> bytes:
     return bytes(out)
 
 
-def escape(rbsp: bytes) -> bytes:
-    """With emulation prevention bytes (7.4.1): RBSP to EBSP."""
-    out = bytearray()
-    zeros = 0
-    for byte in rbsp:
-        if zeros >= 2 and byte <= 3:
-            out.append(3)
-            zeros = 0
-        out.append(byte)
-        zeros = zeros + 1 if byte == 0 else 0
-    if zeros:
-        out.append(3)
-    return bytes(out)
-
-
 def split_annex_b(data: bytes) -> list[bytes]:
     """The NAL units between start codes (annex B); trailing zero bytes are not part of a unit. None is empty."""
     nals = []
@@ -111,14 +96,10 @@ class SpsInfo:
     width: int
     """Pixels, cropping applied."""
     height: int
-    frame_num_bits: int
     poc_type: int
-    poc_lsb_bits: int
-    """0 unless `poc_type` is 0."""
     max_ref_frames: int
     frame_mbs_only: bool
     """False: pictures may be fields."""
-    separate_planes: bool
     frame_seconds: float | None
     """Seconds a frame by VUI's timing, which many cameras invent; None: it says nothing."""
     max_reorder_frames: int | None
@@ -132,11 +113,6 @@ class SpsInfo:
         what cameras do elsewhere too; the depacketizer learns better from a timestamp that goes back.
         """
         return min(self.max_reorder_frames or 0, _MAX_REORDER)
-
-    @property
-    def never_reorders(self) -> bool:
-        """Whether the standard forbids B-frames here: Baseline, or picture order count type 2."""
-        return self.profile_idc == 66 or self.poc_type == 2 or self.max_reorder_frames == 0
 
     @property
     def codec_string(self) -> str:
@@ -211,12 +187,9 @@ def parse_sps(nal: bytes) -> SpsInfo:
         bit_depth_chroma=chroma,
         width=width,
         height=height,
-        frame_num_bits=frame_num_bits,
         poc_type=poc_type,
-        poc_lsb_bits=poc_lsb_bits,
         max_ref_frames=max_ref_frames,
         frame_mbs_only=frame_mbs_only,
-        separate_planes=separate_planes,
         frame_seconds=timing,
         max_reorder_frames=reorder,
     )
@@ -282,58 +255,6 @@ def _skip_hrd(reader: BitReader) -> None:
     reader.skip(20)
 
 
-class SliceType(IntEnum):
-    """`slice_type` modulo 5 (table 7-6)."""
-
-    P = 0
-    B = 1
-    I = 2  # noqa: E741 - the standard's name
-    SP = 3
-    SI = 4
-
-
-@dataclass(frozen=True, slots=True)
-class SliceHeader:
-    """The beginning of a slice header (7.3.3), as far as it needs no picture parameter set beyond its id."""
-
-    first_mb: int
-    """`first_mb_in_slice`: 0 begins a picture."""
-    slice_type: SliceType
-    pps_id: int
-    frame_num: int
-    is_field: bool
-    is_bottom_field: bool
-
-
-def parse_slice_header(nal: bytes, sps: SpsInfo) -> SliceHeader:
-    """Read the beginning of a slice, of types 1, 2 and 5.
-
-    Raises:
-        BitstreamError: no slice, or too short.
-    """
-    if not nal or nal_type(nal) not in {NalType.SLICE, NalType.PARTITION_A, NalType.IDR}:
-        raise BitstreamError("no H.264 slice")
-    reader = BitReader(unescape(nal[:32])[1:])
-    first_mb, slice_type, pps_id = reader.ue(), reader.ue(), reader.ue()
-    if sps.separate_planes:
-        reader.skip(2)
-    frame_num = reader.bits(sps.frame_num_bits)
-    is_field = not sps.frame_mbs_only and reader.flag()
-    is_bottom = is_field and reader.flag()
-    return SliceHeader(first_mb, SliceType(slice_type % 5), pps_id, frame_num, is_field, is_bottom)
-
-
-def slice_type(nal: bytes) -> SliceType:
-    """The type of a slice, needing no parameter set.
-
-    Raises:
-        BitstreamError: too short for a slice.
-    """
-    reader = BitReader(unescape(nal[:16])[1:])
-    reader.ue()
-    return SliceType(reader.ue() % 5)
-
-
 def recovery_frame_count(sei: bytes) -> int | None:
     """After how many frames the picture is complete, by a recovery point message in this SEI unit (D.1.8); else None.
 
@@ -364,17 +285,15 @@ def recovery_frame_count(sei: bytes) -> int | None:
     return None
 
 
-def pps_ids(nal: bytes) -> tuple[int, int]:
-    """The id of a picture parameter set, and of the sequence parameter set it refers to (7.3.2.2).
+def pps_id(nal: bytes) -> int:
+    """The id of a picture parameter set (7.3.2.2).
 
     Raises:
         BitstreamError: no picture parameter set, or too short.
     """
     if len(nal) < 2 or nal_type(nal) != NalType.PPS:
         raise BitstreamError("no H.264 picture parameter set")
-    reader = BitReader(unescape(nal[:16])[1:])
-    pps_id, sps_id = reader.ue(), reader.ue()
-    return _limited(pps_id, 255, "picture parameter set id"), _limited(sps_id, 31, "sequence parameter set id")
+    return _limited(BitReader(unescape(nal[:16])[1:]).ue(), 255, "picture parameter set id")
 
 
 def video_parameters(nals: Sequence[bytes], old: VideoParameters | None = None) -> VideoParameters:
@@ -394,12 +313,12 @@ def video_parameters(nals: Sequence[bytes], old: VideoParameters | None = None) 
         if kind == NalType.SPS:
             sps = nal
         elif kind == NalType.PPS:
-            fresh[pps_ids(nal)[0]] = nal
+            fresh[pps_id(nal)] = nal
     if sps == base.sps and all(pps in base.pps for pps in fresh.values()):
         return base
-    pictures = {} if sps != base.sps and fresh else {pps_ids(pps)[0]: pps for pps in base.pps}
+    pictures = {} if sps != base.sps and fresh else {pps_id(pps): pps for pps in base.pps}
     pictures |= fresh
-    pps = tuple(pictures[pps_id] for pps_id in sorted(pictures))
+    pps = tuple(pictures[number] for number in sorted(pictures))
     if not sps:
         return VideoParameters(pps=pps)
     info = parse_sps(sps)

@@ -52,7 +52,10 @@ class H264Depacketizer(VideoDepacketizer):
             return
         kind = payload[0] & 0x1F
         if kind == _FU_A:
-            self._take_fragment(payload)
+            if self._fragments and len(payload) > 2 and payload[1] < _END:
+                self._fragment(payload[2:])  # the middle of a unit: the way of most packets
+            else:
+                self._take_fragment(payload)
         elif 0 < kind < _STAP_A:
             self._finish_fragments()
             self._take(payload)
@@ -77,7 +80,7 @@ class H264Depacketizer(VideoDepacketizer):
             if not self._enter(self._place(header & 0x1F, payload[2])):
                 self.dropped_bytes += len(payload)
                 return
-            self._fragments = [bytes((payload[0] & 0xE0 | header & 0x1F,)), payload[2:]]
+            self._begin_fragments(bytes((payload[0] & 0xE0 | header & 0x1F,)), payload[2:])
         else:
             self._fragment(payload[2:])
         if header & _END:

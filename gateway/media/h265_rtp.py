@@ -68,7 +68,7 @@ class H265Depacketizer(VideoDepacketizer):
             if not self._enter(_place(kind, payload[3])):
                 self.dropped_bytes += len(payload)
                 return
-            self._fragments = [bytes((payload[0] & 0x81 | kind << 1, payload[1])), payload[3:]]
+            self._begin_fragments(bytes((payload[0] & 0x81 | kind << 1, payload[1])), payload[3:])
         else:
             self._fragment(payload[3:])
         if header & _END:

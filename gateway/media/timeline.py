@@ -62,6 +62,9 @@ class Timeline:
         self._timestamp = -1
         self._pts = 0
         self._highest = 0
+        self._media_ns = 0
+        """`_pts` in nanoseconds."""
+        self._highest_ns = 0
         self._received_ns = 0
         self._offset = 0
         """UTC of pts 0, in use."""
@@ -83,7 +86,7 @@ class Timeline:
             self._begin(timestamp, received_ns)
         else:
             self._proceed(timestamp, received_ns)
-        return Stamp(self._pts, self._offset + self._ns(self._pts), self.source)
+        return Stamp(self._pts, self._offset + self._media_ns, self.source)
 
     def sender_report(self, report: SenderReport, received_ns: UtcNs) -> None:
         """Learn from a report of this track's sender. May come before the first unit."""
@@ -102,14 +105,15 @@ class Timeline:
         gap, self._gap = self._gap, None
         return gap
 
-    def _ns(self, ticks: int) -> int:
-        return ticks * NS // self.clock_rate
+    def _move_to(self, pts: int) -> None:
+        self._pts = self._highest = pts
+        self._media_ns = self._highest_ns = pts * NS // self.clock_rate
 
     def _begin(self, timestamp: int, received_ns: UtcNs) -> None:
         self._timestamp = timestamp
-        self._pts = self._highest = _ORIGIN + timestamp
+        self._move_to(_ORIGIN + timestamp)
         self._received_ns = received_ns
-        self._offset = received_ns - self._ns(self._pts)
+        self._offset = received_ns - self._media_ns
         self._arrival.add(self._offset, 0)
         if self._waiting is not None:
             self._apply(self._waiting)
@@ -119,41 +123,46 @@ class Timeline:
             self._settled = True
 
     def _proceed(self, timestamp: int, received_ns: UtcNs) -> None:
-        step = (timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        pts = self._pts + _difference(timestamp, self._timestamp)
+        media_ns = pts * NS // self.clock_rate
+        passed_ns = media_ns - self._highest_ns
+        arrival = received_ns - media_ns
         self._timestamp = timestamp
-        pts = self._pts + step
-        delay = received_ns - self._ns(pts) - self._arrival.offset
-        if self._ns(self._highest - pts) > _BACK_NS or (delay < -JUMP_NS and self._ns(step) > JUMP_NS):
+        if passed_ns < -_BACK_NS or (passed_ns > JUMP_NS and arrival - self._arrival.offset < -JUMP_NS):
             self._leap(received_ns)
             return
         self._pts = pts
+        self._media_ns = media_ns
         self._received_ns = received_ns
-        ahead = pts - self._highest
-        if ahead <= 0:
+        if passed_ns <= 0:
             return
         self._highest = pts
-        passed = self._ns(ahead)
-        self._arrival.add(received_ns - self._ns(pts), passed)
-        self._approach(self._arrival.offset if self._report_offset is None else self._report_offset, passed)
+        self._highest_ns = media_ns
+        self._arrival.add(arrival, passed_ns)
+        target = self._arrival.offset if self._report_offset is None else self._report_offset
+        if target != self._offset or not self._settled:
+            self._approach(target, passed_ns)
 
     def _leap(self, received_ns: UtcNs) -> None:
         """The timestamps began anew: go on by the time of arrival."""
         passed_ns = max(1, received_ns - self._received_ns)
-        before = self._highest
-        self._pts = self._highest = before + max(1, passed_ns * self.clock_rate // NS)
+        before_ns = self._offset + self._highest_ns
+        self._move_to(self._highest + max(1, passed_ns * self.clock_rate // NS))
         self._received_ns = received_ns
         self._report_offset = self._doubted = None
         self._settled = False
+        offset = received_ns - self._media_ns
         self._arrival = _LeastDelay()
-        self._arrival.add(received_ns - self._ns(self._pts), 0)
-        self._tell(before, self._arrival.offset, "the RTP timestamps began anew")
+        self._arrival.add(offset, 0)
+        self._jump(before_ns, offset, "the RTP timestamps began anew")
 
     def _approach(self, target: int, passed_ns: int) -> None:
         """Creep towards `target` by a tenth of the media time passed, or step over a jump."""
         difference = target - self._offset
         if abs(difference) > JUMP_NS:
             what = "arrival" if self._report_offset is None else "sender reports"
-            self._tell(self._highest, target, f"UTC moved by {difference / NS:+.1f} s, by {what}")
+            before_ns = self._offset + self._highest_ns
+            self._jump(before_ns, target, f"UTC moved by {difference / NS:+.1f} s, by {what}")
             self._settled = self._report_offset is not None
             return
         limit = passed_ns // 10
@@ -161,20 +170,19 @@ class Timeline:
         if self._report_offset is not None and abs(target - self._offset) <= _SETTLED_NS:
             self._settled = True
 
-    def _tell(self, start_pts: int, offset: int, detail: str) -> None:
-        """Take `offset` and remember the Gap between `start_pts` by the old one and the newest pts by the new."""
-        start_ns = self._offset + self._ns(start_pts)
+    def _jump(self, start_ns: UtcNs, offset: int, detail: str) -> None:
+        """Take `offset` at once, and remember the Gap."""
         self._offset = offset
-        end_ns = max(start_ns, offset + self._ns(self._highest))
+        end_ns = max(start_ns, offset + self._highest_ns)
         self._gap = Gap(start_ns, end_ns, GapReason.CLOCK_JUMP, self._track_id, detail=detail)
         self.jumps += 1
 
     def _apply(self, report: SenderReport) -> None:
-        step = (report.rtp_timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        if abs(self._ns(step)) > _REPORT_REACH_NS:
+        ahead_ns = _difference(report.rtp_timestamp, self._timestamp) * NS // self.clock_rate
+        if abs(ahead_ns) > _REPORT_REACH_NS:
             self.distrusted_reports += 1
             return
-        offset = ntp_to_utc_ns(report.ntp) - self._ns(self._pts + step)
+        offset = ntp_to_utc_ns(report.ntp) - self._media_ns - ahead_ns
         known = self._report_offset
         if known is not None and abs(offset - known) > JUMP_NS:
             doubted, self._doubted = self._doubted, offset
@@ -183,6 +191,11 @@ class Timeline:
                 return
         self._doubted = None
         self._report_offset = offset
+
+
+def _difference(timestamp: int, earlier: int) -> int:
+    """Ticks from one 32-bit timestamp to another, by the shorter way round."""
+    return (timestamp - earlier + 0x80000000 & 0xFFFFFFFF) - 0x80000000
 
 
 class _LeastDelay:
@@ -211,4 +224,4 @@ class _LeastDelay:
             self._past, self._now, self._span_ns = self._now, offset, 0
         elif offset < self._now:
             self._now = offset
-        self.offset = min(self._now, self._past)
+        self.offset = self._now if self._now < self._past else self._past

@@ -30,7 +30,6 @@ DEFAULT_MAX_PAYLOAD = 1200
 
 MAX_UNIT_BYTES = 16 << 20
 """A picture larger than this is dropped: 4K at the highest quality stays below 8 MB."""
-_MAX_FRAGMENTS = 1 << 15
 _MAX_REORDER = 16
 _CARRIED_NALS = 64
 DEFAULT_FRAME_SECONDS = 1 / 25
@@ -139,6 +138,7 @@ class VideoDepacketizer(ABC):
         self._size = 0
         self._kinds = 0
         self._fragments: list[bytes] = []
+        self._fragments_size = 0
         self._has_slice = False
         self._damaged = False
         self._marked = False
@@ -147,18 +147,19 @@ class VideoDepacketizer(ABC):
 
     # ---- the caller's side
 
-    def push(self, packet: RtpPacket, received_ns: UtcNs) -> None:
-        """Take the next packet. Never raises because of what it holds."""
+    def push(self, packet: RtpPacket, received_ns: UtcNs) -> bool:
+        """Take the next packet; whether there is something to pull. Never raises because of what it holds."""
         sequence, timestamp, marker, _, ssrc, payload = packet
         if sequence != self._expected:
             self._discontinuity(sequence, ssrc)
-        self._expected = (sequence + 1) & 0xFFFF
+        self._expected = sequence + 1 if sequence != 0xFFFF else 0
         if timestamp != self._timestamp:
             self._next_timestamp(timestamp, received_ns)
         self._received_ns = received_ns
         self._unpack(payload)
         if marker:
             self._end_of_marker()
+        return bool(self._ready)
 
     def pull(self) -> AccessUnit | Gap | None:
         """The next item, or None."""
@@ -212,6 +213,8 @@ class VideoDepacketizer(ABC):
             if place is Place.CONTINUES:
                 self._refute_marker()
             return False
+        elif self._marked and place is Place.CONTINUES:
+            self._marker = _Marker.REFUTED
         return True
 
     def _add(self, nal: bytes, kind: int, *, is_slice: bool, is_set: bool) -> None:
@@ -229,11 +232,16 @@ class VideoDepacketizer(ABC):
         elif is_set and len(self._sets) < _CARRIED_NALS:
             self._sets.append(nal)
 
+    def _begin_fragments(self, header: bytes, part: bytes) -> None:
+        """A NAL unit begins that comes in fragments."""
+        self._fragments = [header, part]
+        self._fragments_size = len(part)
+
     def _fragment(self, part: bytes) -> None:
         """Append the next part of a NAL unit that comes in fragments; one without beginning damages the unit."""
-        fragments = self._fragments
-        if fragments and len(fragments) < _MAX_FRAGMENTS:
-            fragments.append(part)
+        self._fragments_size += len(part)
+        if self._fragments and self._fragments_size <= MAX_UNIT_BYTES:
+            self._fragments.append(part)
         else:
             self._damage(len(part))
 
@@ -299,6 +307,7 @@ class VideoDepacketizer(ABC):
                 self._deliver()
 
     def _refute_marker(self) -> None:
+        """A slice continues a unit that was delivered."""
         if self._marker is not _Marker.REFUTED:
             self._marker = _Marker.REFUTED
             self.dropped_units += 1
