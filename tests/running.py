@@ -115,7 +115,7 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
         await task
     gateway = ready.result()
     try:
-        async with aiohttp.ClientSession(gateway.url) as http:
+        async with aiohttp.ClientSession(gateway.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
             yield Running(gateway.url, gateway.fleet, data_dir, http, tokens)
     finally:
         stop.set()

@@ -188,8 +188,8 @@ class CameraSource:
             return
         stream.bytes += len(packet.payload)
         for ordered, at in stream.reorder.push(packet, self._clock.utc_ns()):
-            stream.depacketizer.push(ordered, at)
-        self._publish(stream)
+            if stream.depacketizer.push(ordered, at):
+                self._publish(stream)
 
     def rtcp(self, index: int, data: bytes | memoryview) -> None:
         """An RTCP compound packet of that track."""
