@@ -32,7 +32,8 @@ from gateway.media.timeline import Timeline
 from gateway.rtsp import delivery
 from gateway.rtsp.mount import Burst, Mount, Presentation
 from gateway.rtsp.sdp import SessionDescription
-from gateway.rtsp.server import MAX_WAITING_REQUESTS, METHODS, SWEEP_SECONDS, Server
+from gateway.rtsp.server import SWEEP_SECONDS, Server
+from gateway.rtsp.server_connection import MAX_WAITING_REQUESTS, METHODS
 from tests.rtsp_reader import RtspReader
 
 SPS = bytes.fromhex("6742c01eda0280bfe5c04400000300040000030078 3c58ba80".replace(" ", ""))

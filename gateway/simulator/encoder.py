@@ -57,7 +57,7 @@ class EncoderSettings:
     seed: int
     width: int = 640
     height: int = 360
-    fps: int = 20
+    fps: int = 15
     keyframe_seconds: float = 2.0
     kbps: int = 1000
 

@@ -48,7 +48,7 @@ class Simulation:
         password: str | None = None,
         width: int = 640,
         height: int = 360,
-        fps: int = 20,
+        fps: int = 15,
         flaky: bool = False,
         clock: Clock | None = None,
     ) -> None:

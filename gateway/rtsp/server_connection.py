@@ -1,0 +1,338 @@
+"""The server's end of one RTSP connection: what each method answers (RFC 2326 10).
+
+Who is connected, and which sessions there are, belongs to `server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
+
+from gateway.base.errors import RefusedError
+from gateway.media.model import NS
+from gateway.rtsp.auth import ServerAuthentication
+from gateway.rtsp.delivery import DatagramOutlet, InterleavedOutlet
+from gateway.rtsp.headers import Pair, RtpInfo, Transport
+from gateway.rtsp.headers import Session as SessionField
+from gateway.rtsp.mount import Presentation
+from gateway.rtsp.protocol import Connection, Headers, RemoteProtocolError, Request, Response, Role
+from gateway.rtsp.sdp import describe
+
+if TYPE_CHECKING:
+    from gateway.rtsp.server import Server, Session
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING_REQUESTS = 16
+"""Requests that one client may send ahead of their answers."""
+METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")
+
+_TRACK = "trackID="  # how `sdp.describe` names a track's control URL
+
+
+class RefusalError(Exception):
+    """Answer with this status and these fields instead."""
+
+    def __init__(self, status: int, fields: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.response = Response(status, Headers.of(fields or {}))
+
+
+class ServerConnection(asyncio.BufferedProtocol):
+    """One connection: requests are answered in their order, one at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._parser = Connection(Role.SERVER)
+        self._waiting: deque[Request] = deque()
+        self._answering = False
+        self._transport: asyncio.Transport
+        self._authentication: ServerAuthentication | None = None
+        self._local = self._remote = ""
+        self.peer = ""
+        """Address and port, for the log."""
+        self.seen_at = server.clock.monotonic()
+        if server.passwords is not None:
+            self._authentication = ServerAuthentication(server.realm, server.passwords)
+
+    # ---- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        nobody = ("", 0)  # who is gone by now has no address
+        self._local = (transport.get_extra_info("sockname") or nobody)[0]
+        self._remote, port = (transport.get_extra_info("peername") or nobody)[:2]
+        self.peer = f"{self._remote}:{port}"
+        if not self._server.admit(self):
+            self._transport.write(Response(503).encode())
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
+        self._waiting.clear()
+        self._server.forget(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: D102
+        return self._parser.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:  # noqa: D102
+        if self._transport.is_closing():
+            return
+        self.seen_at = self._server.clock.monotonic()
+        try:
+            for event in self._parser.buffer_updated(nbytes):
+                if isinstance(event, Request):
+                    self._waiting.append(event)
+        except RemoteProtocolError as error:
+            self._server.counters.bad_requests += 1
+            log.info("RTSP client %s: %s (%s)", self.peer, error.reason, error.where)
+            self._transport.write(Response(400).encode())
+            self._transport.close()
+            return
+        if len(self._waiting) > MAX_WAITING_REQUESTS:
+            self._server.counters.bad_requests += 1
+            self.abort()
+        elif self._waiting and not self._answering:
+            self._answering = True
+            self._server.owner.start(self._answer_all(), name=f"answer {self.peer}")
+
+    def close(self) -> None:
+        """Close once what was written is sent; at once when the client takes nothing."""
+        if self._transport.get_write_buffer_size() > 0:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    # ---- answering
+
+    async def _answer_all(self) -> None:
+        try:
+            while self._waiting and not self._transport.is_closing():
+                await self._answer(self._waiting.popleft())
+        finally:
+            self._answering = False
+
+    async def _answer(self, request: Request) -> None:
+        counters = self._server.counters
+        counters.requests += 1
+        follow_up: Callable[[], None] | None = None
+        try:
+            response, follow_up = await self._handle(request)
+        except RefusalError as refusal:
+            response = refusal.response
+        except RefusedError:
+            response = Response(403)
+        except Exception:
+            log.exception("RTSP client %s: %s failed", self.peer, request.method)
+            response = Response(500)
+        if response.status in {400, 405, 501, 505}:
+            counters.bad_requests += 1
+        fields = [("CSeq", request.headers.get("CSeq"))] if "CSeq" in request.headers else []
+        headers = Headers.of([*fields, ("Server", self._server.realm), *response.headers])
+        self._transport.write(Response(response.status, headers, response.body).encode())
+        if follow_up is not None:
+            follow_up()
+
+    async def _handle(self, request: Request) -> tuple[Response, Callable[[], None] | None]:
+        """The response, and what to do right after it was written."""
+        headers = request.headers
+        if request.version != "1.0":
+            raise RefusalError(505)
+        if not headers.get("CSeq").isdecimal():
+            raise RefusalError(400)
+        if request.method not in METHODS:
+            raise RefusalError(501, {"Public": ", ".join(METHODS)})
+        if required := headers.get("Require"):
+            raise RefusalError(551, {"Unsupported": required})
+        if request.method == "OPTIONS":
+            return Response(200, Headers.of({"Public": ", ".join(METHODS)})), None
+        user = self._authenticate(request)
+        match request.method:
+            case "DESCRIBE":
+                return await self._describe(request, user), None
+            case "SETUP":
+                return await self._setup(request, user), None
+            case "PLAY":
+                return self._play(request)
+            case "PAUSE":
+                session = self._session(request)
+                session.pause()
+                return _of(session), None
+            case "TEARDOWN":
+                session = self._session(request)
+                return Response(200), lambda: self._server.end(session)
+            case _:
+                return self._parameters(request), None
+
+    def _authenticate(self, request: Request) -> str:
+        """The user's name, or empty where nobody has to log in."""
+        if self._authentication is None:
+            return ""
+        now = self._server.clock.monotonic()
+        given = request.headers.get("Authorization")
+        verdict = self._authentication.verify(request.method, given, now)
+        if verdict.username is not None:
+            return verdict.username
+        if given and not verdict.stale:
+            self._server.counters.unauthorized += 1
+        refusal = RefusalError(401)
+        challenges = self._authentication.challenges(now, stale=verdict.stale)
+        refusal.response = Response(401, Headers.of([("WWW-Authenticate", challenge) for challenge in challenges]))
+        raise refusal
+
+    async def _describe(self, request: Request, user: str) -> Response:
+        accept = request.headers.get("Accept", "application/sdp")
+        if not any(kind in accept for kind in ("application/sdp", "application/*", "*/*")):
+            raise RefusalError(406)
+        path, _ = _split(request.url)
+        presentation = await self._find(path, user)
+        started = self._server.started_ns // NS
+        body = describe(presentation.tracks, name=path, session_id=started).encode()
+        base = request.url.partition("?")[0].rstrip("/") + "/"
+        return Response(200, Headers.of({"Content-Type": "application/sdp", "Content-Base": base}), body)
+
+    async def _setup(self, request: Request, user: str) -> Response:
+        path, track_id = _split(request.url)
+        presentation = await self._find(path, user)
+        tracks = {track.id for track in presentation.tracks}
+        if track_id is None and len(tracks) == 1:
+            (track_id,) = tracks
+        if track_id is None:
+            raise RefusalError(459)
+        if track_id not in tracks:
+            raise RefusalError(404)
+        session = self._session(request) if request.headers.get("Session") else None
+        if session is not None and session.presentation is not presentation:
+            raise RefusalError(459)
+        if session is not None and (session.playing or track_id in session.tracks):
+            raise RefusalError(455)
+        for offer in Transport.parse(request.headers.get("Transport")):
+            if not offer.unicast or offer.mode not in {"", "PLAY"}:
+                continue
+            if offer.tcp or offer.client_port is not None:
+                chosen, session = await self._carry(offer, track_id, presentation, session)
+                fields = {"Transport": chosen.encode(), "Session": self._field(session)}
+                return Response(200, Headers.of(fields))
+        raise RefusalError(461)
+
+    async def _carry(
+        self, offer: Transport, track_id: int, presentation: Presentation, session: Session | None
+    ) -> tuple[Transport, Session]:
+        """Have `track_id` carried as offered, in `session` or a new one."""
+        ssrc = presentation.ssrc(track_id)
+        if offer.tcp:
+            if session is None:
+                session = self._server.open_session(presentation, self, InterleavedOutlet(self._transport))
+            if not isinstance(session.outlet, InterleavedOutlet) or session.client is not self:
+                raise RefusalError(461)
+            pair = self._channels(offer.interleaved)
+            session.outlet.channels[track_id] = pair
+            session.tracks.add(track_id)
+            return Transport(tcp=True, interleaved=pair, ssrc=ssrc, mode="PLAY"), session
+        try:
+            ports = await self._server.udp_ports(self._local)
+        except OSError as error:
+            log.warning("RTSP client %s: no UDP ports: %s", self.peer, error)
+            raise RefusalError(453) from None
+        if session is None:
+            outlet = DatagramOutlet(ports, self._remote, self._server.clock, self._server.owner)
+            session = self._server.open_session(presentation, self, outlet)
+        if not isinstance(session.outlet, DatagramOutlet):
+            raise RefusalError(461)
+        assert offer.client_port is not None
+        session.outlet.client_ports[track_id] = offer.client_port
+        session.tracks.add(track_id)
+        self._server.expect_rtcp((self._remote, offer.client_port[1]), session)
+        # The answer names no destination: packets go to where the request came from and nowhere else.
+        chosen = Transport(tcp=False, client_port=offer.client_port, server_port=ports.numbers, ssrc=ssrc, mode="PLAY")
+        return chosen, session
+
+    def _channels(self, wanted: Pair | None) -> Pair:
+        """The pair of channels asked for, or the next that is free in this connection."""
+        used = {
+            channel
+            for session in self._server.sessions.values()
+            if session.client is self and isinstance(session.outlet, InterleavedOutlet)
+            for pair in session.outlet.channels.values()
+            for channel in pair
+        }
+        if wanted is not None and not used.intersection(wanted) and wanted[0] != wanted[1]:
+            return wanted
+        for first in range(0, 256, 2):
+            if not used.intersection((first, first + 1)):
+                return first, first + 1
+        raise RefusalError(453)
+
+    def _play(self, request: Request) -> tuple[Response, Callable[[], None] | None]:
+        session = self._session(request)
+        wanted = request.headers.get("Range")
+        if wanted and not wanted.lower().startswith("npt="):
+            raise RefusalError(457)
+        if session.playing:
+            return _of(session), None
+        base = request.url.partition("?")[0]
+        base = base.rpartition("/" + _TRACK)[0] or base.rstrip("/")
+        session.playing = True
+        starts = session.presentation.attach(session.delivery)
+        info = ",".join(
+            RtpInfo(f"{base}/{_TRACK}{track}", starts[track].sequence, starts[track].timestamp).encode()
+            for track in sorted(session.tracks)
+            if track in starts
+        )
+        headers = Headers.of({"Session": self._field(session), "Range": "npt=now-", "RTP-Info": info})
+
+        def begin() -> None:
+            session.presentation.catch_up(session.delivery)
+            session.delivery.started()
+
+        return Response(200, headers), begin
+
+    def _parameters(self, request: Request) -> Response:
+        """GET_PARAMETER and SET_PARAMETER: a sign of life when empty; there is no parameter to name."""
+        if request.headers.get("Session"):
+            session = self._session(request)
+            return Response(451) if request.body else _of(session)
+        return Response(451 if request.body else 200)
+
+    async def _find(self, path: str, user: str) -> Presentation:
+        presentation = await self._server.find(path, user)
+        if presentation is None:
+            raise RefusalError(404)
+        if not presentation.tracks:
+            raise RefusalError(503, {"Retry-After": "2"})
+        return presentation
+
+    def _session(self, request: Request) -> Session:
+        named = SessionField.parse(request.headers.get("Session"))
+        session = self._server.sessions.get(named.id) if named is not None else None
+        if session is None:
+            raise RefusalError(454)
+        session.seen_at = self._server.clock.monotonic()
+        return session
+
+    def _field(self, session: Session) -> str:
+        return SessionField(session.id, self._server.session_seconds).encode()
+
+
+def _of(session: Session) -> Response:
+    return Response(200, Headers.of({"Session": session.id}))
+
+
+def _split(url: str) -> tuple[str, int | None]:
+    """The presentation's path, and which track of it is meant."""
+    try:
+        path = unquote(urlsplit(url).path).strip("/")
+    except ValueError:
+        raise RefusalError(400) from None
+    presentation, slash, last = path.rpartition("/")
+    number = last.removeprefix(_TRACK)
+    if slash and number != last and number.isdecimal() and len(number) < 4:
+        return presentation.strip("/"), int(number)
+    return path, None
