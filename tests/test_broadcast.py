@@ -389,3 +389,17 @@ async def test_it_ends_when_browsers_cannot_play_the_camera_any_more(stage: Stag
     await stage.publish(picture(0, key=True, track=changed))
     assert stage.task is not None
     assert await stage.task == "the camera now sends H265"
+
+
+async def test_a_burst_that_is_held_up_catches_up_a_little_at_a_time(stage: Stage) -> None:
+    await stage.run()
+    await stage.publish(*(picture(index, key=index == 0, track=TRACK) for index in range(60)))
+    stage.join("v")
+    await stage.settle()
+    counts = []
+    for _ in range(3):
+        before = len(stage.pictures("v"))
+        stage.clock.advance(0.1)
+        await stage.settle()
+        counts.append(len(stage.pictures("v")) - before)
+    assert counts == [6, 6, 6]
