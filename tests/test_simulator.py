@@ -60,7 +60,7 @@ def test_a_size_that_cannot_be_halved_twice_is_refused() -> None:
 def test_mu_law_gives_back_the_sound() -> None:
     samples = np.arange(-32_124, 32_125, 7, dtype=np.int16)
     decoder = av.AudioCodecContext.create("pcm_mulaw", "r")
-    decoder.sample_rate, decoder.layout = SAMPLE_RATE, "mono"  # type: ignore[assignment]
+    decoder.sample_rate, decoder.layout = SAMPLE_RATE, "mono"
     (frame,) = decoder.decode(av.Packet(mu_law(samples)))
     decoded = frame.to_ndarray()[0].astype(int)
     error = np.abs(decoded - samples)
