@@ -17,6 +17,8 @@ export interface WhepOptions {
 const GATHER_MS = 200;
 /** ICE may find its way back from "disconnected"; after this long it has not. */
 const DISCONNECTED_MS = 4_000;
+/** The gateway may take this long to hear that a session ends. */
+const CLOSE_MS = 1_000;
 
 export class WhepSession {
   private lostTimer = 0;
@@ -66,7 +68,7 @@ export class WhepSession {
       return new WhepSession(decodeURIComponent(id), stream, resource, connection, options);
     } catch (error) {
       connection.close();
-      if (resource !== undefined) end(resource, options.fetch);
+      if (resource !== undefined) void end(resource, options.fetch);
       throw error;
     }
   }
@@ -77,8 +79,8 @@ export class WhepSession {
     this.over = true;
     window.clearTimeout(this.lostTimer);
     this.connection.removeEventListener("connectionstatechange", this.connectionChanged);
-    this.connection.close();
-    end(this.resource, this.options.fetch);
+    // In this order: closing tells the gateway, too, which then knows no session to delete.
+    void Promise.race([end(this.resource, this.options.fetch), pause(CLOSE_MS)]).then(() => this.connection.close());
   }
 
   private readonly connectionChanged = () => {
@@ -96,9 +98,15 @@ export class WhepSession {
 }
 
 /** DELETE the session. `keepalive` lets it go out while the page closes; a failure means that it is over already. */
-function end(resource: string, fetch: Fetch): void {
-  fetch(resource, { method: "DELETE", keepalive: true }).catch(() => undefined);
+async function end(resource: string, fetch: Fetch): Promise<void> {
+  try {
+    await fetch(resource, { method: "DELETE", keepalive: true });
+  } catch {
+    // over already, or out of reach: the gateway notices by itself
+  }
 }
+
+const pause = (ms: number) => new Promise((resolve) => window.setTimeout(resolve, ms));
 
 function gathered(connection: RTCPeerConnection): Promise<void> {
   if (connection.iceGatheringState === "complete") return Promise.resolve();

@@ -20,6 +20,8 @@ import { styled } from "../styled";
 import { controls } from "./controls";
 
 const SCALE_PX = 110;
+/** The map is much to load: the pictures on the wall get their sessions under way before it. */
+const PICTURES_FIRST_MS = 400;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const light = window.matchMedia("(prefers-color-scheme: light)");
 
@@ -128,10 +130,11 @@ export class UnitMap extends LitElement {
   }
 
   override firstUpdated(): void {
-    void this.load();
+    window.setTimeout(() => void this.load(), PICTURES_FIRST_MS);
   }
 
   private async load(): Promise<void> {
+    if (!this.isConnected) return;
     try {
       const { MapEngine } = await import("../map/engine");
       const engine = await MapEngine.create(this.container, readPalette(this.renderRoot), {
