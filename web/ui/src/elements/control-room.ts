@@ -155,7 +155,7 @@ export class ControlRoom extends LitElement {
         <top-bar></top-bar>
         <link-banner></link-banner>
         <main class="${view.name} ${bare ? "bare" : ""}">
-          ${this.renderStage(bare)}
+          ${view.name === "unit" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
           <aside>
             ${view.name === "unit" ? html`<unit-details .unit=${view.id}></unit-details>` : nothing}
             <unit-map
@@ -167,6 +167,18 @@ export class ControlRoom extends LitElement {
         </main>
       </div>
       ${this.renderDialog()}`;
+  }
+
+  /** What is in front of one, for the window's title and for screen readers. */
+  private get heading(): string {
+    const { view } = store;
+    if (!store.session) return strings.logIn.title;
+    if (view.name === "unit") return store.camera(view.id)?.name ?? view.id;
+    return view.name === "map" ? strings.nav.map : strings.wall.label;
+  }
+
+  override updated(): void {
+    document.title = `${this.heading} – ${strings.product}`;
   }
 
   private renderStage(bare: boolean) {

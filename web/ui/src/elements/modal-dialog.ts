@@ -27,7 +27,7 @@ export class ModalDialog extends LitElement {
       dialog::backdrop {
         background: rgb(3 5 8 / 60%);
       }
-      header {
+      .head {
         display: flex;
         align-items: center;
         justify-content: space-between;
@@ -59,12 +59,12 @@ export class ModalDialog extends LitElement {
 
   override render() {
     return html`<dialog aria-labelledby="heading" @cancel=${this.leave}>
-      <header>
+      <div class="head">
         <h2 id="heading">${this.heading}</h2>
         <button class="plain icon" data-testid="dialog-close" aria-label=${strings.help.close} @click=${this.leave}>
           ${icons.close}
         </button>
-      </header>
+      </div>
       <div class="body"><slot></slot></div>
     </dialog>`;
   }
