@@ -1,0 +1,28 @@
+import { validateStyleMin, type StyleSpecification } from "@maplibre/maplibre-gl-style-spec";
+import { describe, expect, it } from "vitest";
+import { earthLayers, earthSources, streetLayers } from "../src/map/basemap";
+import type { Palette } from "../src/map/palette";
+import { EMPTY, gridLayer, unitLayers, unitSources } from "../src/map/units";
+
+const COLORS = "ground panel line text quiet accent live stale offline water land street building green".split(" ");
+const palette = Object.fromEntries(COLORS.map((name) => [name, "rgb(1, 2, 3)"])) as Palette;
+
+describe("the map's style", () => {
+  it.each([false, true])("is one that MapLibre takes, streets: %s", (streets) => {
+    const style = {
+      version: 8,
+      sources: {
+        ...earthSources({ land: EMPTY, borders: EMPTY }),
+        ...(streets && { streets: { type: "vector", url: "pmtiles://region" } }),
+        ...unitSources,
+      },
+      layers: [
+        ...earthLayers(palette, streets),
+        ...(streets ? streetLayers(palette) : []),
+        gridLayer(palette),
+        ...unitLayers(palette),
+      ],
+    } as StyleSpecification;
+    expect(validateStyleMin(style).map((error) => error.message)).toEqual([]);
+  });
+});
