@@ -1,8 +1,10 @@
 import { defineConfig } from "vite";
+import { licenses } from "./licenses";
 
 // The page is served from the gateway's root; its files carry a hash in their name so that they may be cached for ever.
 export default defineConfig({
   base: "/",
+  plugins: [licenses("licenses.txt")],
   build: {
     outDir: "../static",
     emptyOutDir: true,
