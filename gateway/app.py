@@ -38,10 +38,10 @@ from gateway.ingest.registry import Configured, Origin, Registry
 from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
-from gateway.recording.adopt import Adoption
 from gateway.recording.archive import Archive
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
+from gateway.rtsp.batches import Batches
 from gateway.store.engine import Database, open_catalog, open_positions, revisions
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
@@ -102,8 +102,10 @@ async def run(
         configured = await registry.all()
 
         archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
-        _tell_adoption(await archive.adopt())
-        ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads)
+        await archive.adopt()
+        batches = Batches()
+        stack.callback(batches.close)
+        ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
         recorders = Recorders(fleet, archive.recorder, clock)
         whep = await _open_whep(settings, clock, fleet)
@@ -179,16 +181,6 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
     stack.callback(positions.close)
     return catalog, positions
-
-
-def _tell_adoption(found: Adoption) -> None:
-    if found.adopted:
-        cut = sum(found.cut.values())
-        log.warning("adopted %d files that a crash had left, %d bytes of unfinished media cut", len(found.adopted), cut)
-    for path in found.missing:
-        log.error("the catalog has %s, the disk has not", path)
-    for path, why in found.strange.items():
-        log.error("left alone in the recordings: %s: %s", path, why)
 
 
 async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:

@@ -27,6 +27,7 @@ from gateway.media.rtp import Reorder, RtpError, parse_rtp
 from gateway.media.timeline import Timeline
 from gateway.positions.from_metadata import fixes
 from gateway.positions.tracker import Rule
+from gateway.rtsp.batches import Batches
 from gateway.rtsp.client import RtspClient
 from gateway.rtsp.sdp import TrackDescription
 from onvif_protocol.base import ErrorKind, OnvifError
@@ -67,6 +68,8 @@ class IngestParts:
     keep_fix: Callable[[str, Fix], object]
     """Takes each accepted position of a camera for the archive."""
     xml_threads: Threads
+    batches: Batches | None = None
+    """Through which connections are read; None: each by itself."""
 
 
 class _Stream:
@@ -121,6 +124,7 @@ class CameraSource:
                 allow_basic=settings.basic_auth,
                 tls_verify=settings.tls_verify,
                 choose=choose,
+                batches=self._parts.batches,
             ) as session:
                 self._streams = tuple(
                     _Stream(description, reorders=settings.transport == "udp") for description in session.tracks

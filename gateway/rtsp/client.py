@@ -26,6 +26,7 @@ from gateway.base.errors import CameraError, Fault
 from gateway.base.supervise import TaskOwner
 from gateway.media.model import Codec, TrackKind
 from gateway.rtsp.auth import AuthenticationError, ClientAuthentication
+from gateway.rtsp.batches import Batches
 from gateway.rtsp.headers import Pair, RtpInfo, Session, Transport, public
 from gateway.rtsp.protocol import REASONS, Response, interleaved_header
 from gateway.rtsp.reception import Reception
@@ -138,12 +139,14 @@ class RtspClient:
         allow_basic: bool = False,
         tls_verify: bool = True,
         choose: Choose = choose_supported,
+        batches: Batches | None = None,
         timeouts: Timeouts = Timeouts(),
     ) -> RtspClient:
         """Connect, log in and ask what the camera sends, following a few redirects.
 
         A user name in the URL counts when none is given. `allow_basic`: send the password in clear text, if the camera
         wants it so, even without encryption. `tls_verify`: rtsps only to a camera whose certificate is trusted.
+        `batches`: read the connection through these, where many are read.
 
         Raises:
             CameraError: it did not come to that.
@@ -163,6 +166,8 @@ class RtspClient:
             except TimeoutError:
                 reason = f"{target.host} does not answer on port {target.port}."
                 raise CameraError(Fault.TIMEOUT, reason, where=str(target)) from None
+            if batches is not None:
+                wire.read_in_batches(batches)
             authentication = ClientAuthentication(username, password, allow_basic=allow_basic or target.tls)
             session = cls(wire, authentication, clock=clock, udp=transport == "udp", timeouts=timeouts)
             try:

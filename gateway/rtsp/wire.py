@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault
+from gateway.rtsp.batches import Batches
 from gateway.rtsp.protocol import Connection, Headers, RemoteProtocolError, Request, Response, Role
 from gateway.rtsp.sdp import is_rtsp_url, without_userinfo
 
@@ -97,6 +99,9 @@ class Wire(asyncio.BufferedProtocol):
         """Names the connection, for a capture."""
         self.peer_ip = self.local_ip = ""
         self._transport: asyncio.Transport | None = None
+        self._batches: Batches | None = None
+        self._socket: socket.socket | None = None
+        """Our own handle of the connection's socket, while it is read in batches."""
         self._receive = self.connection.buffer_updated
         self._spoke_rtsp = False
         self._cseq = 0
@@ -132,11 +137,37 @@ class Wire(asyncio.BufferedProtocol):
         """Bytes that the camera has not taken yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    def read_in_batches(self, batches: Batches) -> None:
+        """Read through `batches` instead of the transport from now on. TLS goes on as it is."""
+        if self.target.tls or self._transport is None or self.over.done():
+            return
+        self._transport.pause_reading()
+        self._batches = batches
+        self._socket = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
+        batches.add(self._socket, self._readable)
+
+    def _readable(self) -> None:
+        assert self._socket is not None
+        try:
+            count = self._socket.recv_into(self.get_buffer(-1))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.connection_lost(error)
+            return
+        if count:
+            self.buffer_updated(count)
+        else:
+            self.connection_lost(None)
+
     def finish(self, error: CameraError | None) -> None:
         """End the connection at once; nothing is handed on any more. The first call counts."""
         if self.over.done():
             return
         self.over.set_result(error)
+        if self._socket is not None and self._batches is not None:
+            self._batches.remove(self._socket)
+            self._socket.close()
         self.routes[:] = [None] * 256
         if self._pending is not None and not self._pending.done():
             self._pending.set_exception(self._ended())
