@@ -22,7 +22,7 @@ T0 = 1_700_000_000 * NS
 """When made-up media begins."""
 
 # A 64 x 48 picture, H.264 Baseline: enough for every reader to name the track.
-SPS = bytes.fromhex("6742c00ad9044ec0440000030004000003000a3c489e00"[:46])
+SPS = bytes.fromhex("6742c00ad9047a10000003001000000303c8f1226480")
 PPS = bytes.fromhex("68cb83cb20")
 
 VIDEO = Track(0, TrackKind.VIDEO, Codec.H264, 90000, VideoParameters(SPS, (PPS,), width=64, height=48))
@@ -51,7 +51,9 @@ def document(at: float) -> AccessUnit:
 def stream(seconds: float, *, start: float = 0.0, rate: int = 30, gop: int = 30, size: int = 100) -> list[AccessUnit]:
     """Video of `rate` frames a second with a keyframe every `gop`, and two documents a second, by time."""
     video = [
-        unit(VIDEO, start + n / rate, key=n % gop == 0, payload=bytes([0x65 if n % gop == 0 else 0x41]) + bytes(size - 1))
+        unit(
+            VIDEO, start + n / rate, key=n % gop == 0, payload=bytes([0x65 if n % gop == 0 else 0x41]) + bytes(size - 1)
+        )
         for n in range(round(seconds * rate))
     ]
     documents = [document(start + n / 2 + 0.01) for n in range(round(seconds * 2))]

@@ -14,7 +14,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.media.bits import BitReader, BitstreamError
+from gateway.media import h264, h265
+from gateway.media.bits import BitstreamError
 from gateway.media.model import (
     NS,
     AudioParameters,
@@ -251,45 +252,28 @@ def _avcc(video: VideoParameters) -> bytes:
     for pps in video.pps:
         record += (struct.pack(">H", len(pps)), pps)
     if sps[1] in _H264_CHROMA_PROFILES:
-        reader = BitReader(_without_emulation_prevention(sps[4:64]))
-        reader.ue()  # seq_parameter_set_id
-        chroma_format = reader.ue()
-        if chroma_format == 3:
-            reader.skip(1)  # separate_colour_plane_flag
-        luma, chroma = reader.ue(), reader.ue()
-        record.append(bytes([0xFC | chroma_format & 3, 0xF8 | luma & 7, 0xF8 | chroma & 7, 0]))
+        info = h264.parse_sps(sps)
+        luma, chroma = info.bit_depth_luma - 8, info.bit_depth_chroma - 8
+        record.append(bytes([0xFC | info.chroma_format_idc, 0xF8 | luma, 0xF8 | chroma, 0]))
     return _box(b"avcC", *record)
 
 
 def _hvcc(video: VideoParameters) -> bytes:
     """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 8.3.3.1), from the SPS (ITU-T H.265 7.3.2.2)."""
-    reader = BitReader(_without_emulation_prevention(video.sps[2:256]))
-    reader.skip(4)
-    sub_layers = reader.bits(3)  # sps_max_sub_layers_minus1
-    nested = reader.bits(1)
-    profile_tier_level = reader.bits(96).to_bytes(12, "big")
-    present = [(reader.bits(1), reader.bits(1)) for _ in range(sub_layers)]
-    if sub_layers:
-        reader.skip(2 * (8 - sub_layers))
-    for profile, level in present:
-        reader.skip(88 * profile + 8 * level)
-    reader.ue()  # sps_seq_parameter_set_id
-    chroma_format = reader.ue()
-    if chroma_format == 3:
-        reader.skip(1)
-    reader.ue()  # width
-    reader.ue()  # height
-    if reader.flag():
-        for _ in range(4):
-            reader.ue()  # conformance window
-    luma, chroma = reader.ue(), reader.ue()
+    info = h265.parse_sps(video.sps)
     arrays = [(32, (video.vps,)), (33, (video.sps,)), (34, video.pps)]
     record = [
-        b"\x01",
-        profile_tier_level,
-        struct.pack(">HBBBBHB", 0xF000, 0xFC, 0xFC | chroma_format & 3, 0xF8 | luma & 7, 0xF8 | chroma & 7, 0,
-                    (sub_layers + 1) << 3 | nested << 2 | 3),
-        bytes([len(arrays)]),
+        struct.pack(
+            ">BBI6sBHBBBBHBB",
+            1, info.profile_space << 6 | info.tier << 5 | info.profile_idc, info.compatibility_flags,
+            info.constraint_flags.to_bytes(6, "big"), info.level_idc,
+            0xF000,  # min_spatial_segmentation_idc: none
+            0xFC,  # parallelismType: unknown
+            0xFC | info.chroma_format_idc, 0xF8 | info.bit_depth_luma - 8, 0xF8 | info.bit_depth_chroma - 8,
+            0,  # avgFrameRate: not said
+            info.temporal_layers << 3 | info.temporal_nesting << 2 | 3,  # lengthSizeMinusOne
+            len(arrays),
+        )
     ]  # fmt: skip
     for nal_type, nals in arrays:
         record.append(struct.pack(">BH", 0x80 | nal_type, len(nals)))
@@ -311,8 +295,3 @@ def _descriptor(tag: int, *payload: bytes) -> bytes:
     body = b"".join(payload)
     length = bytes([len(body) >> 21 & 0x7F | 0x80, len(body) >> 14 & 0x7F | 0x80, len(body) >> 7 & 0x7F | 0x80])
     return bytes([tag]) + length + bytes([len(body) & 0x7F]) + body
-
-
-def _without_emulation_prevention(data: bytes) -> bytes:
-    """The RBSP of a NAL unit's bytes (ITU-T H.264 7.3.1, H.265 7.3.1.1)."""
-    return data.replace(b"\0\0\3", b"\0\0")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from gateway.media.bits import BitstreamError
 from gateway.media.fmp4 import recordable
-from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind
+from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.recording.commands import Append, Begin, Command, End
 from gateway.recording.entries import LossFound, RecordingClosed, RecordingOpened
 from gateway.recording.lanes import Lanes
@@ -74,9 +74,8 @@ class Composer:
         """End the Recording, if one is open."""
         if self._lanes is None:
             return
-        closed = self._ending or RecordingClosed(self._lanes.end_ns, reason, detail)
-        self._end_segment(None)
-        self._close(closed)
+        end_ns = self._end_segment(None)
+        self._close(self._ending or RecordingClosed(end_ns, reason, detail))
 
     def abandon(self) -> None:
         """Forget the open Segment and every command not yet executed: the disk did not take them."""
@@ -95,9 +94,8 @@ class Composer:
                 self._begin(unit, tracks, None)
                 lanes = self._lanes
             elif self._ending is not None:
-                closed = self._ending
                 self._end_segment(unit)
-                self._close(closed)
+                self._close(self._ending)
                 self._begin(unit, tracks, None)
                 lanes = self._lanes
             elif self._is_due(lanes, unit, tracks):
@@ -132,7 +130,8 @@ class Composer:
         if before is None:
             self.commands.append(RecordingOpened(key.utc_ns))
 
-    def _end_segment(self, key: AccessUnit | None) -> None:
+    def _end_segment(self, key: AccessUnit | None) -> UtcNs:
+        """End the file, before `key` if it goes on there; returns where its video ends."""
         lanes = self._lanes
         assert lanes is not None
         append = self._append()
@@ -140,6 +139,7 @@ class Composer:
         append.end_ns = lanes.end_ns
         self.commands.append(End(lanes.start_ns, lanes.end_ns, lanes.content()))
         self._lanes = None
+        return lanes.end_ns
 
     def _append(self) -> Append:
         last = self.commands[-1] if self.commands else None
@@ -161,8 +161,8 @@ class Composer:
             self._lose(gap, None if gap.track_id is None else TrackKind.VIDEO)
         elif gap.reason in _SAME_STREAM:
             lanes.cut(self._append())
-            lanes.freeze_end()
             if self._ending is None:
+                lanes.freeze_end()
                 self._ending = RecordingClosed(lanes.end_ns, gap.reason, gap.detail)
         else:
             slow = gap.reason is GapReason.SLOW_READER

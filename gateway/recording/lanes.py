@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.media.audio import parse_audio_config
 from gateway.media.fmp4 import Fmp4Muxer, Sample, stored_size
 from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, Track, TrackKind, UtcNs
 from gateway.recording.commands import Append
@@ -19,7 +20,6 @@ _LEAD_NS = NS
 """How far sound may lag behind the picture at a rotation and still keep its true place in the new file."""
 _BELIEVABLE_NS = 10 * NS
 """Two tracks whose UTC disagrees with their arrival by more are dated by different clocks: arrival decides."""
-_AAC_FRAME = 1024
 _MAX_DURATION = 0xFFFF_FFFF
 
 
@@ -27,7 +27,7 @@ class _Lane:
     """One track. One unit is held back until the next one tells how long it lasts."""
 
     __slots__ = (
-        "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_samples",
+        "_aac_frame", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_samples",
         "duration", "end_ns", "held", "offset", "position", "track", "units",
     )  # fmt: skip
 
@@ -42,6 +42,9 @@ class _Lane:
         """Of the last sample, in ticks."""
         self.end_ns: UtcNs = 0
         self.units = 0
+        self._aac_frame = 0
+        if track.codec is Codec.AAC and isinstance(track.parameters, AudioParameters):
+            self._aac_frame = parse_audio_config(track.parameters.config).frame_length
         self._muxer = muxer
         self._limit = int(track.clock_rate * FRAGMENT_SECONDS)
         self._samples: list[Sample] = []
@@ -98,7 +101,7 @@ class _Lane:
         unit, parameters = self.held, self.track.parameters
         if unit is None or not isinstance(parameters, AudioParameters):
             return self.duration
-        return _AAC_FRAME if self.track.codec is Codec.AAC else max(1, unit.size // max(1, parameters.channels))
+        return self._aac_frame or max(1, unit.size // max(1, parameters.channels))
 
 
 class Lanes:
@@ -128,7 +131,11 @@ class Lanes:
 
     def freeze_end(self) -> None:
         """What follows is kept, but lies beyond a hole: it does not count as the same Recording."""
-        self._frozen_end_ns = self.end_ns
+        held = self._video.held
+        end_ns = self.end_ns
+        if held is not None:
+            end_ns = max(end_ns, held.utc_ns + self._video.nominal() * NS // held.track.clock_rate)
+        self._frozen_end_ns = end_ns
 
     def header(self) -> bytes:
         """The file's init segment.

@@ -68,15 +68,14 @@ def salvage(files: Files, path: str) -> Salvaged | None:
     return Salvaged(_segment(path, found, sha256_of(files, path)), size - found.whole_bytes)
 
 
-def sha256_of(files: Files, path: str, progress: Callable[[int], None] = lambda _: None) -> bytes:
-    """The hash of the whole file; `progress` is told of the bytes read since the last call."""
+def sha256_of(files: Files, path: str) -> bytes:
+    """The hash of the whole file."""
     digest = hashlib.sha256()
     offset = 0
     with files.reader(path) as read_at:
         while chunk := read_at(offset, CHUNK):
             digest.update(chunk)
             offset += len(chunk)
-            progress(len(chunk))
     return digest.digest()
 
 
