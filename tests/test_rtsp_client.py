@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.base.clock import ManualClock, SystemClock
 from gateway.base.errors import CameraError, Fault
@@ -557,3 +562,42 @@ async def test_a_port_that_does_not_speak_tls() -> None:
         with pytest.raises(CameraError, match="does not speak TLS") as caught:
             await RtspClient.open(camera.url().replace("rtsp:", "rtsps:"), clock=CLOCK)
     assert caught.value.fault is Fault.TLS
+
+
+@pytest.fixture(scope="module")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """What a camera with a certificate of its own making listens with."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")])
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "camera.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+async def test_rtsps_with_a_certificate_of_the_cameras_own_making(self_signed: ssl.SSLContext) -> None:
+    camera = ScriptedCamera(media=frame(0, rtp(1)))
+    digest(camera, basic_only=True)
+    async with running(camera, self_signed):
+        url = camera.url().replace("rtsp:", "rtsps:")
+        with pytest.raises(CameraError, match="tls_verify = false") as caught:
+            await RtspClient.open(url, clock=CLOCK)
+        assert caught.value.fault is Fault.TLS
+        receiver = Receiver()
+        async with await RtspClient.open(
+            url, username="op", password="secret", clock=CLOCK, tls_verify=False
+        ) as session:
+            await session.play(receiver)
+            await receiver.wait(1)
+    assert camera.requests[2].headers.get("Authorization").startswith("Basic ")

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 from gateway.base.errors import SightlineError
-from gateway.media import h264, h265
-from gateway.media.bits import BitReader, BitstreamError
+from gateway.media import audio, h264, h265
+from gateway.media.bits import BitstreamError
 from gateway.media.model import (
     AudioParameters,
     Codec,
@@ -56,10 +56,6 @@ _CODECS = {
     "application/VND.ONVIF.METADATA+GZIP": Codec.ONVIF_METADATA,
     "application/VND.ONVIF.METADATA.GZIP": Codec.ONVIF_METADATA,
 }
-_AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-"""By samplingFrequencyIndex (ISO/IEC 14496-3 table 1.18)."""
-_AAC_CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
-"""By channelConfiguration (ISO/IEC 14496-3 table 1.19)."""
 _KINDS = {"video": TrackKind.VIDEO, "audio": TrackKind.AUDIO}
 _FIRST_DYNAMIC = 96
 _NO_ORIGIN = "- 0 0 IN IP4 0.0.0.0"
@@ -307,18 +303,13 @@ def _aac_parameters(rate: int, channels: int, config: str) -> AudioParameters:
     """
     try:
         data = bytes.fromhex(config)
-        reader = BitReader(data)
-        if reader.bits(5) == 31:
-            reader.skip(6)
-        index = reader.bits(4)
-        said_rate = reader.bits(24) if index == 15 else _AAC_RATES[index]
-        said_channels = _AAC_CHANNELS[reader.bits(4)]
-        return AudioParameters(said_rate or rate, said_channels or channels or 1, data)
-    except (BitstreamError, ValueError, IndexError):
-        channels = channels if channels in _AAC_CHANNELS[1:] else 1
-        known = rate in _AAC_RATES
-        frequency = f"{_AAC_RATES.index(rate):04b}" if known else f"1111{rate:024b}"
-        bits = f"00010{frequency}{_AAC_CHANNELS.index(channels):04b}000"
+        said = audio.parse_audio_config(data)
+        return AudioParameters(said.sample_rate, said.channels or channels or 1, data)
+    except (BitstreamError, ValueError):
+        channels = channels if channels in audio.CHANNELS[1:8] else 1
+        known = rate in audio.SAMPLE_RATES
+        frequency = f"{audio.SAMPLE_RATES.index(rate):04b}" if known else f"1111{rate:024b}"
+        bits = f"00010{frequency}{audio.CHANNELS.index(channels):04b}000"
         return AudioParameters(rate, channels, int(bits, 2).to_bytes(len(bits) // 8, "big"))
 
 
