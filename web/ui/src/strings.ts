@@ -40,7 +40,7 @@ export const strings = {
     disabled: "This camera is switched off.",
     noPictureFor: (age: string) => `No picture for ${age}`,
     noPicture: "No picture yet",
-    unknown: "Last state unknown while the gateway is away",
+    unknown: "State unknown while the gateway is away",
     offline: "The camera cannot be reached.",
     retryingIn: (seconds: number) => `Retrying in ${seconds} s`,
     retryingNow: "Retrying now",
