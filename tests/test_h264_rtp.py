@@ -155,6 +155,35 @@ def test_a_marker_that_turns_out_to_be_in_mid_picture_costs_one_picture() -> Non
     assert "delivered in part" in gap.detail
 
 
+@pytest.mark.parametrize("marked", ["the last packet", "every slice", "nothing"])
+def test_parameter_sets_before_every_slice_of_a_keyframe_cut_nothing(marked: str) -> None:
+    """GStreamer's rtph264pay with config-interval=-1, fed by x264 in two slices: cut in two, the keyframe is green."""
+    keyframe = [SEI, HIKVISION, PPS, IDR, HIKVISION, PPS, IDR_REST]
+    pictures = [keyframe, [P, P_REST], keyframe, [P, P_REST], [P]]
+    stream = packets(pictures)
+    if marked != "the last packet":
+        stream = [p._replace(marker=marked == "every slice" and p.payload[0] & 31 in {1, 5}) for p in stream]
+    depacketizer = make()
+    items = feed(depacketizer, stream)
+    depacketizer.flush()
+    items += drain(depacketizer)
+    assert [list(u.nals) for u in units(items)] == pictures
+    assert not gaps(items)
+
+
+def test_parameter_sets_after_a_marker_in_mid_picture_refute_it_too() -> None:
+    pictures = [[IDR], [P], [HIKVISION, PPS, IDR, HIKVISION, PPS, IDR_REST], [P, P_REST], [P]]
+    stream = [p._replace(marker=p.payload[0] & 31 in {1, 5}) for p in packets(pictures)]
+    got = [list(u.nals) for u in units(feed(make(), stream))]
+    assert got == [[IDR], [P], [HIKVISION, PPS, IDR], [P, P_REST]]
+
+
+def test_a_delimiter_between_two_pictures_of_one_timestamp_goes_with_the_second() -> None:
+    delimiter = b"\x09\xf0"
+    stream = packets([[IDR], [P, delimiter, P], [P]], timestamps=[0, 3000, 6000])
+    assert [u.nals for u in units(feed(make(), stream))] == [(IDR,), (P,), (delimiter, P), (P,)]
+
+
 def test_parameter_sets_under_a_timestamp_of_their_own_go_with_the_next_picture() -> None:
     stream = packets([[IDR], [P], [HIKVISION], [PPS], [IDR], [P]], timestamps=[0, 3000, 5000, 5100, 6000, 9000])
     assert [u.nals for u in units(feed(make(), stream))] == [(IDR,), (P,), (HIKVISION, PPS, IDR), (P,)]

@@ -113,7 +113,8 @@ class H264Depacketizer(VideoDepacketizer):
             # Some cameras send parameter sets and slice as one unit, with the start codes left in.
             for part in h264.split_annex_b(b"\0\0\1" + nal):
                 part_kind = part[0] & 0x1F
-                self._add(part, part_kind, is_slice=part_kind in _SLICES, is_set=part_kind in _SETS)
+                if self._enter(self._place(part_kind, part[1] if len(part) > 1 else 0)):
+                    self._add(part, part_kind, is_slice=part_kind in _SLICES, is_set=part_kind in _SETS)
             return
         self._add(nal, kind, is_slice=kind in _SLICES, is_set=kind in _SETS)
 
@@ -127,7 +128,7 @@ class H264Depacketizer(VideoDepacketizer):
             return Place.BEGINS if new_picture else Place.CONTINUES
         if kind in {3, 4}:
             return Place.CONTINUES
-        return Place.TRAILS if kind in _TRAILING else Place.BEGINS
+        return Place.TRAILS if kind in _TRAILING else Place.PRECEDES
 
     def _has_slice_of_picture(self) -> bool:
         return self._has_slice or self._delivered

@@ -114,7 +114,7 @@ def _place(kind: int, first_byte: int) -> Place:
     """7.4.2.4.4: what begins an access unit; `first_slice_segment_in_pic_flag` is a slice header's first bit."""
     if kind <= _LAST_SLICE:
         return Place.BEGINS if first_byte & 0x80 else Place.CONTINUES
-    return Place.TRAILS if kind in _TRAILING else Place.BEGINS
+    return Place.TRAILS if kind in _TRAILING else Place.PRECEDES
 
 
 def packetize(nals: Sequence[bytes], max_payload: int = DEFAULT_MAX_PAYLOAD) -> list[bytes]:

@@ -40,7 +40,10 @@ class Place(Enum):
     """Where a NAL unit stands in its access unit."""
 
     BEGINS = auto()
-    """After a slice, it begins the next access unit: delimiter, parameter sets, SEI, a picture's first slice."""
+    """A picture's first slice."""
+    PRECEDES = auto()
+    """Delimiter, parameter sets, SEI: belongs to the slice that follows, which may begin a picture or continue one.
+    Some senders (GStreamer's among them) repeat the parameter sets before every slice of a keyframe."""
     CONTINUES = auto()
     """A slice that is not the first."""
     TRAILS = auto()
@@ -144,6 +147,9 @@ class VideoDepacketizer(ABC):
         self._marked = False
         self._delivered = False
         self._sets: list[bytes] = []
+        # What came after a slice and goes with the next one.
+        self._holding = False
+        self._held: list[tuple[bytes, int, bool]] = []
 
     # ---- the caller's side
 
@@ -199,6 +205,10 @@ class VideoDepacketizer(ABC):
 
     def _enter(self, place: Place) -> bool:
         """Announce a NAL unit. False: it belongs nowhere and is to be dropped."""
+        if place is Place.PRECEDES:
+            self._holding = self._has_slice or self._delivered
+            return True
+        self._holding = False
         if self._after_loss:
             self._after_loss = False
             if place is not Place.BEGINS:
@@ -212,13 +222,22 @@ class VideoDepacketizer(ABC):
         elif self._delivered:
             if place is Place.CONTINUES:
                 self._refute_marker()
+                self._held.clear()
             return False
         elif self._marked and place is Place.CONTINUES:
             self._marker = _Marker.REFUTED
+        if place is not Place.TRAILS:
+            self._take_held()
         return True
 
     def _add(self, nal: bytes, kind: int, *, is_slice: bool, is_set: bool) -> None:
-        """Append a whole NAL unit to the access unit."""
+        """Append a whole NAL unit to the access unit, or keep it for the slice that follows."""
+        if self._holding and not is_slice:
+            if len(self._held) < _CARRIED_NALS:
+                self._held.append((nal, kind, is_set))
+            else:
+                self.dropped_bytes += len(nal)
+            return
         self._size += len(nal)
         if self._size > MAX_UNIT_BYTES:
             self._damage(0)
@@ -231,6 +250,13 @@ class VideoDepacketizer(ABC):
             self._has_slice = True
         elif is_set and len(self._sets) < _CARRIED_NALS:
             self._sets.append(nal)
+
+    def _take_held(self) -> None:
+        """What was kept goes into the unit of the slice that comes now."""
+        if self._held:
+            held, self._held = self._held, []
+            for nal, kind, is_set in held:
+                self._add(nal, kind, is_slice=False, is_set=is_set)
 
     def _begin_fragments(self, header: bytes, part: bytes) -> None:
         """A NAL unit begins that comes in fragments."""
@@ -297,7 +323,8 @@ class VideoDepacketizer(ABC):
             self._clear()
         self._timestamp = timestamp
         self._first_received_ns = received_ns
-        self._delivered = False
+        self._delivered = self._holding = False
+        self._take_held()
 
     def _end_of_marker(self) -> None:
         self._finish_fragments()
