@@ -20,10 +20,9 @@ from gateway.media.bits import BitstreamError
 from gateway.media.fmp4 import (
     METADATA_MIME,
     Fmp4Muxer,
-    Sample,
+    Fragment,
     ntp_from_utc_ns,
     recordable,
-    stored_size,
     utc_ns_from_ntp,
 )
 from gateway.media.fmp4_reader import Mp4Error, Scan, scan
@@ -34,14 +33,6 @@ from tests.media_samples import METADATA, PCMU, T0, VIDEO, clip, document, param
 PCMA = Track(3, TrackKind.AUDIO, Codec.PCMA, 8000, AudioParameters())
 
 
-def samples(units: Sequence[AccessUnit]) -> list[Sample]:
-    durations = [after.dts - before.dts for before, after in itertools.pairwise(units)]
-    return [
-        Sample(u.nals, stored_size(u.track.kind, u.nals), duration, u.pts - u.dts, u.is_keyframe)
-        for u, duration in zip(units, [*durations, durations[-1] if durations else 1], strict=True)
-    ]
-
-
 def mux(units: Sequence[AccessUnit], *, per_fragment: int = 15) -> list[bytes]:
     """The init segment and the fragments of each track, one after the other."""
     tracks = list({u.track.id: u.track for u in units}.values())
@@ -49,12 +40,14 @@ def mux(units: Sequence[AccessUnit], *, per_fragment: int = 15) -> list[bytes]:
     parts = [muxer.init_segment()]
     for track in tracks:
         own = [u for u in units if u.track is track]
-        made = samples(own)
+        durations = [after.dts - before.dts for before, after in itertools.pairwise(own)]
+        durations.append(durations[-1] if durations else 1)
         for first in range(0, len(own), per_fragment):
+            fragment = Fragment(track.kind)
+            for u, duration in list(zip(own, durations, strict=True))[first : first + per_fragment]:
+                fragment.add(u.nals, duration, u.pts - u.dts, u.is_keyframe)
             buffers: list[bytes] = []
-            size = muxer.fragment(
-                track.id, own[first].dts - own[0].dts, own[first].utc_ns, made[first : first + per_fragment], buffers
-            )
+            size = muxer.write(track.id, own[first].dts - own[0].dts, own[first].utc_ns, fragment, buffers)
             parts.append(b"".join(buffers))
             assert len(parts[-1]) == size
     return parts

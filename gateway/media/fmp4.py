@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gateway.media import h264, h265
 from gateway.media.bits import BitstreamError
@@ -49,17 +48,49 @@ _UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
 _H264_CHROMA_PROFILES = {100, 110, 122, 144, 44, 244, 83, 86, 118, 128, 138, 139, 134, 135}
 
 
-@dataclass(slots=True)
-class Sample:
-    """One sample of a fragment. `duration` and `composition_offset` in ticks of the track's clock rate."""
+class Fragment:
+    """The samples of one track, collected until they are written. Nothing of them is copied."""
 
-    parts: tuple[bytes, ...]
-    """Video: NAL units without start codes; otherwise the bytes as they are stored."""
-    size: int
-    """As stored: the parts, and four bytes before each NAL unit."""
-    duration: int
-    composition_offset: int = 0
-    is_sync: bool = True
+    __slots__ = ("_is_video", "_offset", "buffers", "count", "numbers", "payload")
+
+    def __init__(self, kind: TrackKind) -> None:
+        self.count = 0
+        self.payload = 0
+        """Bytes as stored: those of the samples, and four before each NAL unit."""
+        self.numbers: list[int] = []
+        """What `trun` says of each sample."""
+        self.buffers: list[bytes] = []
+        self._is_video = kind is TrackKind.VIDEO
+        self._offset = 0
+
+    @property
+    def composition_offset(self) -> int:
+        """How long after its decoding the first sample is shown, in ticks."""
+        return self._offset
+
+    def add(self, parts: tuple[bytes, ...], duration: int, composition_offset: int = 0, is_sync: bool = True) -> None:
+        """Add a sample. `parts`: NAL units without start codes, or the bytes as they are stored; times in ticks.
+
+        Only video has composition offsets and samples that are not sync samples.
+        """
+        buffers = self.buffers
+        if self._is_video:
+            if not self.count:
+                self._offset = composition_offset
+            size = 0
+            for part in parts:
+                length = len(part)
+                size += length + 4
+                buffers.append(length.to_bytes(4, "big"))
+                buffers.append(part)
+            flags = SYNC_SAMPLE if is_sync else NON_SYNC_SAMPLE
+            self.numbers += (duration, size, flags, composition_offset & 0xFFFFFFFF)
+        else:
+            size = sum(map(len, parts))
+            buffers += parts
+            self.numbers += (duration, size)
+        self.count += 1
+        self.payload += size
 
 
 def recordable(track: Track) -> bool:
@@ -78,7 +109,6 @@ class Fmp4Muxer:
     def __init__(self, tracks: Sequence[Track], created_ns: UtcNs) -> None:
         self.tracks = tuple(tracks)
         self._created_ns = created_ns
-        self._video = {track.id for track in tracks if track.kind is TrackKind.VIDEO}
         self._sequence = 0
 
     def init_segment(self) -> bytes:
@@ -99,58 +129,33 @@ class Fmp4Muxer:
         ftyp = _box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
         return ftyp + _box(b"moov", mvhd, traks, _box(b"mvex", trexs))
 
-    def fragment(
-        self, track_id: int, decode_time: int, utc_ns: UtcNs, samples: Sequence[Sample], into: list[bytes]
-    ) -> int:
-        """Append the buffers of one fragment to `into`, without copying any sample; returns their bytes.
+    def write(self, track_id: int, decode_time: int, utc_ns: UtcNs, fragment: Fragment, into: list[bytes]) -> int:
+        """Append the buffers of `fragment`, which holds at least one sample, to `into`; returns their bytes.
 
         `decode_time` is that of the first sample in ticks from the file's origin; `utc_ns` is when the first sample
         was captured, which `prft` ties to its presentation time.
         """
         self._sequence += 1
-        count = len(samples)
-        video = track_id in self._video
-        payload = 0
-        numbers: list[int] = []
-        for sample in samples:
-            payload += sample.size
-            if video:
-                flags = SYNC_SAMPLE if sample.is_sync else NON_SYNC_SAMPLE
-                numbers += (sample.duration, sample.size, flags, sample.composition_offset & 0xFFFFFFFF)
-            else:
-                numbers += (sample.duration, sample.size)
+        count, payload, numbers = fragment.count, fragment.payload, fragment.numbers
         # Sizes are fixed, so the whole moof is one pack: boxes built one by one would cost more than the rest.
-        fields = 4 if video else 2
-        trun_size = 20 + 4 * fields * count
+        trun_size = 20 + 4 * len(numbers)
+        trun_flags = 0xF01 if len(numbers) == 4 * count else 0x301
         traf_size = 8 + 20 + 20 + trun_size
         moof_size = 8 + 16 + traf_size
         into.append(
             struct.pack(
-                f">I4sIIQQI4sI4sIII4sI4sIIII4sIQI4sIII{fields * count}II4s",
+                f">I4sIIQQI4sI4sIII4sI4sIIII4sIQI4sIII{len(numbers)}II4s",
                 32, b"prft", 1 << 24 | PRFT_CAPTURED, track_id + 1, ntp_from_utc_ns(utc_ns),
-                decode_time + samples[0].composition_offset,
+                decode_time + fragment.composition_offset,
                 moof_size, b"moof", 16, b"mfhd", 0, self._sequence, traf_size, b"traf",
                 20, b"tfhd", 0x020020, track_id + 1, SYNC_SAMPLE,
                 20, b"tfdt", 1 << 24, decode_time,
-                trun_size, b"trun", 1 << 24 | (0xF01 if video else 0x301), count, moof_size + 8, *numbers,
+                trun_size, b"trun", 1 << 24 | trun_flags, count, moof_size + 8, *numbers,
                 8 + payload, b"mdat",
             )
         )  # fmt: skip
-        if video:
-            for sample in samples:
-                for nal in sample.parts:
-                    into.append(len(nal).to_bytes(4, "big"))
-                    into.append(nal)
-        else:
-            for sample in samples:
-                into.extend(sample.parts)
+        into += fragment.buffers
         return 32 + moof_size + 8 + payload
-
-
-def stored_size(kind: TrackKind, parts: tuple[bytes, ...]) -> int:
-    """Bytes a sample made of `parts` takes in the file."""
-    prefix = 4 if kind is TrackKind.VIDEO else 0
-    return sum([len(part) + prefix for part in parts])
 
 
 def ntp_from_utc_ns(utc_ns: UtcNs) -> int:

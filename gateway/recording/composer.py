@@ -66,9 +66,8 @@ class Composer:
             elif type(item) is Gap:
                 self._gap(item)
         if self._lanes is not None:
-            append = self._append()
-            self._lanes.cut(append)
-            append.end_ns = self._lanes.end_ns
+            self._lanes.cut()
+            self._append().end_ns = self._lanes.end_ns
 
     def finish(self, reason: GapReason | None, detail: str = "") -> None:
         """End the Recording, if one is open."""
@@ -88,8 +87,7 @@ class Composer:
 
     def _unit(self, unit: AccessUnit, tracks: tuple[Track, ...]) -> None:
         lanes = self._lanes
-        is_video = unit.track.kind is TrackKind.VIDEO
-        if is_video and unit.is_keyframe and recordable(unit.track):
+        if unit.is_keyframe and unit.track.kind is TrackKind.VIDEO and recordable(unit.track):
             if lanes is None:
                 self._begin(unit, tracks, None)
                 lanes = self._lanes
@@ -106,7 +104,7 @@ class Composer:
             return
         if self._losses:
             self._end_losses(unit)
-        if not lanes.add(unit, self._append()):
+        if not lanes.add(unit):
             self._renew = True
 
     def _is_due(self, lanes: Lanes, key: AccessUnit, tracks: tuple[Track, ...]) -> bool:
@@ -116,7 +114,7 @@ class Composer:
         chosen = [key.track, *(t for t in tracks if t.kind is not TrackKind.VIDEO and recordable(t))]
         self._renew = False
         try:
-            lanes = Lanes(chosen, key, before)
+            lanes = Lanes(chosen, key, before, self._append)
             header = lanes.header()
         except BitstreamError as error:
             self.unusable += 1
@@ -134,9 +132,8 @@ class Composer:
         """End the file, before `key` if it goes on there; returns where its video ends."""
         lanes = self._lanes
         assert lanes is not None
-        append = self._append()
-        lanes.finish(key, append)
-        append.end_ns = lanes.end_ns
+        lanes.finish(key)
+        self._append().end_ns = lanes.end_ns
         self.commands.append(End(lanes.start_ns, lanes.end_ns, lanes.content()))
         self._lanes = None
         return lanes.end_ns
@@ -155,12 +152,12 @@ class Composer:
         if lanes is None:
             return
         if gap.track_id is not None and gap.track_id != lanes.video_id:
-            lanes.realign(gap.track_id, self._append())
+            lanes.realign(gap.track_id)
             self._lose(gap, lanes.kind(gap.track_id))
         elif gap.reason in _INSIDE:
             self._lose(gap, None if gap.track_id is None else TrackKind.VIDEO)
         elif gap.reason in _SAME_STREAM:
-            lanes.cut(self._append())
+            lanes.cut()
             if self._ending is None:
                 lanes.freeze_end()
                 self._ending = RecordingClosed(lanes.end_ns, gap.reason, gap.detail)

@@ -6,10 +6,10 @@ and positions are in step in the file. Which units come here, and when a file en
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.media.audio import parse_audio_config
-from gateway.media.fmp4 import Fmp4Muxer, Sample, stored_size
+from gateway.media.fmp4 import Fmp4Muxer, Fragment
 from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, Track, TrackKind, UtcNs
 from gateway.recording.commands import Append
 from gateway.recording.entries import TrackContent
@@ -27,12 +27,13 @@ class _Lane:
     """One track. One unit is held back until the next one tells how long it lasts."""
 
     __slots__ = (
-        "_aac_frame", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_samples",
-        "duration", "end_ns", "held", "offset", "position", "track", "units",
+        "_aac_frame", "_end_utc_ns", "_fragment", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_sink",
+        "duration", "held", "is_video", "offset", "position", "track", "units",
     )  # fmt: skip
 
-    def __init__(self, track: Track, muxer: Fmp4Muxer) -> None:
+    def __init__(self, track: Track, muxer: Fmp4Muxer, sink: Callable[[], Append]) -> None:
         self.track = track
+        self.is_video = track.kind is TrackKind.VIDEO
         self.held: AccessUnit | None = None
         self.offset: int | None = None
         """From the track's dts to the file's timeline; None until the next unit is placed."""
@@ -40,18 +41,24 @@ class _Lane:
         """Decode time of the held unit, or the earliest of the next."""
         self.duration = track.clock_rate // 25
         """Of the last sample, in ticks."""
-        self.end_ns: UtcNs = 0
         self.units = 0
+        self._muxer = muxer
+        self._sink = sink
         self._aac_frame = 0
         if track.codec is Codec.AAC and isinstance(track.parameters, AudioParameters):
             self._aac_frame = parse_audio_config(track.parameters.config).frame_length
-        self._muxer = muxer
         self._limit = int(track.clock_rate * FRAGMENT_SECONDS)
-        self._samples: list[Sample] = []
+        self._fragment = Fragment(track.kind)
         self._fragment_start = 0
         self._fragment_utc_ns = 0
+        self._end_utc_ns = 0
 
-    def add(self, unit: AccessUnit, into: Append) -> None:
+    @property
+    def end_ns(self) -> UtcNs:
+        """UTC at which the last sample ends; 0 without any."""
+        return self._end_utc_ns and self._end_utc_ns + self.duration * NS // self.track.clock_rate
+
+    def add(self, unit: AccessUnit) -> None:
         """Hold `unit`, and release the one before it."""
         assert self.offset is not None
         place = unit.dts + self.offset
@@ -59,42 +66,40 @@ class _Lane:
             self.position = max(self.position, place)
         else:
             # A dts that does not ascend is squeezed in; the next one that is beyond it finds its true place.
-            self.release(max(1, place - self.position))
-            video = self.track.kind is TrackKind.VIDEO
-            if self.position + self.duration - self._fragment_start > self._limit or (video and unit.is_keyframe):
-                self.cut(into)
+            duration = place - self.position
+            self.release(duration if duration > 0 else 1)
+            if (self.is_video and unit.is_keyframe) or self.position + duration - self._fragment_start > self._limit:
+                self.cut()
         self.held = unit
 
     def release(self, duration: int) -> None:
         """Make a sample of the held unit."""
-        unit = self.held
-        if unit is None:
+        unit, offset = self.held, self.offset
+        if unit is None or offset is None:
             return
         duration = min(duration, _MAX_DURATION)
-        if not self._samples:
-            self._fragment_start = self.position
-            self._fragment_utc_ns = unit.utc_ns
-        assert self.offset is not None
-        shift = unit.pts + self.offset - self.position
-        self._samples.append(
-            Sample(unit.nals, stored_size(self.track.kind, unit.nals), duration, shift, unit.is_keyframe)
-        )
-        self.position += duration
+        position, fragment, utc_ns = self.position, self._fragment, unit.utc_ns
+        if not fragment.count:
+            self._fragment_start = position
+            self._fragment_utc_ns = utc_ns
+        fragment.add(unit.nals, duration, unit.pts + offset - position, unit.is_keyframe)
+        self.position = position + duration
         self.duration = duration
-        self.end_ns = max(self.end_ns, unit.utc_ns + duration * NS // self.track.clock_rate)
+        self._end_utc_ns = max(self._end_utc_ns, utc_ns)
         self.held = None
 
-    def cut(self, into: Append) -> None:
+    def cut(self) -> None:
         """End the fragment."""
-        samples = self._samples
-        if not samples:
+        fragment = self._fragment
+        if not fragment.count:
             return
-        into.size += self._muxer.fragment(
-            self.track.id, self._fragment_start, self._fragment_utc_ns, samples, into.buffers
+        into = self._sink()
+        into.size += self._muxer.write(
+            self.track.id, self._fragment_start, self._fragment_utc_ns, fragment, into.buffers
         )
-        into.units[self.track.kind] += len(samples)
-        self.units += len(samples)
-        self._samples = []
+        into.units[self.track.kind] += fragment.count
+        self.units += fragment.count
+        self._fragment = Fragment(self.track.kind)
 
     def nominal(self) -> int:
         """How long the held unit lasts, judged by itself and what came before."""
@@ -105,14 +110,19 @@ class _Lane:
 
 
 class Lanes:
-    """All tracks of one Segment that begins with the keyframe `key`. `before`: those of the Segment it goes on from."""
+    """All tracks of one Segment that begins with the keyframe `key`.
 
-    def __init__(self, tracks: Sequence[Track], key: AccessUnit, before: Lanes | None) -> None:
+    `before`: those of the Segment it goes on from. `sink` names the Append into which fragments go.
+    """
+
+    def __init__(
+        self, tracks: Sequence[Track], key: AccessUnit, before: Lanes | None, sink: Callable[[], Append]
+    ) -> None:
         self.start_ns = key.utc_ns
         self.video_id = key.track.id
         self._continues = before is not None
         self._muxer = Fmp4Muxer(tracks, key.utc_ns)
-        self._lanes = {track.id: _Lane(track, self._muxer) for track in tracks}
+        self._lanes = {track.id: _Lane(track, self._muxer, sink) for track in tracks}
         self._video = self._lanes[self.video_id]
         self._key_received_ns = key.received_ns
         # The first picture is decoded before it is shown; nothing in a file has a negative time.
@@ -163,29 +173,31 @@ class Lanes:
             lane.track = track
         return True
 
-    def add(self, unit: AccessUnit, into: Append) -> bool:
+    def add(self, unit: AccessUnit) -> bool:
         """Take a unit; False when its track wants a new file, which it may have from the next keyframe on."""
-        suits = self.suits(unit.track)
         lane = self._lanes.get(unit.track.id)
-        if lane is None or (not suits and lane is not self._video):
+        if lane is None:
+            return False
+        suits = lane.track is unit.track or self.suits(unit.track)
+        if not suits and lane is not self._video:
             return False
         if lane.offset is None:
             place = self._place(unit)
             if place < 0 and lane.track.kind is TrackKind.AUDIO and not self._continues:
                 return True  # sound from before the first picture
             lane.offset = max(lane.position, place) - unit.dts
-        lane.add(unit, into)
+        lane.add(unit)
         return suits
 
-    def realign(self, track_id: int, into: Append) -> None:
+    def realign(self, track_id: int) -> None:
         """Media of this track is missing or its clock was set: place its next unit by UTC again."""
         lane = self._lanes.get(track_id)
         if lane is not None:
             lane.release(lane.nominal())
-            lane.cut(into)
+            lane.cut()
             lane.offset = None
 
-    def cut(self, into: Append) -> None:
+    def cut(self) -> None:
         """End every fragment. What is held back for long, because the track is sparse, is let go too."""
         newest = self._video.held
         for lane in self._lanes.values():
@@ -194,9 +206,9 @@ class Lanes:
                 waited = (newest.received_ns - held.received_ns) * lane.track.clock_rate // NS
                 if waited >= lane.track.clock_rate * FRAGMENT_SECONDS:
                     lane.release(waited)
-            lane.cut(into)
+            lane.cut()
 
-    def finish(self, key: AccessUnit | None, into: Append) -> None:
+    def finish(self, key: AccessUnit | None) -> None:
         """Release and cut everything. `key`: the keyframe that begins the next Segment of the same stream."""
         video = self._video
         if video.held is not None:
@@ -208,7 +220,7 @@ class Lanes:
                 if lane.track.kind is TrackKind.METADATA:
                     duration = max(1, (self.end_ns - lane.held.utc_ns) * lane.track.clock_rate // NS)
                 lane.release(duration)
-            lane.cut(into)
+            lane.cut()
 
     def content(self) -> tuple[TrackContent, ...]:
         """What the file holds."""

@@ -25,7 +25,7 @@ from gateway.recording.writer import SyncError, Writer
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.4
+LOOK_SECONDS = 0.45
 """How often the ring is read: what arrives in between becomes one fragment per track."""
 RETRY_SECONDS = 1.0
 CLOSING_TRIES = 3
