@@ -1,4 +1,4 @@
-"""kill -9 in mid-recording: every file plays, at most a second of media is missing, the catalog agrees with the disk."""
+"""kill -9 in mid-recording: every file plays, at most a second of media is missing, catalog and disk agree."""
 
 from __future__ import annotations
 
