@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 
 from gateway.__main__ import main
 
+SIGHTLINE = (sys.executable, "-m", "gateway")
 START_SECONDS = 40.0
 STOP_SECONDS = 10.0
 """What the architecture promises for SIGTERM."""
@@ -63,7 +64,7 @@ async def beside(*arguments: object, stdin: str = "") -> Ran:
 
 async def apart(*arguments: object) -> Ran:
     """Run a command in a process of its own: for those that handle signals."""
-    command = [sys.executable, "-m", "gateway", *map(str, arguments)]
+    command = [*SIGHTLINE, *map(str, arguments)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=START_SECONDS)
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -93,14 +94,16 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Path) -> AsyncIterator[Served]:
+async def serving(
+    config: Path, *, command: Sequence[str] = SIGHTLINE, environment: Mapping[str, str] = os.environ
+) -> AsyncIterator[Served]:
     """`sightline serve --config CONFIG`, ready; killed at the end if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve", "--config", str(config)],
+        [*command, "serve", "--config", str(config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=environment,
     )
     assert process.stdout is not None
     assert process.stderr is not None
