@@ -42,6 +42,7 @@ HOLE_NS = 3 * NS
 """Two pictures further apart than this without packets lost: the camera stopped in between, and that is a Gap."""
 KEYFRAME_REQUEST_SECONDS = 2.0
 """How often a camera is asked for a keyframe at most."""
+DROPPED_DOCUMENTS = "The camera sends metadata that is too large, damaged or in a binary form: it cannot be read."
 
 _FAULTS = {
     ErrorKind.UNREACHABLE: Fault.UNREACHABLE,
@@ -131,6 +132,7 @@ class CameraSource:
                 )
                 self._camera.hub.open(tuple(description.track for description in session.tracks))
                 await session.play(self)
+                self._camera.connected()
                 await self._over
         finally:
             self._flush()
@@ -160,13 +162,16 @@ class CameraSource:
             self._publish(stream)
             kind, reorder = stream.kind, stream.reorder
             made = stream.depacketizer
+            unreadable = made.malformed + made.unsupported
+            if stream.kind is TrackKind.METADATA and unreadable > stream.counted[BAD_INPUT, "payload"]:
+                self._camera.remark = DROPPED_DOCUMENTS
             for metric, label, total in (
                 (CAMERA_PACKETS, kind.value, reorder.received),
                 (CAMERA_BYTES, kind.value, stream.bytes),
                 (CAMERA_LOST, kind.value, reorder.lost),
                 (CAMERA_UNITS, kind.value, stream.units),
                 (BAD_INPUT, "incomplete_unit", made.dropped_units),
-                (BAD_INPUT, "payload", made.malformed + made.unsupported),
+                (BAD_INPUT, "payload", unreadable),
                 (BAD_INPUT, "stray_packet", reorder.strays),
                 (BAD_INPUT, "sender_report", stream.timeline.distrusted_reports),
             ):

@@ -115,6 +115,10 @@ class Camera:
 
     # ---- the Source's side
 
+    def connected(self) -> None:
+        """It was told to play, and agreed. From now on a picture is due."""
+        self._video_at = self._clock.monotonic()
+
     def video_arrived(self, utc_ns: UtcNs) -> None:
         """A video unit was published. Called for each one: cheap."""
         self.video_ns = utc_ns
