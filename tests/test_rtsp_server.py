@@ -63,7 +63,7 @@ class Stage:
         n = self.frames
         self.frames += 1
         if track.kind is TrackKind.VIDEO:
-            nals: tuple[bytes, ...] = (bytes((0x65 if key else 0x41,)) + n.to_bytes(4, "big") + b"\xaa" * size,)
+            nals: tuple[bytes, ...] = (bytes((0x65 if key else 0x41, 0x80)) + n.to_bytes(4, "big") + b"\xaa" * size,)
         else:
             nals = (n.to_bytes(4, "big") * (size // 4),)
         utc_ns = T0 + n * NS // 25
@@ -102,9 +102,9 @@ def frame_numbers(packets: list[bytes]) -> list[int]:
     for packet in map(parse_rtp, packets):
         kind = packet.payload[0] & 0x1F
         if kind == 28 and packet.payload[1] & 0x80:
-            numbers.append(int.from_bytes(packet.payload[2:6], "big"))
+            numbers.append(int.from_bytes(packet.payload[3:7], "big"))
         elif kind in (1, 5):
-            numbers.append(int.from_bytes(packet.payload[1:5], "big"))
+            numbers.append(int.from_bytes(packet.payload[2:6], "big"))
     return numbers
 
 
