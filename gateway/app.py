@@ -153,6 +153,8 @@ async def run(
         # What was built lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
+        if not await users.list():
+            log.warning('nobody can log in yet: run "sightline user add NAME --role administrator"')
         try:
             on_ready(Gateway(url, fleet))
             await stop.wait()
