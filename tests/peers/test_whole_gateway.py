@@ -24,6 +24,7 @@ from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import GapReason, TrackKind
 from gateway.positions.geodesy import distance_m
 from onvif_protocol.metadata import parse
+from tests.browser.chromium import FRAMES, chromium, log_in, opened, tile, watch
 from tests.data import shared, tool
 from tests.peers.conftest import PYTHON, GstCamera
 from tests.recording_rig import frames
@@ -239,6 +240,15 @@ async def test_a_camera_that_dies_and_returns_is_live_at_once_and_its_gap_is_lis
     assert gap["reason"] == GapReason.DISCONNECTED
     away = seconds(gap["end"]) - seconds(gap["start"])
     assert AWAY_SECONDS - 0.5 < away < AWAY_SECONDS + BACK_SECONDS + 1.0
+
+
+@pytest.mark.browser
+async def test_chromium_shows_its_picture(stage: Stage) -> None:
+    async with chromium() as browser, opened(browser, stage.gateway.url) as page:
+        await log_in(page)
+        for camera in stage.cameras.values():
+            seen = await watch(tile(page, camera.id).get_by_test_id("video"))
+            assert (seen["size"], seen["decoded"] >= FRAMES) == ([848, 480], True)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
