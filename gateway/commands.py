@@ -18,12 +18,11 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from pydantic import SecretStr
 
-from gateway import app
 from gateway.access.audit import Audit
 from gateway.access.rights import Role
 from gateway.access.secrets import Vault, new_password
@@ -31,10 +30,14 @@ from gateway.access.users import Users
 from gateway.base.clock import Clock, SystemClock
 from gateway.base.errors import BadRequestError, NotFoundError, SettingsError
 from gateway.base.settings import CameraSettings, Settings, load
-from gateway.ingest.discovery import Finder
 from gateway.ingest.registry import Registry, camera_settings
-from gateway.recording.check import Progress
 from gateway.store.engine import Database, open_catalog
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+    from gateway.recording.check import Progress
+
+# The server's parts take a second to import: only the commands that need them do.
 
 DEMO_CAMERAS = 4
 DEMO_USER = "demo"
@@ -56,6 +59,8 @@ def run(command: Coroutine[Any, Any, int]) -> int:
 
 async def serve(arguments: argparse.Namespace) -> int:
     """`sightline serve`: until SIGTERM or SIGINT; SIGHUP reads the settings again."""
+    from gateway import app
+
     app.configure_logging()
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -63,7 +68,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
 
-    def ready(gateway: app.Gateway) -> None:
+    def ready(gateway: Gateway) -> None:
         print(f"Sightline listens on {gateway.url}", flush=True)
 
     await app.run(
@@ -79,6 +84,7 @@ async def serve(arguments: argparse.Namespace) -> int:
 
 async def demo(arguments: argparse.Namespace) -> int:
     """`sightline demo`: simulated cameras and a gateway, in a directory that is removed at the end."""
+    from gateway import app
     from gateway.simulator import Simulation
 
     app.configure_logging(quiet=True)
@@ -103,11 +109,11 @@ async def demo(arguments: argparse.Namespace) -> int:
                 await state.users.add(DEMO_USER, Role.ADMINISTRATOR, password, actor="demo", address="local")
             announcing: list[asyncio.Task[None]] = []
 
-            async def announce(gateway: app.Gateway) -> None:
+            async def announce(gateway: Gateway) -> None:
                 await asyncio.gather(*(camera.live(DEMO_WAIT) for camera in gateway.fleet.cameras.values()))
                 print(f"Sightline {gateway.url} {DEMO_USER} {password}", flush=True)
 
-            def ready(gateway: app.Gateway) -> None:
+            def ready(gateway: Gateway) -> None:
                 announcing.append(asyncio.create_task(announce(gateway), name="demo: announce"))
 
             try:
@@ -121,6 +127,7 @@ async def demo(arguments: argparse.Namespace) -> int:
 
 async def simulate(arguments: argparse.Namespace) -> int:
     """`sightline simulate`: cameras to find and to add."""
+    from gateway import app
     from gateway.simulator import Simulation
 
     app.configure_logging()
@@ -146,6 +153,8 @@ async def discover(arguments: argparse.Namespace) -> int:
     """`sightline discover`."""
     if not 0 < arguments.timeout <= 60:
         raise BadRequestError("--timeout takes up to 60 seconds")
+    from gateway.ingest.discovery import Finder
+
     finder = Finder(arguments.settings.discovery.interfaces, SystemClock())
     found = await finder.find(arguments.timeout)
     if arguments.json:
@@ -154,15 +163,7 @@ async def discover(arguments: argparse.Namespace) -> int:
     elif found:
         _table(["NAME", "MODEL", "ONVIF"], [[device.name, device.model, device.onvif] for device in found])
     else:
-        print("No ONVIF device answered.", file=sys.stderr)
-        print(
-            "Cameras answer on their own network only: is this machine on it, and does its firewall let",
-            file=sys.stderr,
-        )
-        print(
-            "UDP port 3702 pass? A camera can also be added by its address: sightline camera add ID URL",
-            file=sys.stderr,
-        )
+        print(NOBODY_ANSWERED, file=sys.stderr)
     return 0 if found else 1
 
 
@@ -204,9 +205,7 @@ async def camera_list(arguments: argparse.Namespace) -> int:
     elif rows:
         _table(["ID", "NAME", "URL", "SOURCE"], [[r["id"], r["name"], r["url"], r["source"]] for r in rows])
     else:
-        print(
-            'No cameras yet: find some with "sightline discover", add one with "sightline camera add".', file=sys.stderr
-        )
+        print(NO_CAMERAS, file=sys.stderr)
     return 0
 
 
@@ -229,6 +228,8 @@ async def camera_test(arguments: argparse.Namespace) -> int:
         if arguments.camera not in configured:
             raise NotFoundError(f'there is no camera "{arguments.camera}"')
         settings = configured[arguments.camera]
+    from gateway import app
+
     for line in await app.test_camera(settings, SystemClock()):
         print(line)
     return 0
@@ -295,6 +296,8 @@ async def token_create(arguments: argparse.Namespace) -> int:
 
 async def check(arguments: argparse.Namespace) -> int:
     """`sightline check`: what on disk and in the catalog does not agree; 1 when there is anything."""
+
+    from gateway import app
 
     def progress(now: Progress) -> None:
         share = 100 * now.bytes // max(1, now.of_bytes)

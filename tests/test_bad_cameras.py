@@ -253,7 +253,7 @@ async def test_is_offline_for_a_reason(gateway, camera_id: str, reason: str, fau
 @pytest.mark.parametrize(
     ("camera_id", "reason", "metric", "label"),
     [
-        ("bomb", "metadata.*entity", metrics.BAD_INPUT, "metadata"),
+        ("bomb", "metadata.*not XML that may be read", metrics.BAD_INPUT, "metadata"),
         ("huge", "metadata.*too large", metrics.BAD_INPUT, "payload"),
         ("nowhere", "out of range", metrics.FIXES_REFUSED, "out_of_range"),
         ("no-xml", "metadata", metrics.BAD_INPUT, "metadata"),

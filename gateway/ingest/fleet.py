@@ -297,7 +297,9 @@ class Fleet:
             self._attempt_ended(camera)
             if not camera._wanted.is_set():
                 continue
-            log.warning("camera %s: %s%s", camera.id, error.reason, f" [{error.where}]" if error.where else "")
+            # Told once, not at each retry: a camera may be away for days.
+            level = logging.DEBUG if error.reason == camera.reason else logging.WARNING
+            log.log(level, "camera %s: %s%s", camera.id, error.reason, f" [{error.where}]" if error.where else "")
             CAMERA_ERRORS.labels(camera.id, error.fault.value).inc()
             pause = backoff.failed()
             camera.retry_ns = self._clock.utc_ns() + round(pause * NS)

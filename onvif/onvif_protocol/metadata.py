@@ -150,8 +150,11 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> MetadataDocument:
     )
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise MetadataError(f"not well-formed XML: {error}") from error
+    except etree.XMLSyntaxError as error:
+        # libxml2's own words (in the chained error) speak of its limits and functions.
+        raise MetadataError(f"not XML that may be read (line {error.lineno})") from error
+    except ValueError as error:
+        raise MetadataError("not XML text") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise MetadataError("a metadata document with a DTD")
     name = _local(root)
