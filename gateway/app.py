@@ -31,7 +31,7 @@ from gateway.base.supervise import TaskOwner, forever
 from gateway.base.workers import Processes, Threads
 from gateway.hub import Start, Subscription
 from gateway.ingest.camera import CameraSource, IngestParts
-from gateway.ingest.discovery import Finder
+from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Camera, Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Configured, Origin, Registry
@@ -137,6 +137,7 @@ async def run(
         await fleet.apply(configured)
         url = await _listen(app, settings, stack)
 
+        await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         tasks = TaskOwner("gateway")
         watcher = _Watcher(catalog_database, users, events, whep, reconcile)
         for name, work in (

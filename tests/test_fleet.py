@@ -10,7 +10,7 @@ from gateway.base.clock import ManualClock
 from gateway.base.errors import CameraError, Fault, NotFoundError
 from gateway.base.settings import CameraSettings
 from gateway.hub import Start
-from gateway.ingest.fleet import IDLE, LINGER, STALE_AFTER, STALLED_AFTER, CameraStatus, Fleet
+from gateway.ingest.fleet import HURRY_AFTER, IDLE, LINGER, STALE_AFTER, STALLED_AFTER, CameraStatus, Fleet
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import Gap, GapReason
 
@@ -127,6 +127,35 @@ async def test_retries_grow_to_five_seconds_and_after_ten_minutes_to_thirty(benc
             await bench.advance(0.5)
             pauses += 0.5
     assert 5 * 20 < pauses <= 5 * 31
+
+
+async def test_a_device_that_says_hello_is_connected_without_waiting_longer(bench):
+    await one(bench)
+    for _ in range(8):
+        await bench.fail()
+        await bench.advance(5)
+    before = len(bench.sources)
+    await bench.fail()
+    bench.fleet.device_appeared(["other", "h"])
+    await bench.advance(HURRY_AFTER / 2)
+    assert len(bench.sources) == before, "a flood of hellos makes no tight loop"
+    await bench.advance(HURRY_AFTER)
+    bench.fleet.device_appeared(["other"])
+    await bench.settle()
+    assert len(bench.sources) == before + 1
+
+
+async def test_somebody_elses_hello_changes_nothing(bench):
+    await one(bench)
+    for _ in range(8):
+        await bench.fail()
+        await bench.advance(5)
+    before = len(bench.sources)
+    await bench.fail()
+    await bench.advance(HURRY_AFTER)
+    bench.fleet.device_appeared(["other"])
+    await bench.advance(1)
+    assert len(bench.sources) == before
 
 
 async def test_a_stream_that_ends_leaves_a_gap_and_is_connecting_again(bench):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.base.clock import Clock
 from gateway.base.errors import SettingsError
 from onvif_protocol.base import OnvifError
-from onvif_protocol.discovery import probe
-from onvif_protocol.discovery_messages import DiscoveredDevice
+from onvif_protocol.discovery import Listener, probe
+from onvif_protocol.discovery_messages import Bye, DiscoveredDevice, Hello
+
+log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 3.0
 
@@ -58,6 +62,31 @@ class Finder:
             raise SettingsError(f"discovery.interfaces: {error.reason}") from error
         found = [_found(device) for device in devices]
         return sorted((device for device in found if device is not None), key=lambda d: (d.name, d.onvif))
+
+
+@asynccontextmanager
+async def hellos(interfaces: Sequence[str], appeared: Callable[[Iterable[str]], None]) -> AsyncIterator[None]:
+    """Call `appeared` with the addresses of each device that says hello, as long as this context lasts.
+
+    Where that cannot be had (no such interface, the port taken for oneself by another program) it is logged: cameras
+    are then found again by their retries alone.
+    """
+
+    def announced(message: Hello | Bye) -> None:
+        if isinstance(message, Hello):
+            hosts = (urlsplit(url).hostname for url in message.device.xaddrs)
+            appeared([message.device.address, *(host for host in hosts if host)])
+
+    try:
+        listener = await Listener(interfaces, announced).__aenter__()
+    except (OnvifError, OSError) as error:
+        log.warning("devices that say hello are not heard: %s", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        await listener.__aexit__(None, None, None)
 
 
 def _found(device: DiscoveredDevice) -> FoundDevice | None:

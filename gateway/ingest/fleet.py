@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault, NotFoundError
@@ -34,6 +35,8 @@ WELL_AFTER = 5.0
 """Seconds of video after which an attempt counts as a success, so that the next failure is retried at once."""
 LINGER = 10.0
 """Seconds an on-demand camera stays connected after the last one who needed it."""
+HURRY_AFTER = 1.0
+"""Seconds between two attempts at least, however often a device says hello."""
 TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
@@ -89,6 +92,7 @@ class Camera:
         self._holds = 0
         self._idle_since: float | None = None
         self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._changed: Callable[[Camera], None] = lambda _: None
         self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
         self._live_waiters: set[asyncio.Future[None]] = set()
@@ -218,6 +222,13 @@ class Fleet:
             elif camera.configured != new:
                 await self._change(camera, new)
 
+    def device_appeared(self, hosts: Iterable[str]) -> None:
+        """A device with one of these addresses said hello: cameras there that wait for a retry need not wait longer."""
+        known = set(hosts)
+        for camera in self.cameras.values():
+            if urlsplit(camera.settings.onvif or camera.settings.url or "").hostname in known:
+                camera._hurry.set()
+
     async def run(self) -> None:
         """Watch for stale and stalled cameras and move counts to the metrics. Runs until cancelled."""
         while True:
@@ -308,8 +319,24 @@ class Fleet:
             camera.set_status(again, error.reason)
             self._notify_changed(camera)
             if pause:
-                await self._clock.sleep(pause)
+                await self._pause(camera, pause)
             camera.retry_ns = None
+
+    async def _pause(self, camera: Camera, seconds: float) -> None:
+        """Wait before the next attempt; `device_appeared` may cut the rest short after `HURRY_AFTER`."""
+        camera._hurry.clear()
+        await self._clock.sleep(min(seconds, HURRY_AFTER))
+        if seconds <= HURRY_AFTER:
+            return
+        waits = {
+            asyncio.ensure_future(self._clock.sleep(seconds - HURRY_AFTER)),
+            asyncio.ensure_future(camera._hurry.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _attempt(self, camera: Camera) -> CameraError:
         camera.source = self._source_for(camera)
