@@ -1,0 +1,116 @@
+"""A gateway as its users run it: a process of its own, with a settings file, a user and a token.
+
+What is read from it here is what anybody can read: its HTTP interface and its counters.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.measure import START_SECONDS, BenchmarkError, Child
+
+USER = "benchmark"
+COMMAND_SECONDS = 60.0
+
+
+class Counters:
+    """What /metrics said at one moment."""
+
+    def __init__(self, text: str) -> None:
+        self.at = time.monotonic()
+        self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    def total(self, name: str) -> float:
+        """The sum over all labels."""
+        return sum(sample.value for sample in self._samples if sample.name == name)
+
+    def buckets(self, name: str) -> dict[float, float]:
+        """Of a histogram: upper bound -> how many were at most that."""
+        return {float(s.labels["le"]): s.value for s in self._samples if s.name == f"{name}_bucket"}
+
+
+class GatewayProcess:
+    """`with GatewayProcess(folder, record=True) as gateway:` runs one without cameras; `watch` gives it some."""
+
+    def __init__(self, folder: Path, *, record: bool) -> None:
+        self._record = record
+        self._data_dir = folder / "data"
+        self._config = folder / "sightline.toml"
+        self._configure({})
+        self._command("user", "add", USER, "--role", "administrator")
+        self.token = self._command("token", "create", USER, "--user", USER)
+        self.child = Child(sys.executable, "-m", "gateway", "serve", "--config", self._config)
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self.url = self.child.line().rpartition(" ")[2]
+        except BaseException:
+            self.child.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.child.stop()
+
+    def watch(self, urls: Mapping[str, str]) -> None:
+        """Have exactly these cameras, and wait until all are live.
+
+        Raises:
+            BenchmarkError: one does not come up.
+        """
+        self._configure(urls)
+        self.child.signal(signal.SIGHUP)
+        until = time.monotonic() + START_SECONDS
+        while True:
+            cameras = self.get("/api/cameras")["cameras"]
+            if {camera["id"]: camera["status"] for camera in cameras} == dict.fromkeys(urls, "live"):
+                return
+            if time.monotonic() > until:
+                reasons = {camera["id"]: camera["reason"] or camera["status"] for camera in cameras}
+                raise BenchmarkError(f"not all cameras are live: {reasons}")
+            time.sleep(0.2)
+
+    def counters(self) -> Counters:
+        return Counters(self._fetch("/metrics").decode())
+
+    def get(self, path: str) -> Any:
+        return json.loads(self._fetch(path))
+
+    def _fetch(self, path: str) -> bytes:
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
+            body: bytes = response.read()
+        return body
+
+    def _configure(self, urls: Mapping[str, str]) -> None:
+        lines = [
+            f"data_dir = {json.dumps(str(self._data_dir))}",
+            '[http]\nlisten = "127.0.0.1:0"',
+            '[webrtc]\nlisten = "127.0.0.1:0"',
+            '[discovery]\ninterfaces = ["lo"]',
+        ]
+        for name, url in urls.items():
+            lines.append(f'[[cameras]]\nid = "{name}"\nurl = "{url}"\nrecord = {str(self._record).lower()}')
+        self._config.write_text("\n".join(lines) + "\n")
+
+    def _command(self, *words: str) -> str:
+        command = [sys.executable, "-m", "gateway", *words, "--config", str(self._config)]
+        try:
+            done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+        except subprocess.CalledProcessError as error:
+            raise BenchmarkError(f"sightline {' '.join(words)}: {error.stderr.strip()}") from error
+        return done.stdout.strip()
