@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.media.rtp import Reorder, RtpError, RtpPacket, build_rtp, parse_rtp
+from gateway.media.rtp import Reorder, RtpError, RtpPacket, RtpReceiver, build_rtp, parse_rtp
 
 MS = 1_000_000
 
@@ -166,3 +166,39 @@ def test_what_comes_out_ascends_and_everything_is_accounted_for(start: int, seed
     assert unwrapped == sorted(set(unwrapped))
     assert reorder.received + reorder.duplicates == len(arriving)
     assert reorder.received + reorder.lost == unwrapped[-1] - start + 1
+
+
+def test_a_receiver_takes_its_own_payload_type_in_order_and_counts_the_rest() -> None:
+    receiver = RtpReceiver(96)
+    good = [build_rtp(packet(sequence)) for sequence in (65534, 65535, 65536, 65538, 65537, 65539)]
+    foreign = build_rtp(packet(65537)._replace(payload_type=97))
+    padded = bytearray(build_rtp(packet(65540, payload=b"xy\0\0\3")))
+    padded[0] |= 0x20
+    arrivals = receiver.receive([*good[:3], foreign, b"short", *good[3:], bytes(padded)], 5)
+    assert [(p.sequence, p.payload, at) for p, at in arrivals] == [
+        *(((65534 + n) & 0xFFFF, b"x", 5) for n in range(6)),
+        (4, b"xy", 5),
+    ]
+    assert (receiver.received, receiver.bytes, receiver.foreign, receiver.unreadable) == (7, 8, 1, 1)
+    assert receiver.highest == 65540
+
+
+@given(
+    st.lists(st.integers(0, 2000) | st.sampled_from([65534, 65535, 65536]), max_size=60),
+    st.integers(1, 7),
+    st.sampled_from([0, 3, 64]),
+)
+@settings(max_examples=80)
+def test_a_receiver_gives_what_parsing_and_ordering_one_by_one_gives(
+    sequences: list[int], together: int, window: int
+) -> None:
+    """The short way of most packets and the long one are the same way."""
+    receiver, reorder = RtpReceiver(96, window), Reorder(window)
+    sent = [packet(sequence, ssrc=7 + (sequence % 50 == 0)) for sequence in sequences]
+    for at in range(0, len(sent), together):
+        batch = sent[at : at + together]
+        expected = [arrival for one in batch for arrival in reorder.push(one, at)]
+        assert receiver.receive([build_rtp(one) for one in batch], at) == expected
+    assert receiver.flush() == reorder.flush()
+    for counter in ("received", "lost", "duplicates", "strays", "restarts", "highest", "ssrc"):
+        assert getattr(receiver, counter) == getattr(reorder, counter)

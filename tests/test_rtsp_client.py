@@ -42,12 +42,12 @@ class Receiver:
         self.errors: list[CameraError] = []
         self.changed = asyncio.Event()
 
-    def rtp(self, index: int, data: bytes) -> None:
-        self.got.append(("rtp", index, data))
+    def rtp(self, index: int, packets: list[bytes]) -> None:
+        self.got += [("rtp", index, packet) for packet in packets]
         self.changed.set()
 
-    def rtcp(self, index: int, data: bytes) -> None:
-        self.got.append(("rtcp", index, data))
+    def rtcp(self, index: int, packets: list[bytes]) -> None:
+        self.got += [("rtcp", index, packet) for packet in packets]
         self.changed.set()
 
     def end(self, error: CameraError) -> None:
@@ -414,7 +414,7 @@ async def test_what_ends_a_session_reaches_the_receiver_once() -> None:
 
 async def test_a_receiver_may_end_the_session() -> None:
     class Fed(Receiver):
-        def rtp(self, index: int, data: bytes) -> None:
+        def rtp(self, index: int, packets: list[bytes]) -> None:
             raise CameraError(Fault.BAD_STREAM, "Enough.")
 
     async with opened(ScriptedCamera(media=frame(0, rtp(1)))) as session:

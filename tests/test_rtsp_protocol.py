@@ -116,20 +116,37 @@ def test_packets_outlive_the_buffer() -> None:
     assert first == (0, RTP)
 
 
-def test_the_transport_writes_into_the_parsers_buffer() -> None:
+@pytest.mark.parametrize("chunk", [0, 1, 1448])
+def test_a_route_takes_the_packets_of_its_channel_in_order_with_the_events(chunk: int) -> None:
     connection = Connection(Role.CLIENT)
-    data = b"".join(frame(n % 4, RTP * (n % 900)) for n in range(300))
-    events: list[Event] = []
-    at = 0
-    while at < len(data):
-        room = connection.get_buffer()
-        assert len(room) >= 32 << 10
-        count = min(len(room), 1448, len(data) - at)
-        room[:count] = data[at : at + count]
-        at += count
-        events += connection.buffer_updated(count)
-    assert events == [(n % 4, RTP * (n % 900)) for n in range(300)]
+    got: list[object] = []
+    connection.routes[0] = lambda packets: got.extend((0, packet) for packet in packets)
+    connection.routes[1] = lambda packets: got.extend((1, packet) for packet in packets)
+    reply = Response(200, Headers.of({"CSeq": "3"}))
+    sent: list[tuple[int, bytes]] = [(n // 2 % 3, RTP * (n % 90)) for n in range(100)]
+    data = b"".join(frame(*packet) for packet in sent)
+    for at in range(0, len(data), chunk or len(data)):
+        for event in connection.receive(data[at : at + (chunk or len(data))]):
+            got.append(event)
+    got += connection.receive(reply.encode())
+    assert got[:-1] == sent
+    assert isinstance(got[-1], Response)
     assert not connection.incomplete
+
+
+def test_packets_in_a_row_on_one_channel_come_at_once_and_none_after_the_route_is_gone() -> None:
+    connection = Connection(Role.CLIENT)
+    got: list[list[bytes]] = []
+
+    def take(packets: list[bytes]) -> None:
+        got.append(packets)
+        connection.routes[0] = None
+
+    connection.routes[0] = take
+    data = frame(0, b"one") + frame(0, b"two") + frame(1, b"else") + frame(0, b"three") + b"$"
+    assert list(connection.receive(data)) == [(1, b"else"), (0, b"three")]
+    assert got == [[b"one", b"two"]]
+    assert connection.incomplete
 
 
 @pytest.mark.parametrize("chunk", [0, 1])

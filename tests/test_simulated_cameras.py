@@ -139,13 +139,13 @@ class Taker:
         self.reports: Counter[int] = Counter()
         self.enough = asyncio.Event()
 
-    def rtp(self, index: int, data: bytes, /) -> None:
-        self.packets[index] += 1
+    def rtp(self, index: int, packets: list[bytes], /) -> None:
+        self.packets[index] += len(packets)
         if self.packets[0] > 50 and self.packets[1] > 10 and self.packets[2] > 0 and len(self.reports) == 3:
             self.enough.set()
 
-    def rtcp(self, index: int, data: bytes, /) -> None:
-        self.reports[index] += 1
+    def rtcp(self, index: int, packets: list[bytes], /) -> None:
+        self.reports[index] += len(packets)
 
     def end(self, error: CameraError, /) -> None:
         raise AssertionError(error.reason)

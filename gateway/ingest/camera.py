@@ -22,8 +22,8 @@ from gateway.base.workers import Threads
 from gateway.ingest.fleet import Camera
 from gateway.media.depacketize import Depacketizer, depacketizer
 from gateway.media.model import NS, AccessUnit, Codec, Fix, Gap, GapReason, Track, TrackKind, UtcNs
-from gateway.media.rtcp import Bye, SenderReport, parse_rtcp
-from gateway.media.rtp import Reorder, RtpError, parse_rtp
+from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
+from gateway.media.rtp import REORDER_WINDOW, RtpError, RtpReceiver
 from gateway.media.timeline import Timeline
 from gateway.positions.from_metadata import fixes
 from gateway.positions.tracker import Rule
@@ -79,11 +79,10 @@ class _Stream:
     def __init__(self, description: TrackDescription, *, reorders: bool) -> None:
         track = description.track
         self.kind = track.kind
-        self.payload_type = description.payload_type
+        self.is_video = track.kind is TrackKind.VIDEO
         self.timeline = Timeline(track.clock_rate, track.id)
         self.depacketizer: Depacketizer = depacketizer(description.track, self.timeline, description.format)
-        self.reorder = Reorder() if reorders else Reorder(window=0)
-        self.bytes = 0
+        self.receiver = RtpReceiver(description.payload_type, window=REORDER_WINDOW if reorders else 0)
         self.units = 0
         self.counted: Counter[tuple[MetricCounter, str]] = Counter()
         """What the metrics know already."""
@@ -157,22 +156,24 @@ class CameraSource:
         """Move what was counted since the last call to the metrics, and give up packets waited for too long."""
         now = self._clock.utc_ns()
         for stream in self._streams:
-            for packet, at in stream.reorder.poll(now):
+            for packet, at in stream.receiver.poll(now):
                 stream.depacketizer.push(packet, at)
             self._publish(stream)
-            kind, reorder = stream.kind, stream.reorder
+            kind, receiver = stream.kind, stream.receiver
             made = stream.depacketizer
             unreadable = made.malformed + made.unsupported
             if stream.kind is TrackKind.METADATA and unreadable > stream.counted[BAD_INPUT, "payload"]:
                 self._camera.remark = DROPPED_DOCUMENTS
             for metric, label, total in (
-                (CAMERA_PACKETS, kind.value, reorder.received),
-                (CAMERA_BYTES, kind.value, stream.bytes),
-                (CAMERA_LOST, kind.value, reorder.lost),
+                (CAMERA_PACKETS, kind.value, receiver.received),
+                (CAMERA_BYTES, kind.value, receiver.bytes),
+                (CAMERA_LOST, kind.value, receiver.lost),
                 (CAMERA_UNITS, kind.value, stream.units),
                 (BAD_INPUT, "incomplete_unit", made.dropped_units),
                 (BAD_INPUT, "payload", unreadable),
-                (BAD_INPUT, "stray_packet", reorder.strays),
+                (BAD_INPUT, "rtp", receiver.unreadable),
+                (BAD_INPUT, "payload_type", receiver.foreign),
+                (BAD_INPUT, "stray_packet", receiver.strays),
                 (BAD_INPUT, "sender_report", stream.timeline.distrusted_reports),
             ):
                 if added := total - stream.counted[metric, label]:
@@ -184,30 +185,23 @@ class CameraSource:
 
     # ---- what the RTSP client calls
 
-    def rtp(self, index: int, data: bytes | memoryview) -> None:
-        """An RTP packet of the track with this place among the session's tracks."""
+    def rtp(self, index: int, packets: list[bytes]) -> None:
+        """RTP packets of the track with this place among the session's tracks."""
         stream = self._streams[index]
-        try:
-            packet = parse_rtp(data)
-        except RtpError:
-            self._bad["rtp"] += 1
-            return
-        if packet.payload_type != stream.payload_type:
-            self._bad["payload_type"] += 1
-            return
-        stream.bytes += len(packet.payload)
-        for ordered, at in stream.reorder.push(packet, self._clock.utc_ns()):
-            if stream.depacketizer.push(ordered, at):
+        push = stream.depacketizer.push
+        for packet, received_ns in stream.receiver.receive(packets, self._clock.utc_ns()):
+            if push(packet, received_ns):
                 self._publish(stream)
 
-    def rtcp(self, index: int, data: bytes | memoryview) -> None:
-        """An RTCP compound packet of that track."""
-        stream = self._streams[index]
-        try:
-            packets = parse_rtcp(data)
-        except RtpError:
-            self._bad["rtcp"] += 1
-            return
+    def rtcp(self, index: int, packets: list[bytes]) -> None:
+        """RTCP compound packets of that track."""
+        for data in packets:
+            try:
+                self._control(self._streams[index], parse_rtcp(data))
+            except RtpError:
+                self._bad["rtcp"] += 1
+
+    def _control(self, stream: _Stream, packets: Sequence[RtcpPacket]) -> None:
         for packet in packets:
             if isinstance(packet, SenderReport):
                 stream.timeline.sender_report(packet, self._clock.utc_ns())
@@ -225,7 +219,7 @@ class CameraSource:
         while (item := stream.depacketizer.pull()) is not None:
             if type(item) is AccessUnit:
                 stream.units += 1
-                if stream.kind is TrackKind.VIDEO:
+                if stream.is_video:
                     self._note_hole(item)
                     hub.publish(item)
                     self._camera.video_arrived(item.utc_ns)
@@ -235,7 +229,7 @@ class CameraSource:
                     self._read_metadata(item)
             else:
                 hub.publish(item)
-                if type(item) is Gap and stream.kind is TrackKind.VIDEO:
+                if type(item) is Gap and stream.is_video:
                     self._video_utc_ns = None
 
     def _note_hole(self, unit: AccessUnit) -> None:
@@ -246,7 +240,7 @@ class CameraSource:
     def _flush(self) -> None:
         """What is complete when the attempt ends still counts."""
         for stream in self._streams:
-            for packet, at in stream.reorder.flush():
+            for packet, at in stream.receiver.flush():
                 stream.depacketizer.push(packet, at)
             stream.depacketizer.flush()
             self._publish(stream)

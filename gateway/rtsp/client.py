@@ -59,15 +59,15 @@ _METHOD_UNKNOWN = frozenset((405, 501, 551))
 class Receiver(Protocol):
     """Takes what a session brings, in the event loop's thread and at once. `index` is the place in `session.tracks`.
 
-    Packets are routed by channel or port, never by SSRC, and may come before `play` returns. A CameraError raised by
-    `rtp` or `rtcp` ends the session with it.
+    Packets come in lists: those that arrived in a row, one at least. They are routed by channel or port, never by SSRC,
+    and may come before `play` returns. A CameraError raised by `rtp` or `rtcp` ends the session with it.
     """
 
-    def rtp(self, index: int, data: bytes, /) -> None:
-        """An RTP packet, or what a camera takes for one."""
+    def rtp(self, index: int, packets: list[bytes], /) -> None:
+        """RTP packets, or what a camera takes for such."""
 
-    def rtcp(self, index: int, data: bytes, /) -> None:
-        """An RTCP compound packet. A BYE in it ends nothing here."""
+    def rtcp(self, index: int, packets: list[bytes], /) -> None:
+        """RTCP compound packets. A BYE in them ends nothing here."""
 
     def end(self, error: CameraError, /) -> None:
         """The session that played has ended, and not because we closed it. Called once at most; nothing follows."""
@@ -320,7 +320,7 @@ class RtspClient:
         return Transport(tcp=False, client_port=pair.numbers)
 
     def _route(self, index: int, channels: Pair, reception: Reception) -> None:
-        routes = self._wire.routes
+        routes = self._wire.connection.routes
         if any(routes[channel] is not None for channel in channels):
             raise self._wire.error(Fault.BAD_STREAM, "The camera sends two tracks on one channel.")
         routes[channels[0]], routes[channels[1]] = reception.rtp, reception.rtcp

@@ -17,7 +17,8 @@ Rules of the parser:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
@@ -30,12 +31,10 @@ MAX_BODY = 64 << 10
 """Bytes of a body: a generous SDP."""
 MAX_SKIPPED = 256 << 10
 """Bytes of junk in a row before the connection is given up."""
-MAX_FRAME = 4 + 0xFFFF
-"""Bytes of the largest interleaved frame with its header (RFC 2326 10.12)."""
-MIN_ROOM = 32 << 10
-"""Bytes of room that `get_buffer` offers at least."""
 
 _DOLLAR = 0x24
+_FRAME = struct.Struct("!HH")
+"""The dollar sign and the channel, then the length (RFC 2326 10.12)."""
 _HEADER_END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(r"RTSP/(\d\.\d) +(\d{3})(?: +(.*))?")
 _REQUEST_LINE = re.compile(r"([A-Z_]+) +(\S|\S.*\S) +RTSP/(\d\.\d)")
@@ -179,7 +178,10 @@ class Response:
 
 
 Interleaved: TypeAlias = tuple[int, bytes]
-"""(channel, packet): one RTP or RTCP packet (RFC 2326 10.12). A plain tuple, as hundreds come each second."""
+"""(channel, packet): one RTP or RTCP packet (RFC 2326 10.12) that no route took."""
+
+Route: TypeAlias = Callable[[list[bytes]], None]
+"""Takes the packets that came in a row on one channel; at least one."""
 
 Event: TypeAlias = Request | Response | Interleaved
 
@@ -220,11 +222,8 @@ class _Head:
 class Connection:
     """The incoming half of one RTSP connection: bytes in, events out.
 
-    Either `receive(data)`, or, to let the transport write straight into the parser's buffer (asyncio's
-    BufferedProtocol), `get_buffer()` and then `buffer_updated(count)`. Both return an iterator over the events that the
-    bytes complete: exhaust it before the next call, unless the connection is to be dropped.
-
-    A packet costs one copy: the `bytes` handed out, which stay valid for ever.
+    Packets on a channel that has a route are no events: they go there as they are met, in order with the events, and
+    as many at once as came in a row. Hundreds come each second, from each camera.
     """
 
     def __init__(self, role: Role, *, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> None:
@@ -232,18 +231,17 @@ class Connection:
         self.channels: frozenset[int] = frozenset()
         """Clients: the channels that SETUP agreed on. Frames on others are handed out all the same; these are what
         the parser looks for after junk. Empty: junk is an error."""
+        self.routes: list[Route | None] = [None] * 256
+        """Who takes the packets of each channel. What a route raises comes out of `receive`."""
         self.skipped = 0
         """Bytes of junk passed over."""
         self.ignored_lines = 0
         """Header lines passed over because they hold no colon."""
         self._max_header = max_header
         self._max_body = max_body
-        size = max(max_header + max_body, MAX_FRAME) + MIN_ROOM
-        self._buffer = bytearray(size)
-        self._view = memoryview(self._buffer)
+        self._data = b""
         self._start = 0  # of what is not consumed yet
-        self._end = 0  # of what was received
-        self._base = 0  # the connection's byte that lies at the buffer's byte 0
+        self._base = 0  # the connection's byte that lies at the data's byte 0
         self._scanned = 0  # bytes after _start in which no end of the header was found
         self._head: _Head | None = None
         self._lost = False  # among junk
@@ -251,59 +249,31 @@ class Connection:
         self._slow = False  # _lost, or within a body: a dollar sign begins no frame
         self._error: RemoteProtocolError | None = None
 
-    def get_buffer(self) -> memoryview:
-        """Room for at least MIN_ROOM bytes to be received into. Valid until the next call."""
-        if self._start == self._end:
-            self._base += self._start
-            self._start = self._end = 0
-        elif len(self._buffer) - self._end < MIN_ROOM:
-            held = self._end - self._start
-            self._buffer[:held] = self._buffer[self._start : self._end]
-            self._base += self._start
-            self._start, self._end = 0, held
-        return self._view[self._end :]
-
-    def buffer_updated(self, count: int) -> Iterator[Event]:
-        """The first `count` bytes of what `get_buffer` gave were written: the events that they complete.
+    def receive(self, data: bytes) -> Iterator[Event]:
+        """The events that these bytes complete: exhaust the iterator before the next call, unless the connection is to
+        be dropped. Nothing happens before the first `next`.
 
         Raises:
             RemoteProtocolError: while iterating, after the events that precede the offending bytes; then always.
         """
-        self._end += count
-        return self._events()
-
-    def receive(self, data: bytes | bytearray | memoryview) -> Iterator[Event]:
-        """As `buffer_updated`, for bytes that lie elsewhere. Nothing happens before the first `next`."""
-        rest = memoryview(data)
-        while rest:
-            room = self.get_buffer()
-            count = min(len(room), len(rest))
-            room[:count] = rest[:count]
-            rest = rest[count:]
-            yield from self.buffer_updated(count)
-
-    @property
-    def incomplete(self) -> bool:
-        """Whether a message or frame has begun and not ended: at the end of the connection, it was cut off."""
-        return self._start < self._end or self._head is not None
-
-    # ---- inside
-
-    def _events(self) -> Iterator[Event]:
         if self._error is not None:
             raise self._error
-        buffer, view, end, start = self._buffer, self._view, self._end, self._start
-        while start < end:
-            if buffer[start] == _DOLLAR and not self._slow:
-                # The hot path: almost everything that ever comes is a frame.
-                packet = start + 4
-                if packet > end:
+        start = self._start
+        self._base += start
+        # What is left of the last read is mostly nothing, and never more than one frame or message.
+        self._data = data = self._data[start:] + data if start < len(self._data) else data
+        self._start = start = 0
+        while start < len(data):
+            if data[start] == _DOLLAR and not self._slow:
+                channel, packets = self._take_frames()
+                if not packets:
                     return
-                stop = packet + (buffer[start + 2] << 8 | buffer[start + 3])
-                if stop > end:
-                    return
-                self._start = stop
-                yield buffer[start + 1], bytes(view[packet:stop])
+                route = self.routes[channel]
+                if route is not None:
+                    route(packets)
+                else:
+                    for packet in packets:
+                        yield channel, packet
             else:
                 message = self._message()
                 if message is not None:
@@ -312,13 +282,45 @@ class Connection:
                     return
             start = self._start
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether a message or frame has begun and not ended: at the end of the connection, it was cut off."""
+        return self._start < len(self._data) or self._head is not None
+
+    # ---- inside
+
+    def _take_frames(self) -> tuple[int, list[bytes]]:
+        """The channel of the frame at the start, and the packets of all whole frames in a row on that channel.
+
+        The hot path: almost everything that ever comes is a frame.
+        """
+        data, start = self._data, self._start
+        end = len(data)
+        packets: list[bytes] = []
+        if start + 4 > end:
+            return 0, packets
+        unpack = _FRAME.unpack_from
+        begins, length = expected, _ = unpack(data, start)
+        while begins == expected:
+            at = start + 4
+            stop = at + length
+            if stop > end:
+                break
+            packets.append(data[at:stop])
+            start = stop
+            if start + 4 > end:
+                break
+            begins, length = unpack(data, start)
+        self._start = start
+        return expected & 0xFF, packets
+
     def _message(self) -> Request | Response | None:
         """Take one message, or pass over what is none. None and no progress: more bytes are needed."""
         if self._lost:
             self._resync()
             return None
         if self._head is None:
-            if self._buffer[self._start] in b"\r\n":
+            if self._data[self._start] in b"\r\n":
                 self._start += 1
                 return None
             begins = self._begins_message()
@@ -329,21 +331,21 @@ class Connection:
         head = self._head
         assert head is not None
         stop = self._start + head.body_length
-        if stop > self._end:
+        if stop > len(self._data):
             return None
-        body = bytes(self._view[self._start : stop])
+        body = self._data[self._start : stop]
         self._start, self._head, self._slow = stop, None, False
         return replace(head.message, body=body) if body else head.message
 
     def _begins_message(self) -> bool | None:
         """Whether the bytes at the start look like a message; None: too few to tell."""
         if self.role is Role.SERVER:
-            head = bytes(self._view[self._start : min(self._end, self._start + 33)])
+            head = self._data[self._start : self._start + 33]
             match = _METHOD.match(head)
             if match is None:
                 return False
             return True if match[0].endswith(b" ") else (None if len(head) < 33 else False)
-        head = bytes(self._view[self._start : min(self._end, self._start + _LONGEST_START)])
+        head = self._data[self._start : self._start + _LONGEST_START]
         if head.startswith(_FROM_SERVERS):
             return True
         return None if any(start.startswith(head) for start in _FROM_SERVERS) else False
@@ -351,13 +353,13 @@ class Connection:
     def _read_head(self) -> bool:
         """Parse start line and header fields into `_head` if they are all there."""
         limit = self._start + self._max_header
-        match = _HEADER_END.search(self._buffer, self._start + max(0, self._scanned - 2), min(self._end, limit))
+        match = _HEADER_END.search(self._data, self._start + max(0, self._scanned - 2), limit)
         if match is None:
-            self._scanned = self._end - self._start
+            self._scanned = len(self._data) - self._start
             if self._scanned >= self._max_header:
                 raise self._fail(f"the header of a message is longer than {self._max_header} bytes")
             return False
-        text = bytes(self._view[self._start : match.start()]).decode("utf-8", "surrogateescape")
+        text = self._data[self._start : match.start()].decode("utf-8", "surrogateescape")
         self._head = self._parse_head(text)
         self._start, self._scanned, self._slow = match.end(), 0, True
         return True
@@ -400,7 +402,7 @@ class Connection:
     def _lose(self) -> None:
         """What comes next is neither frame nor message."""
         if self.role is Role.SERVER or not self.channels:
-            sample = bytes(self._view[self._start : min(self._end, self._start + 32)])
+            sample = self._data[self._start : self._start + 32]
             raise self._fail(f"not RTSP: {_quote(sample.decode('latin-1'))} instead of a message")
         self._lost = self._slow = True
         self._junk = 0
@@ -414,12 +416,12 @@ class Connection:
         channels = b"".join(re.escape(bytes((channel,))) for channel in sorted(self.channels))
         likely = re.compile(rb"\$[" + channels + rb"](?:[^\x00].|\x00[\x08-\xff])[\x80-\xbf]|RTSP/1\.", re.DOTALL)
         limit = self._start + MAX_SKIPPED - self._junk
-        match = likely.search(self._buffer, self._start, self._end)
+        match = likely.search(self._data, self._start, len(self._data))
         if match is not None and match.start() < limit:
             stop = match.start()
             self._lost = self._slow = False
         else:
-            stop = min(limit, max(self._start, self._end - 6))  # the longest beginning of what is looked for
+            stop = min(limit, max(self._start, len(self._data) - 6))  # the longest beginning of what is looked for
         self.skipped += stop - self._start
         self._junk += stop - self._start
         self._start = stop

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from gateway.media.rtcp import ReceiverReport, ReportBlock, SourceDescription, build_rtcp
 
-Sink = Callable[[int, bytes], None]
-"""Takes the track's place among the session's tracks, and a packet."""
+Sink = Callable[[int, list[bytes]], None]
+"""Takes the track's place among the session's tracks, and the packets that came in a row."""
 
 _MAX_LOST = (1 << 23) - 1
 
 
 class Reception:
-    """One track's packets on their way in: `rtp` and `rtcp` are called for each and hand it on."""
+    """One track's packets on their way in: `rtp` and `rtcp` are called with them and hand them on."""
 
     __slots__ = ("_counted", "_highest", "_index", "_last", "_lost", "_rtcp", "_rtp", "_ssrc", "received")
 
@@ -32,15 +32,15 @@ class Reception:
         self._counted = 0
         self._lost = 0
 
-    def rtp(self, packet: bytes) -> None:
-        """An RTP packet came."""
-        self.received += 1
-        self._last = packet
-        self._rtp(self._index, packet)
+    def rtp(self, packets: list[bytes]) -> None:
+        """RTP packets came, one at least."""
+        self.received += len(packets)
+        self._last = packets[-1]
+        self._rtp(self._index, packets)
 
-    def rtcp(self, packet: bytes) -> None:
-        """An RTCP packet came."""
-        self._rtcp(self._index, packet)
+    def rtcp(self, packets: list[bytes]) -> None:
+        """RTCP packets came."""
+        self._rtcp(self._index, packets)
 
     def report(self, our_ssrc: int) -> bytes:
         """A receiver report with our CNAME (RFC 3550 6.4.2), to be sent every few seconds.

@@ -42,7 +42,7 @@ class RefusalError(Exception):
         self.response = Response(status, Headers.of(fields or {}))
 
 
-class ServerConnection(asyncio.BufferedProtocol):
+class ServerConnection(asyncio.Protocol):
     """One connection: requests are answered in their order, one at a time."""
 
     def __init__(self, server: Server) -> None:
@@ -75,15 +75,12 @@ class ServerConnection(asyncio.BufferedProtocol):
         self._waiting.clear()
         self._server.forget(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: D102
-        return self._parser.get_buffer()
-
-    def buffer_updated(self, nbytes: int) -> None:  # noqa: D102
+    def data_received(self, data: bytes) -> None:  # noqa: D102
         if self._transport.is_closing():
             return
         self.seen_at = self._server.clock.monotonic()
         try:
-            for event in self._parser.buffer_updated(nbytes):
+            for event in self._parser.receive(data):
                 if isinstance(event, Request):
                     self._waiting.append(event)
         except RemoteProtocolError as error:

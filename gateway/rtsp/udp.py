@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
 
 from gateway.rtsp.headers import Pair
+from gateway.rtsp.protocol import Route
 
 RECEIVE_BUFFER = 1 << 20
 """Bytes asked of the kernel for each port: a keyframe comes in one burst."""
@@ -43,13 +43,13 @@ def bind_pair(host: str) -> tuple[socket.socket, socket.socket]:
 
 
 class _Port(asyncio.DatagramProtocol):
-    def __init__(self, pair: PortPair, take: Callable[[bytes], None]) -> None:
+    def __init__(self, pair: PortPair, take: Route) -> None:
         self._pair = pair
         self._take = take
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if addr[0] in self._pair.senders:
-            self._take(data)
+            self._take([data])
         else:
             self._pair.foreign += 1
 
@@ -69,7 +69,7 @@ class PortPair:
         self._camera: tuple[str, Pair] | None = None
 
     @classmethod
-    async def open(cls, host: str, rtp: Callable[[bytes], None], rtcp: Callable[[bytes], None]) -> PortPair:
+    async def open(cls, host: str, rtp: Route, rtcp: Route) -> PortPair:
         """Bind two ports of our address `host`; packets go to `rtp` and `rtcp`.
 
         Raises:

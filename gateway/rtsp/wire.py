@@ -11,7 +11,7 @@ import functools
 import os
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -24,6 +24,8 @@ from gateway.rtsp.sdp import is_rtsp_url, without_userinfo
 
 MAX_ADDRESSES = 4
 """Of those that a host name resolves to, how many are tried."""
+READ_BYTES = 64 << 10
+"""What is taken from a connection at once."""
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _ENDINGS = frozenset(("TEARDOWN", "REDIRECT"))
 _HARMLESS = frozenset(("OPTIONS", "GET_PARAMETER", "SET_PARAMETER"))
@@ -81,14 +83,12 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class Wire(asyncio.BufferedProtocol):
-    """The bytes of one connection. Packets go to `routes` as they come, without a task or a future for each."""
+class Wire(asyncio.Protocol):
+    """The bytes of one connection. Packets go to the connection's `routes` as they come, without a task for each."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.connection = Connection(Role.CLIENT)
-        self.routes: list[Callable[[bytes], None] | None] = [None] * 256
-        """Who takes the packets of each channel."""
         self.unrouted = 0
         """Packets on channels that no one asked for."""
         self.stray_responses = 0
@@ -102,7 +102,6 @@ class Wire(asyncio.BufferedProtocol):
         self._batches: Batches | None = None
         self._socket: socket.socket | None = None
         """Our own handle of the connection's socket, while it is read in batches."""
-        self._receive = self.connection.buffer_updated
         self._spoke_rtsp = False
         self._cseq = 0
         self._pending: asyncio.Future[Response] | None = None
@@ -149,14 +148,14 @@ class Wire(asyncio.BufferedProtocol):
     def _readable(self) -> None:
         assert self._socket is not None
         try:
-            count = self._socket.recv_into(self.get_buffer(-1))
+            data = self._socket.recv(READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
             self.connection_lost(error)
             return
-        if count:
-            self.buffer_updated(count)
+        if data:
+            self.data_received(data)
         else:
             self.connection_lost(None)
 
@@ -168,7 +167,7 @@ class Wire(asyncio.BufferedProtocol):
         if self._socket is not None and self._batches is not None:
             self._batches.remove(self._socket)
             self._socket.close()
-        self.routes[:] = [None] * 256
+        self.connection.routes[:] = [None] * 256
         if self._pending is not None and not self._pending.done():
             self._pending.set_exception(self._ended())
         if self._transport is not None:
@@ -191,19 +190,11 @@ class Wire(asyncio.BufferedProtocol):
         if self.over.done():
             self._transport.abort()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: D102
-        return self.connection.get_buffer()
-
-    def buffer_updated(self, nbytes: int) -> None:  # noqa: D102
-        routes = self.routes
+    def data_received(self, data: bytes) -> None:  # noqa: D102
         try:
-            for event in self._receive(nbytes):
+            for event in self.connection.receive(data):
                 if isinstance(event, tuple):
-                    route = routes[event[0]]
-                    if route is not None:
-                        route(event[1])
-                    else:
-                        self.unrouted += 1
+                    self.unrouted += 1
                 else:
                     self._message(event)
         except RemoteProtocolError as error:

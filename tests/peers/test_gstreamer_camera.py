@@ -28,12 +28,13 @@ class Receiver:
         self.order = [Reorder() for _ in range(tracks)]
         self.changed = asyncio.Event()
 
-    def rtp(self, index: int, data: bytes) -> None:
-        self.packets[index] += [packet for packet, _ in self.order[index].push(parse_rtp(data), 0)]
+    def rtp(self, index: int, packets: list[bytes]) -> None:
+        for data in packets:
+            self.packets[index] += [packet for packet, _ in self.order[index].push(parse_rtp(data), 0)]
         self.changed.set()
 
-    def rtcp(self, index: int, data: bytes) -> None:
-        self.reports += [(index, packet) for packet in parse_rtcp(data)]
+    def rtcp(self, index: int, packets: list[bytes]) -> None:
+        self.reports += [(index, packet) for data in packets for packet in parse_rtcp(data)]
         self.changed.set()
 
     def end(self, error: CameraError) -> None:
