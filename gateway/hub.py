@@ -81,7 +81,7 @@ class Hub:
             size += item.size
             self._now_ns = item.received_ns
             track = item.track
-            if track.kind is TrackKind.VIDEO and item.is_keyframe:
+            if item.is_keyframe and track.kind is TrackKind.VIDEO:
                 self._last_keyframe = self._first + len(self._items)
                 self.keyframe_evicted = False
             self._tracks[track.id] = track

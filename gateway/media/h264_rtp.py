@@ -14,8 +14,12 @@ from gateway.media.h264 import NalType
 from gateway.media.model import Track, VideoParameters
 from gateway.media.timeline import Timeline
 from gateway.media.video_rtp import (
+    BEGINS,
+    CONTINUES,
     DEFAULT_FRAME_SECONDS,
     DEFAULT_MAX_PAYLOAD,
+    PRECEDES,
+    TRAILS,
     Place,
     VideoDepacketizer,
     equal_cuts,
@@ -31,6 +35,7 @@ _SLICES = frozenset({NalType.SLICE, NalType.PARTITION_A, 3, 4, NalType.IDR})
 _PICTURE_STARTS = frozenset({NalType.SLICE, NalType.PARTITION_A, NalType.IDR})
 _TRAILING = frozenset({NalType.END_OF_SEQUENCE, NalType.END_OF_STREAM, NalType.FILLER, 19, 20, 21})
 _SETS = frozenset({NalType.SPS, NalType.PPS})
+_HAS_IDR, _HAS_SEI = 1 << NalType.IDR, 1 << NalType.SEI
 _SMALL_HEADERS = frozenset({NalType.SEI, NalType.SPS, NalType.PPS, NalType.DELIMITER})
 
 _GRADUAL_REFRESH_SECONDS = 10
@@ -39,6 +44,8 @@ _GRADUAL_REFRESH_SECONDS = 10
 
 class H264Depacketizer(VideoDepacketizer):
     """Access units of an H.264 track."""
+
+    __slots__ = ("_fields", "_last_keyframe_pts")
 
     def __init__(self, track: Track, timeline: Timeline) -> None:
         super().__init__(track, timeline)
@@ -125,10 +132,10 @@ class H264Depacketizer(VideoDepacketizer):
         """
         if kind in _PICTURE_STARTS:
             new_picture = first_byte & 0x80 and not (self._fields and self._has_slice_of_picture())
-            return Place.BEGINS if new_picture else Place.CONTINUES
+            return BEGINS if new_picture else CONTINUES
         if kind in {3, 4}:
-            return Place.CONTINUES
-        return Place.TRAILS if kind in _TRAILING else Place.PRECEDES
+            return CONTINUES
+        return TRAILS if kind in _TRAILING else PRECEDES
 
     def _has_slice_of_picture(self) -> bool:
         return self._has_slice or self._delivered
@@ -153,8 +160,8 @@ class H264Depacketizer(VideoDepacketizer):
 
     def _is_keyframe(self, pts: int) -> bool:
         kinds = self._kinds
-        if not kinds >> NalType.IDR & 1:
-            if not kinds >> NalType.SEI & 1:
+        if not kinds & _HAS_IDR:
+            if not kinds & _HAS_SEI:
                 return False
             counts = [h264.recovery_frame_count(nal) for nal in self._nals if nal[0] & 0x1F == NalType.SEI]
             count = next((count for count in counts if count is not None), None)

@@ -12,8 +12,12 @@ from gateway.media import h265
 from gateway.media.h265 import NalType
 from gateway.media.model import VideoParameters
 from gateway.media.video_rtp import (
+    BEGINS,
+    CONTINUES,
     DEFAULT_FRAME_SECONDS,
     DEFAULT_MAX_PAYLOAD,
+    PRECEDES,
+    TRAILS,
     Place,
     VideoDepacketizer,
     equal_cuts,
@@ -24,6 +28,7 @@ _FRAGMENTATION = 49
 _PACI = 50
 _START, _END = 0x80, 0x40
 _LAST_SLICE = 31
+_HAS_IRAP = sum(1 << kind for kind in range(NalType.BLA_W_LP, NalType.LAST_IRAP + 1))
 _SETS = frozenset({NalType.VPS, NalType.SPS, NalType.PPS})
 _TRAILING = frozenset(
     {
@@ -39,6 +44,8 @@ _TRAILING = frozenset(
 
 class H265Depacketizer(VideoDepacketizer):
     """Access units of an H.265 track."""
+
+    __slots__ = ()
 
     def _unpack(self, payload: bytes) -> None:
         if not payload:  # padding alone: some cameras keep the way open with it
@@ -107,14 +114,14 @@ class H265Depacketizer(VideoDepacketizer):
 
     def _is_keyframe(self, pts: int) -> bool:
         """An IRAP picture (3.69). After a CRA the pictures that precede it in output order are skipped by decoders."""
-        return any(self._kinds >> kind & 1 for kind in range(NalType.BLA_W_LP, NalType.LAST_IRAP + 1))
+        return self._kinds & _HAS_IRAP != 0
 
 
 def _place(kind: int, first_byte: int) -> Place:
     """7.4.2.4.4: what begins an access unit; `first_slice_segment_in_pic_flag` is a slice header's first bit."""
     if kind <= _LAST_SLICE:
-        return Place.BEGINS if first_byte & 0x80 else Place.CONTINUES
-    return Place.TRAILS if kind in _TRAILING else Place.PRECEDES
+        return BEGINS if first_byte & 0x80 else CONTINUES
+    return TRAILS if kind in _TRAILING else PRECEDES
 
 
 def packetize(nals: Sequence[bytes], max_payload: int = DEFAULT_MAX_PAYLOAD) -> list[bytes]:

@@ -113,9 +113,12 @@ class TimeSource(StrEnum):
     """The gateway's clock when the first packet came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AccessUnit:
     """One coded picture, one audio frame or one metadata document.
+
+    A value like the others: nobody changes one. It is not frozen because dozens are made each second of each camera,
+    and a frozen one takes five times as long to make.
 
     `nals`: video: NAL units without start codes; audio: one element, one raw AAC frame or G.711 samples; metadata:
     one element, the XML as text bytes, decompressed.

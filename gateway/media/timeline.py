@@ -38,6 +38,7 @@ _REPORT_REACH_NS = 60 * NS
 """A sender report whose timestamp is further from the media speaks of another stream."""
 _ORIGIN = 1 << 32
 """Where pts begins, so that a dts before the first pts is not negative; `pts % 2**32` is the RTP timestamp."""
+_RTCP, _ARRIVAL = TimeSource.RTCP, TimeSource.ARRIVAL  # bound once: each look through the class calls a descriptor
 
 
 class Stamp(NamedTuple):
@@ -78,7 +79,7 @@ class Timeline:
     @property
     def source(self) -> TimeSource:
         """How the unit stamped last was dated: by RTCP once UTC has come within `_SETTLED_NS` of the report."""
-        return TimeSource.RTCP if self._settled else TimeSource.ARRIVAL
+        return _RTCP if self._settled else _ARRIVAL
 
     def stamp(self, timestamp: int, received_ns: UtcNs) -> Stamp:
         """Date the unit with this RTP timestamp, whose first packet came at `received_ns`."""

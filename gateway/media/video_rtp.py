@@ -50,10 +50,17 @@ class Place(Enum):
     """Belongs to the slices before it: filler, end of sequence, suffix SEI."""
 
 
+# Bound once: CPython 3.11 calls a descriptor for each look at a member through its class, several for each packet.
+BEGINS, PRECEDES, CONTINUES, TRAILS = Place
+
+
 class _Marker(Enum):
     UNPROVEN = auto()
     BELIEVED = auto()
     REFUTED = auto()
+
+
+_UNPROVEN, _BELIEVED, _REFUTED = _Marker
 
 
 class DecodingTimes:
@@ -110,6 +117,14 @@ class VideoDepacketizer(ABC):
     complete, `malformed` and `unsupported` payloads.
     """
 
+    # Without slots, an object of more than 30 attributes has a dictionary that CPython cannot look into at once.
+    __slots__ = (
+        "_after_loss", "_damaged", "_delivered", "_expected", "_first_received_ns", "_fragments", "_fragments_size",
+        "_has_slice", "_held", "_holding", "_hole", "_hole_detail", "_hole_packets", "_hole_units", "_kinds",
+        "_last_utc_ns", "_marked", "_marker", "_nals", "_ready", "_received_ns", "_sets", "_size", "_ssrc", "_times",
+        "_timestamp", "dropped_bytes", "dropped_units", "lost", "malformed", "timeline", "track", "unsupported",
+    )  # fmt: skip
+
     def __init__(self, track: Track, timeline: Timeline) -> None:
         if not isinstance(track.parameters, VideoParameters):
             raise TypeError(f"track {track.id} carries no video")
@@ -123,7 +138,7 @@ class VideoDepacketizer(ABC):
         frame_ticks = round(track.clock_rate * self._frame_seconds(track.parameters))
         self._times = DecodingTimes(track.parameters.reorder_depth, frame_ticks)
         self._ready: deque[AccessUnit | Gap] = deque()
-        self._marker = _Marker.UNPROVEN
+        self._marker = _UNPROVEN
         self._expected = -1
         self._ssrc = -1
         # What is known about missing media since the last unit delivered.
@@ -175,7 +190,7 @@ class VideoDepacketizer(ABC):
         """The stream has ended: what is complete becomes ready."""
         self._finish_fragments()
         if self._has_slice or self._damaged:
-            if self._marker is _Marker.BELIEVED and not self._marked:
+            if self._marker is _BELIEVED and not self._marked:
                 self._damaged = True
             self._deliver()
 
@@ -205,28 +220,28 @@ class VideoDepacketizer(ABC):
 
     def _enter(self, place: Place) -> bool:
         """Announce a NAL unit. False: it belongs nowhere and is to be dropped."""
-        if place is Place.PRECEDES:
+        if place is PRECEDES:
             self._holding = self._has_slice or self._delivered
             return True
         self._holding = False
         if self._after_loss:
             self._after_loss = False
-            if place is not Place.BEGINS:
+            if place is not BEGINS:
                 self._damaged = True
-        if place is Place.BEGINS:
+        if place is BEGINS:
             if self._has_slice:
                 self._deliver()
             if self._delivered:
                 self._delivered = False
                 self._first_received_ns = self._received_ns
         elif self._delivered:
-            if place is Place.CONTINUES:
+            if place is CONTINUES:
                 self._refute_marker()
                 self._held.clear()
             return False
-        elif self._marked and place is Place.CONTINUES:
-            self._marker = _Marker.REFUTED
-        if place is not Place.TRAILS:
+        elif self._marked and place is CONTINUES:
+            self._marker = _REFUTED
+        if place is not TRAILS:
             self._take_held()
         return True
 
@@ -315,8 +330,8 @@ class VideoDepacketizer(ABC):
     def _next_timestamp(self, timestamp: int, received_ns: UtcNs) -> None:
         self._finish_fragments()
         if self._has_slice or self._damaged:
-            if self._marked and self._marker is _Marker.UNPROVEN:
-                self._marker = _Marker.BELIEVED
+            if self._marked and self._marker is _UNPROVEN:
+                self._marker = _BELIEVED
             self._deliver()
         # Parameter sets, SEI or a delimiter that came under a timestamp of their own go with the next picture.
         elif len(self._nals) > _CARRIED_NALS:
@@ -330,13 +345,13 @@ class VideoDepacketizer(ABC):
         self._finish_fragments()
         if self._has_slice:
             self._marked = True
-            if self._marker is _Marker.BELIEVED:
+            if self._marker is _BELIEVED:
                 self._deliver()
 
     def _refute_marker(self) -> None:
         """A slice continues a unit that was delivered."""
-        if self._marker is not _Marker.REFUTED:
-            self._marker = _Marker.REFUTED
+        if self._marker is not _REFUTED:
+            self._marker = _REFUTED
             self.dropped_units += 1
             self._hole = True
             self._hole_detail = "the camera marks the end of a picture in its middle; one was delivered in part"
