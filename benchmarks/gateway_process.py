@@ -92,8 +92,11 @@ class GatewayProcess:
 
     def _fetch(self, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
-            body: bytes = response.read()
+        try:
+            with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
+                body: bytes = response.read()
+        except OSError as error:
+            raise BenchmarkError(f"the gateway does not answer {path}: {error}") from error
         return body
 
     def _configure(self, urls: Mapping[str, str]) -> None:
@@ -111,6 +114,7 @@ class GatewayProcess:
         command = [sys.executable, "-m", "gateway", *words, "--config", str(self._config)]
         try:
             done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=COMMAND_SECONDS)
-        except subprocess.CalledProcessError as error:
-            raise BenchmarkError(f"sightline {' '.join(words)}: {error.stderr.strip()}") from error
+        except subprocess.SubprocessError as error:
+            said = (getattr(error, "stderr", None) or str(error)).strip()
+            raise BenchmarkError(f"sightline {' '.join(words)}: {said}") from error
         return done.stdout.strip()

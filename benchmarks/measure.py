@@ -43,18 +43,25 @@ class Child:
     """A process that is ended, by its id, when the `with` block is left, however that comes about.
 
     What it prints is read line by line; what it says on standard error is shown when it fails.
+
+    Raises:
+        BenchmarkError: there is no such program.
     """
 
     def __init__(self, *command: str | Path) -> None:
         self.name = " ".join(Path(str(part)).name for part in command[:3])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
-        self._process = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
-        )
+        try:
+            self._process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
+            )
+        except OSError as error:
+            self._errors.close()
+            raise BenchmarkError(f"{command[0]} cannot be run: {error.strerror}") from error
         self._pending = b""
 
     def __enter__(self) -> Self:
