@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 
 PAUSE = 0.004
-"""Seconds between two looks while something arrives. While nothing does, the next byte is noticed at once."""
+"""Seconds between two looks while something arrives, and from the first byte after a silence to the first look."""
 MAX_READY = 1024
 """Connections read at one look."""
 
@@ -50,9 +50,9 @@ class Batches:
         self._epoll.close()
 
     def _first(self) -> None:
-        """Something arrived after a silence: read it, and look again by the clock from now on."""
+        """Something arrives after a silence: look when more of it is there, by the clock from now on."""
         self._loop.remove_reader(self._epoll.fileno())
-        self._look()
+        self._timer = self._loop.call_later(self._pause, self._look)
 
     def _look(self) -> None:
         events = self._epoll.poll(0, MAX_READY)
