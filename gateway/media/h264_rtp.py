@@ -59,12 +59,10 @@ class H264Depacketizer(VideoDepacketizer):
             return
         kind = payload[0] & 0x1F
         if kind == _FU_A:
-            if self._fragments and len(payload) > 2 and payload[1] < _END:
-                self._fragment(payload[2:])  # the middle of a unit: the way of most packets
-            else:
-                self._take_fragment(payload)
+            self._take_fragment(payload)
         elif 0 < kind < _STAP_A:
-            self._finish_fragments()
+            if self._fragments:
+                self._finish_fragments()
             self._take(payload)
         elif kind == _STAP_A:
             self._finish_fragments()
@@ -82,8 +80,12 @@ class H264Depacketizer(VideoDepacketizer):
             self._spoil(payload)
             return
         header = payload[1]
+        if header < _END:
+            self._fragment(payload[2:])  # the middle of a unit: the way of most packets
+            return
         if header & _START:
-            self._finish_fragments()
+            if self._fragments:
+                self._finish_fragments()
             if not self._enter(self._place(header & 0x1F, payload[2])):
                 self.dropped_bytes += len(payload)
                 return

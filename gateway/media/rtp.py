@@ -226,25 +226,27 @@ class RtpReceiver(Reorder):
         arrivals: list[Arrival] = []
         payload_type, in_order, size = self.payload_type, 0, 0
         for data in packets:
-            if len(data) >= HEADER_SIZE:
+            try:
                 first, second, sequence, timestamp, ssrc = _unpack(data)
-                if (
-                    first == 0x80
-                    and sequence == self._next
-                    and ssrc == self._ssrc
-                    and second & 127 == payload_type
-                    and sequence != 0xFFFF
-                    and not self._held
-                ):
-                    # The way of nearly every packet: plain, of our type and in its turn.
-                    payload = data[HEADER_SIZE:]
-                    self._next = sequence + 1
-                    in_order += 1
-                    size += len(payload)
-                    packet = _new(RtpPacket, (sequence, timestamp, second > 127, payload_type, ssrc, payload))
-                    arrivals.append((packet, received_ns))
-                    continue
-            arrivals += self._receive_slowly(data, received_ns)
+            except struct.error:
+                self.unreadable += 1
+                continue
+            if (
+                first == 0x80
+                and second & 127 == payload_type
+                and sequence == self._next != 0xFFFF
+                and ssrc == self._ssrc
+                and not self._held
+            ):
+                # The way of nearly every packet: plain, of our type and in its turn.
+                self._next = sequence + 1
+                in_order += 1
+                payload = data[HEADER_SIZE:]
+                size += len(payload)
+                packet = _new(RtpPacket, (sequence, timestamp, second > 127, payload_type, ssrc, payload))
+                arrivals.append((packet, received_ns))
+            else:
+                arrivals += self._receive_slowly(data, received_ns)
         self.received += in_order
         self.bytes += size
         return arrivals

@@ -90,7 +90,10 @@ class DecodingTimes:
         A picture that comes later than `depth` allows raises `depth`; its own pts, and perhaps those of the next few,
         are then moved up to their dts.
         """
-        recent = self._recent
+        recent, last = self._recent, self._last
+        if not self.depth and last is not None and len(recent) == 1 and recent[0] < pts > last:
+            recent[0] = self._last = pts  # the way of most cameras: nothing is reordered
+            return pts, pts
         insort(recent, pts)
         self._pad()
         if len(recent) > self.depth + 1:
@@ -99,8 +102,8 @@ class DecodingTimes:
             else:
                 del recent[0]
         dts = recent[0]
-        if self._last is not None and dts <= self._last:
-            dts = self._last + 1
+        if last is not None and dts <= last:
+            dts = last + 1
         self._last = dts
         return max(pts, dts), dts
 
@@ -173,7 +176,7 @@ class VideoDepacketizer(ABC):
         sequence, timestamp, marker, _, ssrc, payload = packet
         if sequence != self._expected:
             self._discontinuity(sequence, ssrc)
-        self._expected = sequence + 1 if sequence != 0xFFFF else 0
+        self._expected = sequence + 1 & 0xFFFF
         if timestamp != self._timestamp:
             self._next_timestamp(timestamp, received_ns)
         self._received_ns = received_ns
@@ -241,7 +244,7 @@ class VideoDepacketizer(ABC):
             return False
         elif self._marked and place is CONTINUES:
             self._marker = _REFUTED
-        if place is not TRAILS:
+        if self._held and place is not TRAILS:
             self._take_held()
         return True
 
@@ -268,10 +271,9 @@ class VideoDepacketizer(ABC):
 
     def _take_held(self) -> None:
         """What was kept goes into the unit of the slice that comes now."""
-        if self._held:
-            held, self._held = self._held, []
-            for nal, kind, is_set in held:
-                self._add(nal, kind, is_slice=False, is_set=is_set)
+        held, self._held = self._held, []
+        for nal, kind, is_set in held:
+            self._add(nal, kind, is_slice=False, is_set=is_set)
 
     def _begin_fragments(self, header: bytes, part: bytes) -> None:
         """A NAL unit begins that comes in fragments."""
@@ -328,7 +330,8 @@ class VideoDepacketizer(ABC):
         self._ssrc = ssrc
 
     def _next_timestamp(self, timestamp: int, received_ns: UtcNs) -> None:
-        self._finish_fragments()
+        if self._fragments:
+            self._finish_fragments()
         if self._has_slice or self._damaged:
             if self._marked and self._marker is _UNPROVEN:
                 self._marker = _BELIEVED
@@ -339,10 +342,12 @@ class VideoDepacketizer(ABC):
         self._timestamp = timestamp
         self._first_received_ns = received_ns
         self._delivered = self._holding = False
-        self._take_held()
+        if self._held:
+            self._take_held()
 
     def _end_of_marker(self) -> None:
-        self._finish_fragments()
+        if self._fragments:
+            self._finish_fragments()
         if self._has_slice:
             self._marked = True
             if self._marker is _BELIEVED:
