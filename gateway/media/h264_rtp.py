@@ -66,7 +66,7 @@ class H264Depacketizer(VideoDepacketizer):
             self._take(payload)
         elif kind == _STAP_A:
             self._finish_fragments()
-            self._take_aggregate(payload)
+            self._take_aggregate(payload, 1)  # RFC 6184 5.7.1
         elif kind in _INTERLEAVED:
             self.unsupported += 1
             self._damage(len(payload))
@@ -94,18 +94,6 @@ class H264Depacketizer(VideoDepacketizer):
             self._fragment(payload[2:])
         if header & _END:
             self._finish_fragments()
-
-    def _take_aggregate(self, payload: bytes) -> None:
-        """RFC 6184 5.7.1."""
-        at, end = 1, len(payload)
-        while at + 2 < end:
-            size = payload[at] << 8 | payload[at + 1]
-            if size == 0 or at + 2 + size > end:
-                break
-            self._take(payload[at + 2 : at + 2 + size])
-            at += 2 + size
-        if at < end or at == 1:
-            self._spoil(payload[at:])
 
     def _take(self, nal: bytes) -> None:
         kind = nal[0] & 0x1F

@@ -55,7 +55,7 @@ class H265Depacketizer(VideoDepacketizer):
             self._take_fragment(payload)
         elif kind == _AGGREGATION:
             self._finish_fragments()
-            self._take_aggregate(payload)
+            self._take_aggregate(payload, 2)  # RFC 7798 4.4.2
         elif kind == _PACI:
             self.unsupported += 1
             self._damage(len(payload))
@@ -80,18 +80,6 @@ class H265Depacketizer(VideoDepacketizer):
             self._fragment(payload[3:])
         if header & _END:
             self._finish_fragments()
-
-    def _take_aggregate(self, payload: bytes) -> None:
-        """RFC 7798 4.4.2."""
-        at, end = 2, len(payload)
-        while at + 2 < end:
-            size = payload[at] << 8 | payload[at + 1]
-            if size == 0 or at + 2 + size > end:
-                break
-            self._take(payload[at + 2 : at + 2 + size])
-            at += 2 + size
-        if at < end or at == 2:
-            self._spoil(payload[at:])
 
     def _take(self, nal: bytes) -> None:
         kind = nal[0] >> 1 & 0x3F

@@ -204,6 +204,10 @@ class VideoDepacketizer(ABC):
         """Take the NAL units out of a payload: `_enter` before each, then `_add` or fragments."""
 
     @abstractmethod
+    def _take(self, nal: bytes) -> None:
+        """Take a whole NAL unit: `_enter`, then `_complete`."""
+
+    @abstractmethod
     def _complete(self, nal: bytes) -> None:
         """Take a NAL unit that was put together from fragments."""
 
@@ -268,6 +272,18 @@ class VideoDepacketizer(ABC):
             self._has_slice = True
         elif is_set and len(self._sets) < _CARRIED_NALS:
             self._sets.append(nal)
+
+    def _take_aggregate(self, payload: bytes, header: int) -> None:
+        """Take the NAL units that follow `header` bytes, each after its length in two (RFC 6184 5.7.1, 7798 4.4.2)."""
+        at, end = header, len(payload)
+        while at + 2 < end:
+            size = payload[at] << 8 | payload[at + 1]
+            if size == 0 or at + 2 + size > end:
+                break
+            self._take(payload[at + 2 : at + 2 + size])
+            at += 2 + size
+        if at < end or at == header:
+            self._spoil(payload[at:])
 
     def _take_held(self) -> None:
         """What was kept goes into the unit of the slice that comes now."""
