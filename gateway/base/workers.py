@@ -11,7 +11,7 @@ import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,13 +32,28 @@ class Threads:
         """
         await self._slots.acquire()
         loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+
+        def settle(tell: Callable[[Any], None], what: object) -> None:
+            self._slots.release()
+            if not outcome.done():  # or else its caller was cancelled
+                tell(what)
+
+        def call() -> None:
+            # Straight to the loop: run_in_executor and shield take four more futures and callbacks to get there.
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                loop.call_soon_threadsafe(settle, outcome.set_exception, error)
+            else:
+                loop.call_soon_threadsafe(settle, outcome.set_result, result)
+
         try:
-            future = loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+            self._executor.submit(call)
         except BaseException:
             self._slots.release()
             raise
-        future.add_done_callback(lambda _: self._slots.release())
-        return await asyncio.shield(future)
+        return await outcome
 
     def close(self) -> None:
         """Refuse new calls and wait for those under way. Blocks: call it last, or from a thread."""
