@@ -1,7 +1,8 @@
 """The values that travel from a camera to everyone who wants its media.
 
-Here belong the nouns of docs/glossary.md that more than one layer speaks of: Track, AccessUnit, Gap, Fix. They are
-frozen, know no I/O and render nothing. How they are parsed, packed or stored belongs elsewhere.
+Here belong the nouns of docs/glossary.md that more than one layer speaks of: Track, AccessUnit, Gap, Fix. They know
+no I/O, render nothing and, but for AccessUnit (which says why), are frozen. How they are parsed, packed or stored
+belongs elsewhere.
 
 Times are integers: UTC as nanoseconds since the Unix epoch (`…_ns`), media time in the track's clock ticks.
 """
