@@ -32,7 +32,7 @@ from gateway.rtsp.client import RtspClient
 from gateway.rtsp.sdp import TrackDescription
 from onvif_protocol.base import ErrorKind, OnvifError
 from onvif_protocol.camera import OnvifCamera, Wsdls
-from onvif_protocol.metadata import MAX_BYTES, MetadataDocument, MetadataError, parse
+from onvif_protocol.metadata import MetadataDocument, MetadataError, parse
 
 log = logging.getLogger(__name__)
 
@@ -254,10 +254,10 @@ class CameraSource:
                 self._take_positions(parse(data), unit)
             except MetadataError as error:
                 self._bad_metadata(error)
-        elif len(data) > MAX_BYTES or self._parsing:
+        elif self._parsing:
             # One at a time: a camera that floods us with large documents costs a thread's time, not the loop's.
-            self._bad["metadata_too_large"] += 1
-            self._camera.remark = "The camera sends metadata documents too large to read."
+            self._bad["metadata_flood"] += 1
+            self._camera.remark = "The camera sends large metadata documents faster than they can be read."
         else:
             self._parsing = True
             self._tasks.start(self._read_large_metadata(unit), name="metadata")
