@@ -97,6 +97,8 @@ class CameraSource:
         self._clock = parts.clock
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._streams: tuple[_Stream, ...] = ()
+        self._session: RtspClient | None = None
+        self._session_counted: Counter[str] = Counter()
         self._onvif: OnvifCamera | None = None
         self._tasks = TaskOwner(f"camera {camera.id}")
         self._keyframe_asked = float("-inf")
@@ -126,6 +128,7 @@ class CameraSource:
                 choose=choose,
                 batches=self._parts.batches,
             ) as session:
+                self._session = session
                 self._streams = tuple(
                     _Stream(description, reorders=settings.transport == "udp") for description in session.tracks
                 )
@@ -179,8 +182,13 @@ class CameraSource:
                 if added := total - stream.counted[metric, label]:
                     metric.labels(self._camera.id, label).inc(added)
                     stream.counted[metric, label] = total
+        if self._session is not None:
+            session = {"junk_byte": self._session.skipped_bytes, "foreign_packet": self._session.foreign_packets}
+            self._bad.update({what: total - self._session_counted[what] for what, total in session.items()})
+            self._session_counted = Counter(session)
         for what, number in self._bad.items():
-            BAD_INPUT.labels(self._camera.id, what).inc(number)
+            if number:
+                BAD_INPUT.labels(self._camera.id, what).inc(number)
         self._bad.clear()
 
     # ---- what the RTSP client calls
