@@ -25,6 +25,29 @@ def answer_to(text: str, *tracks: Track) -> str:
     return build_answer(offer, agreement, LOCAL, session_id=1, ssrcs={m: 11 + m for m in range(64)})
 
 
+def test_retransmissions_are_a_stream_of_their_own() -> None:
+    offer = parse_offer(CHROMIUM_OFFER)
+    agreement = negotiate(offer, (video_track(), audio_track(Codec.PCMU)))
+    answer = build_answer(offer, agreement, LOCAL, session_id=1, ssrcs={0: 11, 1: 12}, rtx_ssrc=13)
+    _, video, audio = sections(answer)
+    assert video[0] == "m=video 9 UDP/TLS/RTP/SAVPF 103 104"
+    for line in (
+        "a=rtpmap:104 rtx/90000",
+        "a=fmtp:104 apt=103",
+        "a=ssrc-group:FID 11 13",
+        "a=ssrc:11 cname:sightline",
+        "a=ssrc:13 cname:sightline",
+    ):
+        assert line in video, line
+    assert not any("rtx" in line or "FID" in line for line in audio)
+
+
+def test_retransmissions_are_sent_only_where_lost_packets_are_asked_for() -> None:
+    for without in ("a=rtcp-fb:103 nack\r\n", "a=fmtp:104 apt=103\r\n"):
+        agreement = negotiate(parse_offer(CHROMIUM_OFFER.replace(without, "")), (video_track(),))
+        assert agreement.video.rtx is None
+
+
 def sections(sdp: str) -> list[list[str]]:
     assert sdp.endswith("\r\n")
     result: list[list[str]] = [[]]
@@ -56,7 +79,8 @@ def test_chromium_without_sound() -> None:
         "a=candidate:1 1 udp 9 127.0.0.1 8189 typ host",
     ):
         assert line in video, line
-    assert not any("goog-remb" in line or "transport-cc" in line for line in video)
+    assert "a=rtcp-fb:103 goog-remb" in video
+    assert not any("transport-cc" in line or "FID" in line for line in video)
     assert audio[0] == "m=audio 0 UDP/TLS/RTP/SAVPF 111 9 0 8"
     assert "a=inactive" in audio
     assert "a=mid:1" in audio

@@ -25,6 +25,7 @@ from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Outlet
 from gateway.webrtc.peer import Peer
 from gateway.webrtc.port import Port
+from gateway.webrtc.rtx import Retransmissions
 from gateway.webrtc.sdp import (
     CNAME,
     Agreement,
@@ -144,7 +145,15 @@ class Whep:
         peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock)
         viewer, ssrcs = _streams(session_id, peer, agreement)
         local = LocalTransport(peer.credentials, self._certificate.fingerprint, self._port.candidates())
-        answer = build_answer(parsed, agreement, local, session_id=self._clock.utc_ns() // 1000, ssrcs=ssrcs)
+        rtx = viewer.video.rtx
+        answer = build_answer(
+            parsed,
+            agreement,
+            local,
+            session_id=self._clock.utc_ns() // 1000,
+            ssrcs=ssrcs,
+            rtx_ssrc=None if rtx is None else rtx.ssrc,
+        )
         session = Session(session_id, camera_id, owner, answer, self._broadcast(camera_id, hub), viewer)
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
@@ -236,6 +245,7 @@ def _streams(session_id: str, peer: Peer, agreement: Agreement) -> tuple[Viewer,
             clock_rate=stream.format.clock_rate,
             cname=CNAME,
             playout_delay=stream.playout_delay,
+            rtx=None if stream.rtx is None else Retransmissions(stream.rtx),
         )
         peer.add_outlet(made)
         ssrcs[stream.index] = made.ssrc

@@ -16,6 +16,7 @@ import pylibsrtp
 
 from gateway.media.model import UtcNs
 from gateway.media.rtcp import ReportBlock, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
+from gateway.webrtc.rtx import Retransmissions
 
 if TYPE_CHECKING:
     from gateway.webrtc.peer import Peer
@@ -51,11 +52,20 @@ class Outlet:
     """`clock_rate` is that of the RTP timestamps; `ticks` arguments count it and may have any number of bits."""
 
     def __init__(
-        self, peer: Peer, *, payload_type: int, clock_rate: int, cname: str, playout_delay: int | None = None
+        self,
+        peer: Peer,
+        *,
+        payload_type: int,
+        clock_rate: int,
+        cname: str,
+        playout_delay: int | None = None,
+        rtx: Retransmissions | None = None,
     ) -> None:
         self.peer = peer
         self.ssrc = secrets.randbelow(0xFFFF_FFFE) + 1
         self.clock_rate = clock_rate
+        self.rtx = rtx
+        """How lost packets are sent again; None: as they were."""
         self.packets = 0
         self.octets = 0
         self.sent = 0
@@ -113,7 +123,9 @@ class Outlet:
         return True
 
     def resend(self, sequences: Sequence[int]) -> None:
-        """Send packets again, byte for byte: anything else would use an SRTP nonce twice (RFC 3711 9.1)."""
+        """Send packets again: as the viewer's retransmission stream where it has one, else byte for byte, since
+        anything else would use an SRTP nonce twice (RFC 3711 9.1).
+        """
         srtp, address = self.peer.srtp, self.peer.address
         if srtp is None or address is None:
             return
@@ -122,12 +134,16 @@ class Outlet:
                 at = (sequence - start) & 0xFFFF
                 if at >= len(frame.payloads):
                     continue
-                marker = _MARKER if frame.marker and at == len(frame.payloads) - 1 else 0
-                header = _HEADER.pack(self._first_byte, self._payload_type | marker, sequence, timestamp, self.ssrc)
-                try:
-                    packet = srtp.protect(header + self._extension + frame.payloads[at])
-                except pylibsrtp.Error:
-                    break  # further back than SRTP's window: the viewer has given it up too
+                marker = frame.marker and at == len(frame.payloads) - 1
+                if self.rtx is not None:
+                    packet = srtp.protect(self.rtx.packet(sequence, timestamp, frame.payloads[at], marker=marker))
+                else:
+                    second_byte = self._payload_type | _MARKER if marker else self._payload_type
+                    header = _HEADER.pack(self._first_byte, second_byte, sequence, timestamp, self.ssrc)
+                    try:
+                        packet = srtp.protect(header + self._extension + frame.payloads[at])
+                    except pylibsrtp.Error:
+                        break  # further back than SRTP's window: the viewer has given it up too
                 self.peer.port.send(packet, address)
                 self.resent += 1
                 self._resends_left -= 1

@@ -6,7 +6,7 @@ in `gateway.rtsp.sdp`: it shares the line syntax with this and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.base.errors import BadRequestError, SightlineError
 from gateway.media.model import Codec, Track, TrackKind, VideoParameters
@@ -18,8 +18,9 @@ MAX_MEDIA = 64
 CNAME = "sightline"
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
-_FEEDBACK = ("nack", "nack pli", "ccm fir")
-"""What we answer, where the offer has it."""
+_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
+"""What we answer, where the offer has it. Not transport-cc: it wants a number of each viewer's own in every packet, and
+twenty reports a second from each."""
 
 _H264_SUBSTITUTES: dict[int, tuple[int, ...]] = {
     # A camera's profile_idc (ITU-T H.264 A.2), and the decoders to send it to, best first. The last ones promise too
@@ -90,6 +91,8 @@ class Stream:
     format: Format
     playout_delay: int | None = None
     """The id of the playout-delay header extension, when it is to be sent."""
+    rtx: int | None = None
+    """The payload type of retransmissions (RFC 4588), when the offer has one for this format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +162,23 @@ def negotiate(offer: Offer, tracks: tuple[Track, ...]) -> Agreement:
     extension = media.extensions.get(PLAYOUT_DELAY)
     if audio is None and extension is not None and 1 <= extension <= 14:
         # No delay for video alone: with sound the browser would give up keeping it in step with the lips.
-        video = Stream(video.index, track, video.format, extension)
+        video = replace(video, playout_delay=extension)
     return Agreement(video, audio, media.fingerprints)
 
 
 def build_answer(
-    offer: Offer, agreement: Agreement, local: LocalTransport, *, session_id: int, ssrcs: dict[int, int]
+    offer: Offer,
+    agreement: Agreement,
+    local: LocalTransport,
+    *,
+    session_id: int,
+    ssrcs: dict[int, int],
+    rtx_ssrc: int | None = None,
 ) -> str:
     """The answer: every m-line of the offer in its order, refused where nothing is sent (RFC 3264 6).
 
-    `ssrcs` gives the SSRC of each answered m-line by its index.
+    `ssrcs` gives the SSRC of each answered m-line by its index, `rtx_ssrc` that of the video's retransmissions, which
+    are answered only then.
     """
     answered = {stream.index: stream for stream in (agreement.video, agreement.audio) if stream is not None}
     mids = [offer.media[index].mid for index in sorted(answered)]
@@ -183,7 +193,9 @@ def build_answer(
         if stream is None:
             lines += _refusal(media)
         else:
-            lines += _answered_media(media, stream, local, ssrcs[index])
+            lines += _answered_media(
+                media, stream, local, ssrcs[index], rtx_ssrc if stream is agreement.video else None
+            )
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -285,7 +297,7 @@ def _choose_video(offer: Offer, track: Track) -> Stream:
     if track.codec is Codec.H264:
         for index, media in offered:
             if (chosen := _choose_h264(media.formats, track)) is not None:
-                return Stream(index, track, chosen)
+                return Stream(index, track, chosen, rtx=_retransmissions(media.formats, chosen))
     names = sorted({_format_name(f) for _, media in offered for f in media.formats if f.name not in _NO_CODECS})
     raise NoCodecError(
         f"no codec fits: the camera sends {_describe(track)}, the offer has {', '.join(names) or 'none'}"
@@ -293,6 +305,13 @@ def _choose_video(offer: Offer, track: Track) -> Stream:
 
 
 _NO_CODECS = {"RTX", "RED", "ULPFEC", "FLEXFEC-03"}
+
+
+def _retransmissions(formats: tuple[Format, ...], of: Format) -> int | None:
+    """The payload type that is associated with that of `of` (RFC 4588 8.6)."""
+    apt = str(of.payload_type)
+    found = (f for f in formats if f.name == "RTX" and f.parameters.get("apt") == apt and "nack" in of.feedback)
+    return next((f.payload_type for f in found), None)
 
 
 def _choose_h264(formats: tuple[Format, ...], track: Track) -> Format | None:
@@ -362,10 +381,12 @@ def _refusal(media: Media) -> list[str]:
     return [*lines, "a=inactive"]
 
 
-def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: int) -> list[str]:
+def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: int, rtx_ssrc: int | None) -> list[str]:
     chosen = stream.format
     payload_type = chosen.payload_type
-    lines = [f"m={media.kind} 9 {media.protocol} {payload_type}", "c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0"]
+    rtx = None if rtx_ssrc is None else stream.rtx
+    formats = f"{payload_type}" if rtx is None else f"{payload_type} {rtx}"
+    lines = [f"m={media.kind} 9 {media.protocol} {formats}", "c=IN IP4 0.0.0.0", "a=rtcp:9 IN IP4 0.0.0.0"]
     if media.mid is not None:
         lines.append(f"a=mid:{media.mid}")
     lines += [
@@ -382,8 +403,14 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
         profile = chosen.parameters.get("profile-level-id", _DEFAULT_PROFILE)
         lines.append(f"a=fmtp:{payload_type} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")
         lines += [f"a=rtcp-fb:{payload_type} {kind}" for kind in _FEEDBACK if kind in chosen.feedback]
+    if rtx is not None:
+        lines += [f"a=rtpmap:{rtx} rtx/{chosen.clock_rate}", f"a=fmtp:{rtx} apt={payload_type}"]
     if stream.playout_delay is not None:
         lines.append(f"a=extmap:{stream.playout_delay} {PLAYOUT_DELAY}")
+    if rtx is not None:
+        lines.append(f"a=ssrc-group:FID {ssrc} {rtx_ssrc}")
     lines.append(f"a=ssrc:{ssrc} cname:{CNAME}")
+    if rtx is not None:
+        lines.append(f"a=ssrc:{rtx_ssrc} cname:{CNAME}")
     lines += [f"a=candidate:{candidate}" for candidate in local.candidates]
     return [*lines, "a=end-of-candidates"]

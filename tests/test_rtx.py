@@ -1,0 +1,98 @@
+"""What was lost comes again: as RTX where it was negotiated, byte for byte where not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.media.rtp import RtpPacket, parse_rtp
+from gateway.webrtc.outlet import RESENDS_PER_REPORT, Frame, Outlet
+from gateway.webrtc.rtx import Retransmissions
+
+
+class Wire:
+    """Keeps what is sent; nothing is encrypted."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.unreachable = 0
+
+    def sendto(self, datagram: bytes, _: object) -> None:
+        self.sent.append(datagram)
+
+    send = sendto
+
+
+def outlet(*, rtx: bool) -> tuple[Outlet, Wire]:
+    wire = Wire()
+    plain = SimpleNamespace(protect=lambda packet: packet, protect_rtcp=lambda packet: packet)
+    peer = SimpleNamespace(address=("192.0.2.1", 9), srtp=plain, port=wire)
+    made = Outlet(
+        peer, payload_type=96, clock_rate=90_000, cname="x", rtx=Retransmissions(97) if rtx else None, playout_delay=5
+    )
+    return made, wire
+
+
+def send(stream: Outlet, *payloads: bytes, ticks: int = 0) -> None:
+    stream.begin(Frame(payloads, sum(map(len, payloads))), ticks)
+    stream.send()
+
+
+def test_a_lost_packet_comes_as_rtx() -> None:
+    stream, wire = outlet(rtx=True)
+    send(stream, b"first", b"second", ticks=7)
+    send(stream, b"third", ticks=3007)
+    packets = [parse_rtp(datagram) for datagram in wire.sent]
+    wire.sent.clear()
+    stream.resend([packets[1].sequence, packets[2].sequence, packets[1].sequence])
+    again = [parse_rtp(datagram) for datagram in wire.sent]
+    assert stream.rtx is not None
+    assert {(packet.payload_type, packet.ssrc) for packet in again} == {(97, stream.rtx.ssrc)}
+    assert stream.rtx.ssrc != stream.ssrc
+    first = again[0].sequence
+    assert [packet.sequence for packet in again] == [first, first + 1, first + 2], "counted for itself"
+    assert [int.from_bytes(packet.payload[:2], "big") for packet in again] == [
+        packets[1].sequence,
+        packets[2].sequence,
+        packets[1].sequence,
+    ]
+    assert [packet.payload[2:] for packet in again] == [b"second", b"third", b"second"]
+    assert [packet.timestamp for packet in again] == [packets[1].timestamp, packets[2].timestamp, packets[1].timestamp]
+    assert all(packet.marker for packet in again)
+    assert stream.resent == 3
+
+
+def test_without_rtx_a_lost_packet_comes_as_it_was() -> None:
+    stream, wire = outlet(rtx=False)
+    send(stream, b"first", b"second")
+    sent = list(wire.sent)
+    wire.sent.clear()
+    stream.resend([parse_rtp(sent[0]).sequence])
+    assert wire.sent == sent[:1]
+
+
+def test_nobody_gets_more_than_a_fair_share_of_resends() -> None:
+    for rtx in (True, False):
+        stream, wire = outlet(rtx=rtx)
+        send(stream, b"payload")
+        sequence = parse_rtp(wire.sent[0]).sequence
+        wire.sent.clear()
+        stream.resend([sequence] * (3 * RESENDS_PER_REPORT))
+        assert len(wire.sent) == RESENDS_PER_REPORT
+
+
+@settings(max_examples=60)
+@given(
+    sequence=st.integers(0, 0xFFFF),
+    timestamp=st.integers(0, 0xFFFFFFFF),
+    payload=st.binary(max_size=1300),
+    marker=st.booleans(),
+)
+def test_every_packet_can_be_read_back(sequence: int, timestamp: int, payload: bytes, marker: bool) -> None:
+    stream = Retransmissions(120)
+    first, second = (parse_rtp(stream.packet(sequence, timestamp, payload, marker=marker)) for _ in range(2))
+    original = sequence.to_bytes(2, "big") + payload
+    assert first == RtpPacket(first.sequence, timestamp, marker, 120, stream.ssrc, original)
+    assert second == first._replace(sequence=first.sequence + 1)
