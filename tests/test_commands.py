@@ -21,8 +21,8 @@ from gateway.simulator import Simulation
 from tests.command_line import STOP_SECONDS, Ran, apart, beside, serving, sightline
 from tests.running import PASSWORD, Running, running
 
-SOON = 5.0
-"""Seconds within which a running gateway follows a command on this machine; it looks twice a second."""
+SOON = 20.0
+"""Seconds within which a running gateway follows a command on a busy machine; it looks twice a second."""
 
 
 def configured(folder: Path, *, cameras: str = "", more: str = "") -> Path:

@@ -33,13 +33,13 @@ async def connected(
     async with (
         serving(handler) as url,
         await OnvifCamera.connect(
-            url + PATH, username, password, clock=clock or ManualClock(), wsdls=WSDLS, timeout=10
+            url + PATH, username, password, clock=clock or ManualClock(), wsdls=WSDLS, timeout=30
         ) as camera,
     ):
         yield camera
 
 
-async def failure(handler: Handler, *, password: str = "secret", timeout: float = 10) -> OnvifError:
+async def failure(handler: Handler, *, password: str = "secret", timeout: float = 30) -> OnvifError:
     async with serving(handler) as url:
         with pytest.raises(OnvifError) as caught:
             await OnvifCamera.connect(url + PATH, "op", password, clock=ManualClock(), wsdls=WSDLS, timeout=timeout)

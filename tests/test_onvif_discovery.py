@@ -166,7 +166,7 @@ def group() -> tuple[str, int]:
     """A multicast address nobody else uses; skips where the loopback interface carries no multicast."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind((GROUP, 0))
-        receiver.settimeout(1)
+        receiver.settimeout(5)
         port = receiver.getsockname()[1]
         request = struct.pack(
             "@4s4si", socket.inet_aton(GROUP), socket.inet_aton("127.0.0.1"), socket.if_nametoindex("lo")
@@ -192,7 +192,7 @@ def responder(group: tuple[str, int], *targets: Target) -> Responder:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the network is about to bring."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -246,7 +246,7 @@ async def test_a_responder_resolves_its_endpoint_and_survives_garbage(group: tup
             asker.sendto(b"<" * 60_000, group)
             asker.sendto(build_probe(Probe("urn:uuid:1", (qname("dn:NetworkVideoDisplay"),))), group)
             asker.sendto(build_resolve(Resolve("urn:uuid:2", "urn:uuid:2")), group)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 answer = parse(await loop.sock_recv(asker, 65_536))
     assert isinstance(answer, Matches)
     assert answer.relates_to == "urn:uuid:2"

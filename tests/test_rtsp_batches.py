@@ -38,7 +38,7 @@ async def test_everything_sent_is_read_also_what_one_look_leaves(batches, pair):
 
     batches.add(ours, ready)
     theirs.send(b"0123456789")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(got) < 10:
             await asyncio.sleep(0)
         theirs.send(b"0123456789")
@@ -60,7 +60,7 @@ async def test_what_arrives_close_together_is_one_read(batches, pair):
     for n in range(50):
         theirs.send(b"x" if n < 49 else b".")
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await done.wait()
     assert len(reads) < 25
 
@@ -76,7 +76,7 @@ async def test_the_end_is_told_and_a_socket_may_be_removed_meanwhile(batches, pa
 
     batches.add(ours, ready)
     theirs.shutdown(socket.SHUT_WR)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await ended.wait()
 
 
@@ -92,7 +92,7 @@ async def test_one_that_removes_another_is_harmless(batches):
     for ours, theirs in pairs:
         batches.add(ours, ready)
         theirs.send(b"x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await done.wait()
     await asyncio.sleep(0)
     for ours, theirs in pairs:

@@ -102,7 +102,7 @@ async def camera(hub: Hub, *, with_sound: bool = False) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], object], seconds: float = 15) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -280,7 +280,7 @@ async def test_both_sides_have_the_same_keys_and_the_cheapest_cipher() -> None:
         with pytest.raises(SrtpError):
             context.unprotect_rtcp(bad)
     await client.stop()
-    await asyncio.wait_for(server.closed(), 5)
+    await asyncio.wait_for(server.closed(), 20)
     await server.close()
     await server.close()
 
@@ -290,7 +290,7 @@ async def test_a_certificate_that_the_offer_does_not_name_is_refused() -> None:
     with pytest.raises(DtlsError):
         await server.handshake()
     await server.close()
-    await asyncio.wait_for(start, 5)
+    await asyncio.wait_for(start, 20)
     await client.stop()
 
 

@@ -124,7 +124,7 @@ class Knocker:
 
     async def ask(self, datagram: bytes) -> bytes:
         self.socket.send(datagram)
-        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 2048), 5)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 2048), 20)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ FLAGS = [
 NO_WEBGL = ["--disable-gpu", "--disable-software-rasterizer"]
 WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 FRAMES = 25
-SECONDS = 20.0
+SECONDS = 30.0
 """How long anything on the page may take."""
 COUNT_FRAMES = """(video, wanted) => new Promise(resolve => {
   const times = [];

@@ -47,4 +47,4 @@ def gst_camera() -> Iterator[GstCamera]:
         assert process.stdout is not None
         yield GstCamera(*map(int, process.stdout.readline().split()))
         process.stdin.close()
-        process.wait(10)
+        process.wait(30)

@@ -16,7 +16,7 @@ from gateway.rtsp.client import RtspClient
 from tests.peers.conftest import GstCamera
 
 pytestmark = pytest.mark.peer
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Receiver:
