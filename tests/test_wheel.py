@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from gateway import __version__
+from scripts.build_kernel import compiler, sources
 from scripts.build_page import up_to_date
 from tests.command_line import Served, serving
 
@@ -97,6 +98,16 @@ def test_the_command_and_the_packages_are_those_of_the_wheel(installed):
     assert [file.parent.parent for file in ours] == [installed.site] * 3
     assert library.parent.parent == Path(sysconfig.get_path("purelib")), "onvif is onvif-zeep-async"
     assert (library.parent / "client.py").exists()
+
+
+def test_the_compiled_kernels_are_in_it_and_work(installed):
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    modules = [".".join(source.relative_to(ROOT).with_suffix("").parts) for source in sources(ROOT)]
+    assert "gateway.media.kernel._receive" in modules
+    files = installed.run("python", "-c", "\n".join(f"import {m}; print({m}.__file__)" for m in modules)).split()
+    assert all(Path(file).is_relative_to(installed.site) for file in files)
+    assert f"-cp311-abi3-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}" in installed.wheel.name
 
 
 @pytest_asyncio.fixture

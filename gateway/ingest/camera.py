@@ -20,11 +20,10 @@ from gateway.base.metrics import BAD_INPUT, CAMERA_BYTES, CAMERA_LOST, CAMERA_PA
 from gateway.base.supervise import TaskOwner
 from gateway.base.workers import Threads
 from gateway.ingest.fleet import Camera
-from gateway.media.depacketize import Depacketizer, depacketizer
 from gateway.media.model import NS, AccessUnit, Codec, Fix, Gap, GapReason, Track, TrackKind, UtcNs
 from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
-from gateway.media.rtp import REORDER_WINDOW, RtpError, RtpReceiver
-from gateway.media.timeline import Timeline
+from gateway.media.rtp import RtpError
+from gateway.media.track_receiver import TrackReceiver
 from gateway.positions.from_metadata import fixes
 from gateway.positions.tracker import Rule
 from gateway.rtsp.batches import Batches
@@ -80,9 +79,7 @@ class _Stream:
         track = description.track
         self.kind = track.kind
         self.is_video = track.kind is TrackKind.VIDEO
-        self.timeline = Timeline(track.clock_rate, track.id)
-        self.depacketizer: Depacketizer = depacketizer(description.track, self.timeline, description.format)
-        self.receiver = RtpReceiver(description.payload_type, window=REORDER_WINDOW if reorders else 0)
+        self.receiver = TrackReceiver(track, description.payload_type, reorders=reorders, format=description.format)
         self.units = 0
         self.counted: Counter[tuple[MetricCounter, str]] = Counter()
         """What the metrics know already."""
@@ -159,25 +156,24 @@ class CameraSource:
         """Move what was counted since the last call to the metrics, and give up packets waited for too long."""
         now = self._clock.utc_ns()
         for stream in self._streams:
-            for packet, at in stream.receiver.poll(now):
-                stream.depacketizer.push(packet, at)
+            stream.receiver.poll(now)
             self._publish(stream)
-            kind, receiver = stream.kind, stream.receiver
-            made = stream.depacketizer
+            kind, packets = stream.kind, stream.receiver.packets
+            made = stream.receiver.depacketizer
             unreadable = made.malformed + made.unsupported
             if stream.kind is TrackKind.METADATA and unreadable > stream.counted[BAD_INPUT, "payload"]:
                 self._camera.remark = DROPPED_DOCUMENTS
             for metric, label, total in (
-                (CAMERA_PACKETS, kind.value, receiver.received),
-                (CAMERA_BYTES, kind.value, receiver.bytes),
-                (CAMERA_LOST, kind.value, receiver.lost),
+                (CAMERA_PACKETS, kind.value, packets.received),
+                (CAMERA_BYTES, kind.value, packets.bytes),
+                (CAMERA_LOST, kind.value, packets.lost),
                 (CAMERA_UNITS, kind.value, stream.units),
                 (BAD_INPUT, "incomplete_unit", made.dropped_units),
                 (BAD_INPUT, "payload", unreadable),
-                (BAD_INPUT, "rtp", receiver.unreadable),
-                (BAD_INPUT, "payload_type", receiver.foreign),
-                (BAD_INPUT, "stray_packet", receiver.strays),
-                (BAD_INPUT, "sender_report", stream.timeline.distrusted_reports),
+                (BAD_INPUT, "rtp", packets.unreadable),
+                (BAD_INPUT, "payload_type", packets.foreign),
+                (BAD_INPUT, "stray_packet", packets.strays),
+                (BAD_INPUT, "sender_report", stream.receiver.timeline.distrusted_reports),
             ):
                 if added := total - stream.counted[metric, label]:
                     metric.labels(self._camera.id, label).inc(added)
@@ -196,10 +192,8 @@ class CameraSource:
     def rtp(self, index: int, packets: list[bytes]) -> None:
         """RTP packets of the track with this place among the session's tracks."""
         stream = self._streams[index]
-        push = stream.depacketizer.push
-        for packet, received_ns in stream.receiver.receive(packets, self._clock.utc_ns()):
-            if push(packet, received_ns):
-                self._publish(stream)
+        if stream.receiver.receive(packets, self._clock.utc_ns()):
+            self._publish(stream)
 
     def rtcp(self, index: int, packets: list[bytes]) -> None:
         """RTCP compound packets of that track."""
@@ -212,7 +206,7 @@ class CameraSource:
     def _control(self, stream: _Stream, packets: Sequence[RtcpPacket]) -> None:
         for packet in packets:
             if isinstance(packet, SenderReport):
-                stream.timeline.sender_report(packet, self._clock.utc_ns())
+                stream.receiver.timeline.sender_report(packet, self._clock.utc_ns())
             elif isinstance(packet, Bye) and stream.kind is TrackKind.VIDEO:
                 self.fail(CameraError(Fault.ENDED, "The camera ended the stream."))
 
@@ -224,7 +218,7 @@ class CameraSource:
 
     def _publish(self, stream: _Stream) -> None:
         hub = self._camera.hub
-        while (item := stream.depacketizer.pull()) is not None:
+        while (item := stream.receiver.pull()) is not None:
             if type(item) is AccessUnit:
                 stream.units += 1
                 if stream.is_video:
@@ -248,9 +242,7 @@ class CameraSource:
     def _flush(self) -> None:
         """What is complete when the attempt ends still counts."""
         for stream in self._streams:
-            for packet, at in stream.receiver.flush():
-                stream.depacketizer.push(packet, at)
-            stream.depacketizer.flush()
+            stream.receiver.flush()
             self._publish(stream)
 
     # ---- positions

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from gateway.media import h264
 from gateway.media.bits import BitstreamError
 from gateway.media.h264 import NalType
-from gateway.media.model import Track, VideoParameters
+from gateway.media.kernel import Picture
+from gateway.media.model import Track, UtcNs, VideoParameters
 from gateway.media.timeline import Timeline
 from gateway.media.video_rtp import (
     BEGINS,
+    BELIEVED,
     CONTINUES,
     DEFAULT_FRAME_SECONDS,
     DEFAULT_MAX_PAYLOAD,
@@ -36,6 +38,7 @@ _PICTURE_STARTS = frozenset({NalType.SLICE, NalType.PARTITION_A, NalType.IDR})
 _TRAILING = frozenset({NalType.END_OF_SEQUENCE, NalType.END_OF_STREAM, NalType.FILLER, 19, 20, 21})
 _SETS = frozenset({NalType.SPS, NalType.PPS})
 _HAS_IDR, _HAS_SEI = 1 << NalType.IDR, 1 << NalType.SEI
+_HAS_SETS = 1 << NalType.SPS | 1 << NalType.PPS
 _SMALL_HEADERS = frozenset({NalType.SEI, NalType.SPS, NalType.PPS, NalType.DELIMITER})
 
 _GRADUAL_REFRESH_SECONDS = 10
@@ -53,6 +56,28 @@ class H264Depacketizer(VideoDepacketizer):
         self._last_keyframe_pts: int | None = None
         assert isinstance(track.parameters, VideoParameters)
         self._note_fields(track.parameters)
+
+    @property
+    def previous(self) -> int | None:
+        """The RTP timestamp of the picture before, when `push_picture` may follow; None: packets must be pushed, since
+        a picture has begun, or it is not known yet what the marker is worth.
+        """
+        if not self._delivered or self._marker is not BELIEVED or self._after_loss or self._held or self._fragments:
+            return None
+        return self._timestamp
+
+    def push_picture(self, picture: Picture, first_received_ns: UtcNs, received_ns: UtcNs) -> None:
+        """Take the packets of a whole picture at once, as `kernel.pictures` finds it; there is something to pull then.
+
+        The same as to push them one by one.
+        """
+        self._timestamp, nals, self._kinds, self._size, packets = picture
+        self._expected = self._expected + packets & 0xFFFF
+        self._first_received_ns, self._received_ns = first_received_ns, received_ns
+        self._nals = nals
+        if self._kinds & _HAS_SETS:
+            self._sets = [nal for nal in nals if nal[0] & 0x1F in _SETS]
+        self._deliver()
 
     def _unpack(self, payload: bytes) -> None:
         if not payload:  # padding alone: some cameras keep the way open with it

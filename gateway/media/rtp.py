@@ -221,6 +221,17 @@ class RtpReceiver(Reorder):
         self.foreign = 0
         """Packets of another payload type."""
 
+    @property
+    def due(self) -> tuple[int, int] | None:
+        """SSRC and sequence number of the packet that comes next; None: nothing came yet, or some are held back."""
+        return None if self._held or self._next < 0 else (self._ssrc, self._next)
+
+    def took(self, packets: list[bytes]) -> None:
+        """Note plain packets, from the one that was due on, that were taken past `receive` (see `track_receiver`)."""
+        self._next += len(packets)
+        self.received += len(packets)
+        self.bytes += sum(map(len, packets)) - HEADER_SIZE * len(packets)
+
     def receive(self, packets: list[bytes], received_ns: int) -> list[Arrival]:
         """Take what came at `received_ns`; give the packets whose turn has come."""
         arrivals: list[Arrival] = []

@@ -54,13 +54,15 @@ class Place(Enum):
 BEGINS, PRECEDES, CONTINUES, TRAILS = Place
 
 
-class _Marker(Enum):
+class Marker(Enum):
+    """What the marker of a camera's packets is worth."""
+
     UNPROVEN = auto()
     BELIEVED = auto()
     REFUTED = auto()
 
 
-_UNPROVEN, _BELIEVED, _REFUTED = _Marker
+UNPROVEN, BELIEVED, REFUTED = Marker
 
 
 class DecodingTimes:
@@ -141,7 +143,7 @@ class VideoDepacketizer(ABC):
         frame_ticks = round(track.clock_rate * self._frame_seconds(track.parameters))
         self._times = DecodingTimes(track.parameters.reorder_depth, frame_ticks)
         self._ready: deque[AccessUnit | Gap] = deque()
-        self._marker = _UNPROVEN
+        self._marker = UNPROVEN
         self._expected = -1
         self._ssrc = -1
         # What is known about missing media since the last unit delivered.
@@ -193,7 +195,7 @@ class VideoDepacketizer(ABC):
         """The stream has ended: what is complete becomes ready."""
         self._finish_fragments()
         if self._has_slice or self._damaged:
-            if self._marker is _BELIEVED and not self._marked:
+            if self._marker is BELIEVED and not self._marked:
                 self._damaged = True
             self._deliver()
 
@@ -247,7 +249,7 @@ class VideoDepacketizer(ABC):
                 self._held.clear()
             return False
         elif self._marked and place is CONTINUES:
-            self._marker = _REFUTED
+            self._marker = REFUTED
         if self._held and place is not TRAILS:
             self._take_held()
         return True
@@ -349,8 +351,8 @@ class VideoDepacketizer(ABC):
         if self._fragments:
             self._finish_fragments()
         if self._has_slice or self._damaged:
-            if self._marked and self._marker is _UNPROVEN:
-                self._marker = _BELIEVED
+            if self._marked and self._marker is UNPROVEN:
+                self._marker = BELIEVED
             self._deliver()
         # Parameter sets, SEI or a delimiter that came under a timestamp of their own go with the next picture.
         elif len(self._nals) > _CARRIED_NALS:
@@ -366,13 +368,13 @@ class VideoDepacketizer(ABC):
             self._finish_fragments()
         if self._has_slice:
             self._marked = True
-            if self._marker is _BELIEVED:
+            if self._marker is BELIEVED:
                 self._deliver()
 
     def _refute_marker(self) -> None:
         """A slice continues a unit that was delivered."""
-        if self._marker is not _REFUTED:
-            self._marker = _REFUTED
+        if self._marker is not REFUTED:
+            self._marker = REFUTED
             self.dropped_units += 1
             self._hole = True
             self._hole_detail = "the camera marks the end of a picture in its middle; one was delivered in part"

@@ -17,13 +17,13 @@ Rules of the parser:
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
 from gateway.base.errors import SightlineError
+from gateway.media.kernel import split_frames
 
 MAX_HEADER = 16 << 10
 """Bytes of start line and header fields together."""
@@ -33,8 +33,6 @@ MAX_SKIPPED = 256 << 10
 """Bytes of junk in a row before the connection is given up."""
 
 _DOLLAR = 0x24
-_FRAME = struct.Struct("!HH")
-"""The dollar sign and the channel, then the length (RFC 2326 10.12)."""
 _HEADER_END = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(r"RTSP/(\d\.\d) +(\d{3})(?: +(.*))?")
 _REQUEST_LINE = re.compile(r"([A-Z_]+) +(\S|\S.*\S) +RTSP/(\d\.\d)")
@@ -265,7 +263,7 @@ class Connection:
         self._start = start = 0
         while start < len(data):
             if data[start] == _DOLLAR and not self._slow:
-                channel, packets = self._take_frames()
+                channel, packets, self._start = split_frames(data, start)  # almost everything that ever comes
                 if not packets:
                     return
                 route = self.routes[channel]
@@ -288,31 +286,6 @@ class Connection:
         return self._start < len(self._data) or self._head is not None
 
     # ---- inside
-
-    def _take_frames(self) -> tuple[int, list[bytes]]:
-        """The channel of the frame at the start, and the packets of all whole frames in a row on that channel.
-
-        The hot path: almost everything that ever comes is a frame.
-        """
-        data, start = self._data, self._start
-        end = len(data)
-        packets: list[bytes] = []
-        if start + 4 > end:
-            return 0, packets
-        unpack = _FRAME.unpack_from
-        begins, length = expected, _ = unpack(data, start)
-        while begins == expected:
-            at = start + 4
-            stop = at + length
-            if stop > end:
-                break
-            packets.append(data[at:stop])
-            start = stop
-            if start + 4 > end:
-                break
-            begins, length = unpack(data, start)
-        self._start = start
-        return expected & 0xFF, packets
 
     def _message(self) -> Request | Response | None:
         """Take one message, or pass over what is none. None and no progress: more bytes are needed."""
