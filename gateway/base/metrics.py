@@ -28,6 +28,8 @@ RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units writte
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
+WORKER_DEATHS = _counter("sightline_worker_deaths_total", "Worker processes that died", "camera", "work")
+TRANSCODED = _counter("sightline_transcoded_units_total", "Pictures and sounds coded anew", "camera", "work")
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
 LOOP_LAG = Histogram(
     "sightline_loop_lag_seconds",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from gateway.base.errors import CameraError, ConflictError, Fault
 from gateway.base.workers import Processes, WorkerDiedError
 from gateway.hub import Hub
-from gateway.media.h264 import join_annex_b
-from gateway.media.model import AccessUnit, Codec, TrackKind, VideoParameters
+from gateway.media.model import AccessUnit, TrackKind
+from gateway.viewing.decoding import DECODERS, annex_b
 
 MAX_UNITS = 600
 """Pictures of one GOP that are decoded to reach the newest one; beyond, the GOP's beginning is shown."""
-_DECODERS = {Codec.H264: "h264", Codec.H265: "hevc"}
 
 
 class Snapshots:
@@ -33,10 +32,10 @@ class Snapshots:
             item for item in hub.since(position) if isinstance(item, AccessUnit) and item.track.kind is TrackKind.VIDEO
         ]
         track = units[0].track
-        decoder = _DECODERS.get(track.codec)
+        decoder = DECODERS.get(track.codec)
         if decoder is None:
             raise ConflictError(f"{hub.camera_id} sends {track.label}, which cannot be decoded")
-        stream = [_annex_b(unit) for unit in units[:MAX_UNITS]]
+        stream = [annex_b(unit) for unit in units[:MAX_UNITS]]
         try:
             picture = await self._processes.run(decode_to_jpeg, decoder, stream)
         except WorkerDiedError:
@@ -44,15 +43,6 @@ class Snapshots:
         if picture is None:
             raise CameraError(Fault.BAD_STREAM, f"The pictures of {hub.camera_id} cannot be decoded.")
         return picture
-
-
-def _annex_b(unit: AccessUnit) -> bytes:
-    nals = list(unit.nals)
-    parameters = unit.track.parameters
-    if unit.is_keyframe and isinstance(parameters, VideoParameters):
-        # In-band sets, where the unit has them, come later and win.
-        nals[:0] = [nal for nal in (parameters.vps, parameters.sps, *parameters.pps) if nal]
-    return join_annex_b(nals)
 
 
 def decode_to_jpeg(decoder: str, stream: list[bytes]) -> bytes | None:

@@ -1,0 +1,234 @@
+"""A camera's video made into H.264 constrained baseline, for those who cannot play, or carry, what the camera sends.
+
+Here belongs the gateway's side of the worker process: what it is given and when, what of it is late, and the Hub that
+the result goes to, which `broadcast` serves like a camera's. The codecs are in `transcode_worker`; who needs a
+Transcode is decided in `renditions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from gateway.base.clock import Clock
+from gateway.base.metrics import BAD_INPUT, READER_MOVED, TRANSCODED, WORKER_DEATHS
+from gateway.base.piped import PipedWorker
+from gateway.base.supervise import Backoff
+from gateway.base.workers import WorkerDiedError
+from gateway.hub import Hub, HubClosedError, Start
+from gateway.media.h264 import split_annex_b, video_parameters
+from gateway.media.model import (
+    NS,
+    AccessUnit,
+    Codec,
+    Gap,
+    GapReason,
+    Item,
+    TimeSource,
+    Track,
+    TrackKind,
+    UtcNs,
+    VideoParameters,
+)
+from gateway.viewing.decoding import DECODERS, annex_b
+from gateway.viewing.transcode_worker import CODECS, DIGESTED, ORDER, PICTURE, PICTURE_TAG, Order, VideoSettings
+
+__all__ = ["CONSTRAINED_BASELINE", "Transcode", "VideoSettings"]
+
+log = logging.getLogger(__name__)
+
+CONSTRAINED_BASELINE = bytes.fromhex("6742e01f")
+"""The beginning of a sequence parameter set: the profile that comes out (RFC 6184 8.1), before anything has."""
+MAX_UNDIGESTED = 4
+"""Pictures that the worker has been given and has not answered; the others wait in the camera's ring."""
+LATE_NS = NS // 5
+"""Pictures that waited longer are decoded only, so that a worker that is behind catches up."""
+WELL_SECONDS = 10.0
+"""A worker that lived so long was well: its successor is not made to wait."""
+KEYFRAME_SECONDS = 1.0
+"""How often the camera is asked for a keyframe at most."""
+RING_BYTES = 16 << 20
+RING_SECONDS = 4.0
+
+_MODULE = "gateway.viewing.transcode_worker"
+_MAX_DATED = 64
+"""More pictures than a decoder ever holds back, with those in flight."""
+_NEW_TIMELINE = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.CLOCK_JUMP}
+
+
+class Transcode:
+    """Run `run` as a task for as long as somebody watches `hub`; cancelling that ends the worker and closes `hub`.
+
+    `hub` carries one track: video, with the track id, pts, UTC and time source that the same pictures have in `source`,
+    and Gaps where the camera's time begins anew. `work` names it in metrics and logs. `ask_camera` has the camera
+    send a keyframe; it is called at most once a second. All calls from the event loop's thread.
+
+    When the worker cannot keep up, pictures are left out: at first only from encoding, and once it is two seconds
+    behind, up to the camera's newest keyframe. When it dies, another goes on from that keyframe.
+    """
+
+    def __init__(
+        self, source: Hub, clock: Clock, settings: VideoSettings, *, work: str, ask_camera: Callable[[], None]
+    ) -> None:
+        self.hub = Hub(source.camera_id, cap_bytes=RING_BYTES, min_seconds=RING_SECONDS)
+        self.deaths = 0
+        """How often the worker ended without being asked to."""
+        self._source = source
+        self._clock = clock
+        self._settings = settings
+        self._work = work
+        self._ask_camera = ask_camera
+        self._asked = float("-inf")
+        self._worker: PipedWorker | None = None
+        self._track: Track | None = None
+        self._wants_keyframe = False
+        self._undigested = 0
+        self._progress = asyncio.Event()
+        self._dates: dict[int, tuple[UtcNs, TimeSource]] = {}
+        """UTC by pts, of the pictures given last."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of the worker, while there is one."""
+        return None if self._worker is None else self._worker.pid
+
+    def request_keyframe(self) -> None:
+        """Make the next picture a keyframe. The camera need not be asked: the encoder is here."""
+        self._wants_keyframe = True
+
+    async def run(self) -> None:
+        """Transcode until the camera is removed, or this is cancelled."""
+        backoff = Backoff(self._clock)
+        try:
+            while not self._source.closed:
+                began = self._clock.monotonic()
+                try:
+                    await self._run_once()
+                except (WorkerDiedError, OSError) as error:
+                    self.deaths += 1
+                    WORKER_DEATHS.labels(self.hub.camera_id, self._work).inc()
+                    log.warning("%s: the %s worker ended (%r): a new one", self.hub.camera_id, self._work, error)
+                    if self._clock.monotonic() - began > WELL_SECONDS:
+                        backoff.succeeded()
+                    await self._clock.sleep(backoff.failed())
+        finally:
+            self.hub.close()
+
+    async def _run_once(self) -> None:
+        async with PipedWorker(_MODULE, self._settings.to_json()) as worker:
+            self._worker, self._undigested = worker, 0
+            feed = asyncio.ensure_future(self._feed(worker))
+            results = asyncio.ensure_future(self._take_results(worker))
+            try:
+                await asyncio.wait({feed, results}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (feed, results):
+                    if task.done():
+                        task.result()
+            finally:
+                self._worker = None
+                for task in (feed, results):
+                    task.cancel()
+                await asyncio.gather(feed, results, return_exceptions=True)
+
+    # ---- to the worker
+
+    async def _feed(self, worker: PipedWorker) -> None:
+        """Returns when the camera is removed."""
+        with self._source.subscribe(self._work, start=Start.KEYFRAME) as subscription:
+            self._wants_keyframe = True
+            while True:
+                try:
+                    items = await subscription.batch()
+                except HubClosedError:
+                    return
+                pictures = sum(map(self._is_picture, items))
+                for item in items:
+                    if self._is_picture(item):
+                        assert isinstance(item, AccessUnit)
+                        pictures -= 1
+                        late = self._clock.utc_ns() - item.received_ns > LATE_NS
+                        # The newest is shown however old it is: a camera that has stopped is still seen.
+                        await self._give(worker, item, show=not (late and pictures))
+                    elif isinstance(item, Gap):
+                        await self._note(worker, item)
+
+    def _is_picture(self, item: Item) -> bool:
+        if not isinstance(item, AccessUnit) or item.track.kind is not TrackKind.VIDEO:
+            return False
+        first = next((track for track in self._source.tracks if track.kind is TrackKind.VIDEO), item.track)
+        return item.track.id == first.id and item.track.codec in DECODERS
+
+    async def _give(self, worker: PipedWorker, unit: AccessUnit, *, show: bool) -> None:
+        while self._undigested >= MAX_UNDIGESTED:
+            await self._digestion()
+        order = Order.SHOW if show else Order(0)
+        if show and self._wants_keyframe:
+            order |= Order.KEYFRAME
+            self._wants_keyframe = False
+        if self._track is None or self._track.id != unit.track.id:
+            sps = VideoParameters(CONSTRAINED_BASELINE)
+            self._track = Track(unit.track.id, TrackKind.VIDEO, Codec.H264, unit.track.clock_rate, sps)
+        self._dates[unit.pts] = (unit.utc_ns, unit.time_source)
+        if len(self._dates) > _MAX_DATED:
+            del self._dates[next(iter(self._dates))]
+        self._send(worker, order, CODECS.index(DECODERS[unit.track.codec]), unit.pts, annex_b(unit))
+
+    async def _note(self, worker: PipedWorker, gap: Gap) -> None:
+        if gap.track_id is not None and self._track is not None and gap.track_id != self._track.id:
+            return
+        if gap.reason is GapReason.SLOW_READER:
+            READER_MOVED.labels(self.hub.camera_id, self._work).inc()
+        elif gap.reason is GapReason.LOSS:
+            now = self._clock.monotonic()
+            if now - self._asked >= KEYFRAME_SECONDS:
+                self._asked = now
+                self._ask_camera()
+        elif gap.reason in _NEW_TIMELINE:
+            # What was before the Gap comes out before it.
+            self._send(worker, Order.FLUSH, 0, 0, b"")
+            while self._undigested:
+                await self._digestion()
+            self._dates.clear()
+            self.hub.publish(gap)
+
+    def _send(self, worker: PipedWorker, order: Order, codec: int, pts: int, data: bytes) -> None:
+        self._undigested += 1
+        worker.send(ORDER.pack(order, codec, pts), data)
+
+    async def _digestion(self) -> None:
+        self._progress.clear()
+        await self._progress.wait()
+
+    # ---- from the worker
+
+    async def _take_results(self, worker: PipedWorker) -> None:
+        while True:
+            record = await worker.receive()
+            if record[0] == PICTURE_TAG:
+                _, is_keyframe, pts = PICTURE.unpack_from(record)
+                self._publish(pts, record[PICTURE.size :], is_keyframe=bool(is_keyframe))
+                continue
+            _, undecodable = DIGESTED.unpack(record)
+            if undecodable:
+                BAD_INPUT.labels(self.hub.camera_id, "picture that cannot be decoded").inc()
+            self._undigested -= 1
+            self._progress.set()
+
+    def _publish(self, pts: int, data: bytes, *, is_keyframe: bool) -> None:
+        date = self._dates.pop(pts, None)
+        if date is None or self._track is None:
+            return  # of a stream that is over
+        utc_ns, time_source = date
+        nals = tuple(split_annex_b(data))
+        if is_keyframe:
+            assert isinstance(self._track.parameters, VideoParameters)
+            parameters = video_parameters(nals, self._track.parameters)
+            if parameters != self._track.parameters:
+                self._track = replace(self._track, parameters=parameters)
+        if self._track not in self.hub.tracks:
+            self.hub.open((self._track,))
+        TRANSCODED.labels(self.hub.camera_id, self._work).inc()
+        received_ns, size = self._clock.utc_ns(), sum(map(len, nals))
+        self.hub.publish(AccessUnit(self._track, pts, pts, utc_ns, time_source, received_ns, nals, is_keyframe, size))

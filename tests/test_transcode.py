@@ -1,0 +1,144 @@
+"""A camera that browsers cannot play, made into one they can, in a process that may die."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+
+import av
+import numpy as np
+import pytest
+
+from gateway.base.clock import ManualClock
+from gateway.hub import Hub, Start
+from gateway.media import h264, h265
+from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track, TrackKind
+from gateway.viewing.decoding import DECODERS, annex_b
+from gateway.viewing.transcode import Transcode, VideoSettings
+
+UTC = 1_700_000_000 * NS
+SETTINGS = VideoSettings(max_width=1920)
+
+
+@lru_cache
+def filmed(
+    codec: Codec = Codec.H264, frames: int = 60, width: int = 320, height: int = 240, gop: int = 60
+) -> tuple[AccessUnit, ...]:
+    """Pictures with B-pictures that others refer to, 30 a second, each as bright as its number; from UTC on."""
+    encoder = av.CodecContext.create("libx264" if codec is Codec.H264 else "libx265", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 90_000), Fraction(30)
+    if codec is Codec.H264:
+        encoder.options = {
+            "preset": "ultrafast",
+            "x264-params": f"bframes=3:b-pyramid=strict:b-adapt=0:keyint={gop}:min-keyint={gop}:scenecut=0:ref=4",
+        }
+    else:
+        encoder.options = {
+            "preset": "ultrafast",
+            "x265-params": f"bframes=3:b-adapt=0:keyint={gop}:min-keyint={gop}:log-level=none:repeat-headers=1",
+        }
+    packets = []
+    for index in range(frames):
+        luma = np.full((height, width), 40 + 2 * index % 200, np.uint8)
+        frame = av.VideoFrame.from_ndarray(np.vstack([luma, np.full((height // 2, width), 128, np.uint8)]), "yuv420p")
+        frame.pts = index * 3000
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    parse = h264.video_parameters if codec is Codec.H264 else h265.video_parameters
+    units: list[AccessUnit] = []
+    track = Track(0, TrackKind.VIDEO, codec, 90_000, parse(()))
+    for packet in packets:
+        nals = tuple(h264.split_annex_b(bytes(packet)))
+        parameters = parse(nals, track.parameters)
+        if parameters is not track.parameters:
+            track = replace(track, parameters=parameters)
+        utc_ns = UTC + packet.pts * NS // 90_000
+        size = sum(map(len, nals))
+        units.append(
+            AccessUnit(track, packet.pts, packet.dts, utc_ns, TimeSource.RTCP, 0, nals, packet.is_keyframe, size)
+        )
+    return tuple(units)
+
+
+class Stage:
+    """A camera's Hub and what is made of it."""
+
+    def __init__(self, settings: VideoSettings) -> None:
+        self.clock = ManualClock()
+        self.hub = Hub("cam")
+        self.asked = 0
+        self.transcode = Transcode(self.hub, self.clock, settings, work="test", ask_camera=self.ask)
+        self.out = self.transcode.hub.subscribe("test", start=Start.OLDEST)
+        self.items: list[object] = []
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    def publish(self, *units: AccessUnit, pts: int = 0) -> None:
+        for unit in units:
+            moved = replace(
+                unit, pts=unit.pts + pts, utc_ns=unit.utc_ns + pts * NS // 90_000, received_ns=self.clock.utc_ns()
+            )
+            self.hub.publish(moved)
+
+    async def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        """Read what comes out until `condition` holds."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.items += await self.out.batch()
+
+    @property
+    def pictures(self) -> list[AccessUnit]:
+        return [item for item in self.items if isinstance(item, AccessUnit)]
+
+
+@contextlib.asynccontextmanager
+async def stage(settings: VideoSettings = SETTINGS) -> AsyncIterator[Stage]:
+    made = Stage(settings)
+    task = asyncio.create_task(made.transcode.run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert made.transcode.hub.closed
+    assert made.transcode.pid is None
+    assert made.hub.readers == ()
+
+
+def decoded(units: list[AccessUnit]) -> list[av.VideoFrame]:
+    decoder = av.CodecContext.create(DECODERS[units[0].track.codec], "r")
+    frames: list[av.VideoFrame] = []
+    for unit in units:
+        packet = av.Packet(annex_b(unit))
+        packet.pts = unit.pts
+        frames += decoder.decode(packet)
+    return frames + decoder.decode(None)
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+async def test_pictures_in_any_order_come_out_in_the_order_of_showing_with_their_own_times(codec: Codec) -> None:
+    units = filmed(codec)
+    assert units[0].track.parameters.reorder_depth >= 2
+    async with stage() as s:
+        s.publish(*units)
+        await s.until(lambda: len(s.pictures) >= 50)
+    pictures = s.pictures
+    assert [unit.pts for unit in pictures] == [index * 3000 for index in range(len(pictures))]
+    assert all(unit.utc_ns == UTC + unit.pts * NS // 90_000 for unit in pictures)
+    assert {unit.time_source for unit in pictures} == {TimeSource.RTCP}
+    track = pictures[0].track
+    assert (track.codec, track.parameters.width, track.parameters.height) == (Codec.H264, 320, 240)
+    assert (track.parameters.sps[1], track.parameters.sps[2] & 0x40) == (66, 0x40), "constrained baseline"
+    assert pictures[0].is_keyframe
+    frames = decoded(pictures)
+    assert [frame.pts for frame in frames] == [unit.pts for unit in pictures]
+    for index, frame in enumerate(frames):
+        assert abs(frame.to_ndarray(format="gray").mean() - (40 + 2 * index - 16) * 255 / 219) < 8
