@@ -23,8 +23,8 @@ ENV PATH=/opt/sightline/bin:$PATH \
 USER sightline
 WORKDIR /data
 VOLUME /data
-# Page, API and ONVIF; WebRTC (UDP); RTSP toward NVRs.
-EXPOSE 8080/tcp 8189/udp 8554/tcp
+# Page, API and ONVIF; WebRTC (UDP, and TCP where firewalls are strict); RTSP toward NVRs.
+EXPOSE 8080/tcp 8189/udp 8189/tcp 8554/tcp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD \
   ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]

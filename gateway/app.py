@@ -26,7 +26,7 @@ from gateway.access.users import Users
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault, SettingsError, SightlineError, StorageError
 from gateway.base.metrics import LOOP_LAG
-from gateway.base.settings import Address, CameraSettings, Settings, parse_address
+from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
 from gateway.base.supervise import TaskOwner, forever
 from gateway.base.workers import Processes, Threads
 from gateway.hub import Start, Subscription
@@ -187,10 +187,10 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
 
 
 async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
-    """The one UDP port for viewers, and their sessions."""
+    """The one port for viewers, and their sessions."""
     address = parse_address(settings.webrtc.listen)
     try:
-        port = await open_port(address, clock, settings.webrtc.public_addresses)
+        port = await open_port(address, clock, map(public_address, settings.webrtc.public_addresses))
     except OSError as error:
         raise _cannot_listen("webrtc.listen", settings.webrtc.listen, error) from error
 
@@ -327,23 +327,27 @@ def demo_settings(settings: Settings, folder: Path, cameras: tuple[CameraSetting
                 update={"listen": _free(settings.http.listen, socket.SOCK_STREAM), "public_url": ""}
             ),
             "webrtc": settings.webrtc.model_copy(
-                update={"listen": _free("127.0.0.1:8189", socket.SOCK_DGRAM), "public_addresses": ()}
+                update={
+                    "listen": _free("127.0.0.1:8189", socket.SOCK_DGRAM, socket.SOCK_STREAM),
+                    "public_addresses": (),
+                }
             ),
             "discovery": settings.discovery.model_copy(update={"interfaces": ("lo",)}),
         }
     )
 
 
-def _free(listen: str, kind: socket.SocketKind) -> str:
-    """`listen` if its port can be had, else the same address with a port of the system's choice."""
+def _free(listen: str, *kinds: socket.SocketKind) -> str:
+    """`listen` if its port can be had for all kinds, else the same address with a port of the system's choice."""
     address = parse_address(listen)
-    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError:
-            return str(Address(address.host, 0))
+    for kind in kinds:
+        with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address.host, address.port))
+            except OSError:
+                return str(Address(address.host, 0))
     return listen
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import av
 import numpy as np
+from aioice import stun
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
@@ -22,6 +23,7 @@ from gateway.media.model import (
     TrackKind,
     VideoParameters,
 )
+from gateway.webrtc.ice import Credentials
 
 UTC = 1_700_000_000 * NS
 FRAME_TICKS = 3000
@@ -90,6 +92,19 @@ a=rtpmap:9 G722/8000
 a=rtpmap:0 PCMU/8000
 a=rtpmap:8 PCMA/8000
 """.replace("\n", "\r\n")
+
+
+def binding(
+    credentials: Credentials, *, password: str | None = None, controlled: bool = False, nominate: bool = False
+) -> bytes:
+    """A Binding request as a viewer of the session with `credentials` sends it."""
+    attributes: dict[str, object] = {"USERNAME": f"{credentials.ufrag}:theirs", "PRIORITY": 1}
+    attributes["ICE-CONTROLLED" if controlled else "ICE-CONTROLLING"] = 7
+    if nominate:
+        attributes["USE-CANDIDATE"] = None
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, attributes=attributes)
+    message.add_message_integrity((password or credentials.password).encode())
+    return bytes(message)
 
 
 def video_track(sps: bytes = SPS_BASELINE, codec: Codec = Codec.H264, id_: int = 0) -> Track:

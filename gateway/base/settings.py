@@ -57,6 +57,25 @@ def parse_address(text: str) -> Address:
     return Address(parts.hostname, port)
 
 
+def public_address(text: str) -> Address:
+    """An IP address that others reach this machine by, `[v6]:port` or `v4:port` where the number differs; else port 0.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return Address(str(ipaddress.ip_address(text)), 0)
+    except ValueError:
+        pass
+    try:
+        address = parse_address(text)
+        return Address(str(ipaddress.ip_address(address.host)), address.port)
+    except ValueError:
+        raise ValueError(
+            f'write an IP address, as in "203.0.113.7" or "203.0.113.7:9000", instead of "{text}"'
+        ) from None
+
+
 def _listen(text: str) -> str:
     parse_address(text)
     return text
@@ -97,8 +116,8 @@ def _split(url: object) -> SplitResult | None:
         return None
 
 
-def _ip(text: str) -> str:
-    ipaddress.ip_address(text)
+def _public(text: str) -> str:
+    public_address(text)
     return text
 
 
@@ -123,7 +142,8 @@ class WebRtc(_Section):
     """One UDP port (and TCP) for every viewer."""
 
     listen: Listen = "0.0.0.0:8189"
-    public_addresses: tuple[Annotated[str, AfterValidator(_ip)], ...] = ()
+    public_addresses: tuple[Annotated[str, AfterValidator(_public)], ...] = ()
+    """Where else viewers reach the port; with a number of its own where a published port differs."""
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 2000
 
 

@@ -177,6 +177,7 @@ class Whep:
         """End sessions whose viewers are gone. Never returns."""
         while True:
             await self._clock.sleep(EXPIRY_CHECK_SECONDS)
+            self._port.expire()
             for session in self.sessions:
                 session.peer.expire()
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gateway.base.clock import Clock
 from gateway.webrtc.outlet import Frame, Outlet
 from gateway.webrtc.port import Port
+from gateway.webrtc.tcp import TcpRoute
 
 FRAME_DEADLINE = 0.02
 """Seconds a pass may wait for room in the socket: well before the next frame is due."""
@@ -43,6 +44,12 @@ class FanOut:
             if outlet.peer.srtp is None:
                 continue
             outlet.begin(frame, ticks)
+            route = outlet.peer.address
+            if isinstance(route, TcpRoute):
+                # Who is slow here is slow alone: there is no room to wait for.
+                if not outlet.send_by_tcp(route):
+                    missed.append(outlet)
+                continue
             done = outlet.send()
             while not done and waited < FRAME_DEADLINE:
                 start = now()

@@ -17,6 +17,7 @@ import pylibsrtp
 from gateway.media.model import UtcNs
 from gateway.media.rtcp import ReportBlock, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.webrtc.rtx import Retransmissions
+from gateway.webrtc.tcp import TcpRoute
 
 if TYPE_CHECKING:
     from gateway.webrtc.peer import Peer
@@ -101,7 +102,7 @@ class Outlet:
         address, srtp, port = peer.address, peer.srtp, peer.port
         frame_start, timestamp, frame = self._history[-1]
         payloads = frame.payloads
-        if address is None or srtp is None:
+        if address is None or srtp is None or isinstance(address, TcpRoute):
             self.sent = len(payloads)
             return True
         pack, protect, sendto, ssrc, extension = _HEADER.pack, srtp.protect, port.sendto, self.ssrc, self._extension
@@ -120,6 +121,21 @@ class Outlet:
             # No route, perhaps while the viewer's network changes: it will say where it is, or its consent expires.
             port.unreachable += 1
         self.sent = last + 1
+        return True
+
+    def send_by_tcp(self, route: TcpRoute) -> bool:
+        """Send the frame begun last to a viewer that is reached by TCP. False: it reads too slowly, and gets a part."""
+        srtp = self.peer.srtp
+        if srtp is None:
+            return True
+        start, timestamp, frame = self._history[-1]
+        last = len(frame.payloads) - 1
+        for at, payload in enumerate(frame.payloads):
+            marker = _MARKER if frame.marker and at == last else 0
+            sequence = (start + at) & 0xFFFF
+            header = _HEADER.pack(self._first_byte, self._payload_type | marker, sequence, timestamp, self.ssrc)
+            if not route.send(srtp.protect(header + self._extension + payload)):
+                return False
         return True
 
     def resend(self, sequences: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from gateway.media.rtp import RtpError
 from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
 from gateway.webrtc.ice import Credentials
 from gateway.webrtc.outlet import Outlet
-from gateway.webrtc.port import Port, SocketAddress
+from gateway.webrtc.port import Port, Route
 from gateway.webrtc.srtp import SrtpContext, SrtpError
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class Peer:
     ) -> None:
         self.port = port
         self.credentials = Credentials.make()
-        self.address: SocketAddress | None = None
-        """Where media goes: the first authenticated address, then the one last nominated."""
+        self.address: Route | None = None
+        """Where media goes: the first authenticated address or TCP connection, then the one last nominated."""
         self.srtp: SrtpContext | None = None
         """Set once the handshake is done, None again when the peer is gone."""
         self.nacked = 0
@@ -65,6 +65,12 @@ class Peer:
     def outlets(self) -> tuple[Outlet, ...]:
         """The streams of this peer."""
         return tuple(self._outlets.values())
+
+    def restart_ice(self) -> Credentials:
+        """New credentials of ours (RFC 8445 9). The old ones hold until these are used; media goes on meanwhile."""
+        self.credentials = Credentials.make()
+        self.port.renew(self)
+        return self.credentials
 
     def expire(self) -> None:
         """End the peer if it never connected in time, or stopped asking for media. Call this every second or so."""
@@ -94,7 +100,7 @@ class Peer:
 
     # ---- what the port calls
 
-    def bound(self, source: SocketAddress, *, nominated: bool) -> None:
+    def bound(self, source: Route, *, nominated: bool) -> None:
         """See `port.PortPeer`."""
         self._heard = self._clock.monotonic()
         if nominated or self.address is None:
