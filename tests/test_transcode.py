@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gateway.base.clock import ManualClock
+from gateway.base.metrics import REGISTRY
 from gateway.hub import Hub, Start
 from gateway.media import h264, h265
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track, TrackKind
@@ -142,3 +143,96 @@ async def test_pictures_in_any_order_come_out_in_the_order_of_showing_with_their
     assert [frame.pts for frame in frames] == [unit.pts for unit in pictures]
     for index, frame in enumerate(frames):
         assert abs(frame.to_ndarray(format="gray").mean() - (40 + 2 * index - 16) * 255 / 219) < 8
+
+
+async def test_wide_pictures_are_made_smaller_and_no_more_come_than_are_wanted() -> None:
+    async with stage(VideoSettings(max_width=160, kbps=400, max_fps=15)) as s:
+        s.publish(*filmed())
+        await s.until(lambda: len(s.pictures) >= 25)
+    parameters = s.pictures[0].track.parameters
+    assert (parameters.width, parameters.height) == (160, 120)
+    assert [unit.pts for unit in s.pictures] == [index * 6000 for index in range(len(s.pictures))]
+
+
+async def test_a_keyframe_comes_every_two_seconds_and_when_one_is_asked_for() -> None:
+    async with stage() as s:
+        for second in range(0, 8, 2):
+            s.publish(*filmed(), pts=second * 90_000)
+            await s.until(lambda: len(s.pictures) >= 30 * second + 50)
+        await s.until(lambda: len(s.pictures) >= 235)
+        assert [unit.pts // 90_000 for unit in s.pictures if unit.is_keyframe] == [0, 2, 4, 6]
+        s.transcode.request_keyframe()
+        s.publish(*filmed(), pts=8 * 90_000)
+        await s.until(lambda: len(s.pictures) >= 240)
+        assert any(unit.is_keyframe for unit in s.pictures[235:240]), "at once, not with the camera's next one"
+
+
+async def test_a_camera_whose_picture_changes_size_or_codec_goes_on() -> None:
+    async with stage() as s:
+        s.publish(*filmed())
+        await s.until(lambda: s.pictures)
+        s.publish(*filmed(width=480, height=272), pts=2 * 90_000)
+        s.publish(*filmed(Codec.H265), pts=4 * 90_000)
+        await s.until(lambda: len(s.pictures) >= 170)
+    sizes = [(unit.track.parameters.width, unit.pts // 180_000) for unit in s.pictures]
+    assert set(sizes) == {(320, 0), (480, 1), (320, 2)}
+    assert len({id(unit.track) for unit in s.pictures}) == 3
+    assert [frame.width for frame in decoded(s.pictures)] == [width for width, _ in sizes]
+
+
+async def test_a_worker_that_dies_is_replaced_and_the_picture_comes_back() -> None:
+    async with stage() as s:
+        s.publish(*filmed())
+        await s.until(lambda: len(s.pictures) >= 20)
+        os.kill(s.transcode.pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while not s.transcode.deaths:
+                await asyncio.sleep(0.01)
+        s.clock.advance(0)
+        seen = len(s.pictures)
+        s.publish(*filmed(), pts=2 * 90_000)
+        await s.until(lambda: s.pictures[-1].pts >= 3 * 90_000)
+        assert any(unit.is_keyframe for unit in s.pictures[seen:])
+        assert s.transcode.deaths == 1
+
+
+async def test_what_is_late_is_not_shown_but_the_newest_picture_is() -> None:
+    async with stage() as s:
+        s.publish(*filmed(frames=60))
+        s.clock.advance(3)
+        await s.until(lambda: s.pictures)
+        s.publish(*filmed(), pts=2 * 90_000)
+        await s.until(lambda: len(s.pictures) >= 40)
+    late = [unit for unit in s.pictures if unit.pts < 2 * 90_000]
+    assert 1 <= len(late) <= 6, "the last one that was there, and what the decoder held back"
+    assert late[0].is_keyframe
+    assert len(decoded(s.pictures)) == len(s.pictures)
+
+
+async def test_a_camera_that_begins_anew_is_told_of_in_order() -> None:
+    gap = Gap(UTC, None, GapReason.DISCONNECTED)
+    async with stage() as s:
+        s.publish(*filmed())
+        await s.until(lambda: s.pictures)
+        s.hub.publish(gap)
+        s.publish(*filmed(), pts=-90_000)
+        await s.until(lambda: len(s.pictures) >= 110)
+    at = s.items.index(gap)
+    assert at == 60, "what the decoder held back comes before the gap"
+    assert s.pictures[at].is_keyframe
+    assert s.pictures[at].pts == -90_000
+
+
+async def test_lost_packets_have_the_camera_asked_once_a_second_and_garbage_is_counted() -> None:
+    async with stage() as s:
+        s.publish(*filmed()[:20])
+        await s.until(lambda: s.pictures)
+        for _ in range(3):
+            s.hub.publish(Gap(UTC, UTC, GapReason.LOSS, 0, 3))
+            s.hub.publish(Gap(UTC, UTC, GapReason.LOSS, 5, 3))
+        garbage = replace(filmed()[0], nals=(b"\x65garbage",), pts=20 * 3000, is_keyframe=False)
+        s.publish(garbage, *filmed(), pts=21 * 3000)
+        await s.until(lambda: len(s.pictures) >= 60)
+        assert s.asked == 1
+    labels = {"camera": "cam", "what": "picture that cannot be decoded"}
+    assert REGISTRY.get_sample_value("sightline_bad_input_total", labels) == 1

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import BinaryIO
 
+from gateway.base.clock import Clock
+from gateway.base.supervise import Backoff
 from gateway.base.workers import WorkerDiedError
+
+log = logging.getLogger(__name__)
 
 MAX_RECORD = 32 << 20
 """Bytes: more than any picture. Whoever sends more has lost its place."""
 NICENESS = 10
 """A worker steps back for the event loop, the disk and the packets: its work is the first to suffer."""
+WELL_SECONDS = 10.0
+"""A worker that lived so long was well: its successor is not made to wait."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -86,6 +93,52 @@ class PipedWorker:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         raise WorkerDiedError
+
+
+async def keep_working(
+    start: Callable[[], PipedWorker],
+    clock: Clock,
+    *,
+    feed: Callable[[PipedWorker], Awaitable[None]],
+    take: Callable[[bytes], None],
+    died: Callable[[], None],
+) -> None:
+    """Keep a worker running until `feed` returns or this is cancelled; nothing of it remains then.
+
+    Each worker that `start` makes is given to a new `feed`, while `take` gets each record that comes back. After one
+    that died, which `died` is told, comes the next: at once, then after growing pauses.
+    """
+    backoff = Backoff(clock)
+    while True:
+        began = clock.monotonic()
+        try:
+            async with start() as worker:
+                await _converse(worker, feed, take)
+            return
+        except (WorkerDiedError, OSError) as error:
+            log.warning("a worker process ended, another takes its place: %r", error)
+            died()
+        if clock.monotonic() - began > WELL_SECONDS:
+            backoff.succeeded()
+        await clock.sleep(backoff.failed())
+
+
+async def _converse(
+    worker: PipedWorker, feed: Callable[[PipedWorker], Awaitable[None]], take: Callable[[bytes], None]
+) -> None:
+    async def listen() -> None:
+        while True:
+            take(await worker.receive())
+
+    talking, listening = asyncio.ensure_future(feed(worker)), asyncio.ensure_future(listen())
+    try:
+        done, _ = await asyncio.wait({talking, listening}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in (talking, listening):
+            task.cancel()
+        await asyncio.gather(talking, listening, return_exceptions=True)
 
 
 # ---- the worker's side

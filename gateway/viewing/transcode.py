@@ -8,15 +8,12 @@ Transcode is decided in `renditions`.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT, READER_MOVED, TRANSCODED, WORKER_DEATHS
-from gateway.base.piped import PipedWorker
-from gateway.base.supervise import Backoff
-from gateway.base.workers import WorkerDiedError
+from gateway.base.piped import PipedWorker, keep_working
 from gateway.hub import Hub, HubClosedError, Start
 from gateway.media.h264 import split_annex_b, video_parameters
 from gateway.media.model import (
@@ -37,16 +34,12 @@ from gateway.viewing.transcode_worker import CODECS, DIGESTED, ORDER, PICTURE, P
 
 __all__ = ["CONSTRAINED_BASELINE", "Transcode", "VideoSettings"]
 
-log = logging.getLogger(__name__)
-
 CONSTRAINED_BASELINE = bytes.fromhex("6742e01f")
 """The beginning of a sequence parameter set: the profile that comes out (RFC 6184 8.1), before anything has."""
 MAX_UNDIGESTED = 4
 """Pictures that the worker has been given and has not answered; the others wait in the camera's ring."""
 LATE_NS = NS // 5
 """Pictures that waited longer are decoded only, so that a worker that is behind catches up."""
-WELL_SECONDS = 10.0
-"""A worker that lived so long was well: its successor is not made to wait."""
 KEYFRAME_SECONDS = 1.0
 """How often the camera is asked for a keyframe at most."""
 RING_BYTES = 16 << 20
@@ -100,37 +93,20 @@ class Transcode:
 
     async def run(self) -> None:
         """Transcode until the camera is removed, or this is cancelled."""
-        backoff = Backoff(self._clock)
         try:
-            while not self._source.closed:
-                began = self._clock.monotonic()
-                try:
-                    await self._run_once()
-                except (WorkerDiedError, OSError) as error:
-                    self.deaths += 1
-                    WORKER_DEATHS.labels(self.hub.camera_id, self._work).inc()
-                    log.warning("%s: the %s worker ended (%r): a new one", self.hub.camera_id, self._work, error)
-                    if self._clock.monotonic() - began > WELL_SECONDS:
-                        backoff.succeeded()
-                    await self._clock.sleep(backoff.failed())
+            await keep_working(self._start, self._clock, feed=self._feed, take=self._take, died=self._died)
         finally:
+            self._worker = None
             self.hub.close()
 
-    async def _run_once(self) -> None:
-        async with PipedWorker(_MODULE, self._settings.to_json()) as worker:
-            self._worker, self._undigested = worker, 0
-            feed = asyncio.ensure_future(self._feed(worker))
-            results = asyncio.ensure_future(self._take_results(worker))
-            try:
-                await asyncio.wait({feed, results}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (feed, results):
-                    if task.done():
-                        task.result()
-            finally:
-                self._worker = None
-                for task in (feed, results):
-                    task.cancel()
-                await asyncio.gather(feed, results, return_exceptions=True)
+    def _start(self) -> PipedWorker:
+        self._undigested = 0
+        self._worker = PipedWorker(_MODULE, self._settings.to_json())
+        return self._worker
+
+    def _died(self) -> None:
+        self.deaths += 1
+        WORKER_DEATHS.labels(self.hub.camera_id, self._work).inc()
 
     # ---- to the worker
 
@@ -203,18 +179,16 @@ class Transcode:
 
     # ---- from the worker
 
-    async def _take_results(self, worker: PipedWorker) -> None:
-        while True:
-            record = await worker.receive()
-            if record[0] == PICTURE_TAG:
-                _, is_keyframe, pts = PICTURE.unpack_from(record)
-                self._publish(pts, record[PICTURE.size :], is_keyframe=bool(is_keyframe))
-                continue
-            _, undecodable = DIGESTED.unpack(record)
-            if undecodable:
-                BAD_INPUT.labels(self.hub.camera_id, "picture that cannot be decoded").inc()
-            self._undigested -= 1
-            self._progress.set()
+    def _take(self, record: bytes) -> None:
+        if record[0] == PICTURE_TAG:
+            _, is_keyframe, pts = PICTURE.unpack_from(record)
+            self._publish(pts, record[PICTURE.size :], is_keyframe=bool(is_keyframe))
+            return
+        _, undecodable = DIGESTED.unpack(record)
+        if undecodable:
+            BAD_INPUT.labels(self.hub.camera_id, "picture that cannot be decoded").inc()
+        self._undigested -= 1
+        self._progress.set()
 
     def _publish(self, pts: int, data: bytes, *, is_keyframe: bool) -> None:
         date = self._dates.pop(pts, None)
