@@ -158,7 +158,8 @@ async def test_a_keyframe_comes_every_two_seconds_and_when_one_is_asked_for() ->
     async with stage() as s:
         for second in range(0, 8, 2):
             s.publish(*filmed(), pts=second * 90_000)
-            await s.until(lambda: len(s.pictures) >= 30 * second + 50)
+            due = 30 * second + 50
+            await s.until(lambda due=due: len(s.pictures) >= due)
         await s.until(lambda: len(s.pictures) >= 235)
         assert [unit.pts // 90_000 for unit in s.pictures if unit.is_keyframe] == [0, 2, 4, 6]
         s.transcode.request_keyframe()
