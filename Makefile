@@ -55,7 +55,7 @@ clean: ## everything that was made, but no data
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/kernels: .venv/ready scripts/build_kernel.py $(shell find gateway -name '_*.c')
+.venv/kernels: .venv/ready scripts/build_kernel.py $(shell find gateway -name '*.[ch]')
 	@$(BIN)/python scripts/build_kernel.py
 	@touch $@
 
