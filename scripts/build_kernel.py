@@ -44,7 +44,8 @@ def build(root: Path) -> list[Path]:
     made = []
     for source in sources(root):
         extension = target(source)
-        if (extension.exists() and extension.stat().st_mtime >= source.stat().st_mtime) or _compile(source, extension):
+        changed = max(file.stat().st_mtime for file in source.parent.glob("*.[ch]"))
+        if (extension.exists() and extension.stat().st_mtime >= changed) or _compile(source, extension):
             made.append(extension)
     return made
 
