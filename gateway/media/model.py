@@ -36,6 +36,8 @@ class Codec(StrEnum):
     AAC = "AAC"
     PCMU = "PCMU"
     PCMA = "PCMA"
+    OPUS = "opus"
+    """Made by the gateway of AAC, for browsers (RFC 7587). From cameras it counts as unsupported."""
     ONVIF_METADATA = "ONVIF"
     UNSUPPORTED = "unsupported"
 
@@ -64,7 +66,7 @@ class VideoParameters:
 
 @dataclass(frozen=True, slots=True)
 class AudioParameters:
-    """`config` is the AudioSpecificConfig of AAC (ISO/IEC 14496-3 1.6.2.1), empty for G.711."""
+    """`config` is the AudioSpecificConfig of AAC (ISO/IEC 14496-3 1.6.2.1), empty for others."""
 
     sample_rate: int = 8000
     channels: int = 1

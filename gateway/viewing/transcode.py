@@ -137,8 +137,7 @@ class Transcode:
         return item.track.id == first.id and item.track.codec in DECODERS
 
     async def _give(self, worker: PipedWorker, unit: AccessUnit, *, show: bool) -> None:
-        while self._undigested >= MAX_UNDIGESTED:
-            await self._digestion()
+        await self._room(below=MAX_UNDIGESTED)
         order = Order.SHOW if show else Order(0)
         if show and self._wants_keyframe:
             order |= Order.KEYFRAME
@@ -164,8 +163,7 @@ class Transcode:
         elif gap.reason in _NEW_TIMELINE:
             # What was before the Gap comes out before it.
             self._send(worker, Order.FLUSH, 0, 0, b"")
-            while self._undigested:
-                await self._digestion()
+            await self._room(below=1)
             self._dates.clear()
             self.hub.publish(gap)
 
@@ -173,9 +171,10 @@ class Transcode:
         self._undigested += 1
         worker.send(ORDER.pack(order, codec, pts), data)
 
-    async def _digestion(self) -> None:
-        self._progress.clear()
-        await self._progress.wait()
+    async def _room(self, *, below: int) -> None:
+        while self._undigested >= below:
+            self._progress.clear()
+            await self._progress.wait()
 
     # ---- from the worker
 
