@@ -194,10 +194,9 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
     except OSError as error:
         raise _cannot_listen("webrtc.listen", settings.webrtc.listen, error) from error
 
-    def request_keyframe(camera_id: str) -> None:
+    def request_keyframe(camera_id: str) -> bool:
         camera = fleet.cameras.get(camera_id)
-        if camera is not None and camera.source is not None:
-            camera.source.request_keyframe()
+        return camera is not None and camera.source is not None and camera.source.request_keyframe()
 
     return Whep(port, clock, request_keyframe=request_keyframe, max_sessions=settings.webrtc.max_sessions)
 

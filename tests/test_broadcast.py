@@ -55,6 +55,7 @@ class Stage:
         self.port = MemoryPort(self.clock)
         self.anchors: list[tuple[str, int, int]] = []
         self.asked = 0
+        self.can_ask = True
         self.broadcast = self.new_broadcast()
         self.task: asyncio.Task[str] | None = None
 
@@ -67,8 +68,9 @@ class Stage:
             request_keyframe=self.ask,
         )
 
-    def ask(self) -> None:
+    def ask(self) -> bool:
         self.asked += 1
+        return self.can_ask
 
     async def run(self) -> None:
         self.task = asyncio.create_task(self.broadcast.run())
@@ -81,6 +83,7 @@ class Stage:
         sound = Outlet(peer, payload_type=0, clock_rate=8000, cname="x") if audio else None
         viewer = Viewer(name, video, sound, audio)
         self.broadcast.add(viewer)
+        self.broadcast.add_listener(viewer)
         return viewer
 
     async def settle(self) -> None:

@@ -35,7 +35,7 @@ class ScriptedSource:
         self.counted += 1
 
     def request_keyframe(self):
-        pass
+        return False
 
     def picture(self):
         self.camera.video_arrived(self.clock.utc_ns())

@@ -27,7 +27,7 @@ class Idle:
         pass
 
     def request_keyframe(self):
-        pass
+        return False
 
 
 class FakeRecorder:

@@ -28,9 +28,30 @@ RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units writte
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
+QUALITY_CHANGES = _counter("sightline_quality_changes_total", "Viewers moved to another stream", "camera", "to")
+KEYFRAMES_WANTED = _counter("sightline_viewer_keyframes_wanted_total", "PLI and FIR of viewers", "camera", "answer")
+PACKETS_WANTED = _counter("sightline_viewer_packets_wanted_total", "Packets viewers asked for again", "camera")
 WORKER_DEATHS = _counter("sightline_worker_deaths_total", "Worker processes that died", "camera", "work")
 TRANSCODED = _counter("sightline_transcoded_units_total", "Pictures and sounds coded anew", "camera", "work")
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
+VIEWER_LOSS = Histogram(
+    "sightline_viewer_loss_ratio",
+    "Share of packets lost on the way to a viewer, by receiver report",
+    registry=REGISTRY,
+    buckets=(0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
+)
+VIEWER_ROUND_TRIP = Histogram(
+    "sightline_viewer_round_trip_seconds",
+    "Round trip to a viewer, by receiver report",
+    registry=REGISTRY,
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+)
+VIEWER_JITTER = Histogram(
+    "sightline_viewer_jitter_seconds",
+    "Jitter of the video at a viewer, by receiver report",
+    registry=REGISTRY,
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0),
+)
 LOOP_LAG = Histogram(
     "sightline_loop_lag_seconds",
     "How late the event loop runs what is due",

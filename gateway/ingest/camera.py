@@ -99,6 +99,7 @@ class CameraSource:
         self._onvif: OnvifCamera | None = None
         self._tasks = TaskOwner(f"camera {camera.id}")
         self._keyframe_asked = float("-inf")
+        self._keyframe_refused = False
         self._video_utc_ns: UtcNs | None = None
         self._parsing = False
         self._bad: Counter[str] = Counter()
@@ -144,13 +145,15 @@ class CameraSource:
         if not self._over.done():
             self._over.set_exception(error)
 
-    def request_keyframe(self) -> None:
+    def request_keyframe(self) -> bool:
         """Ask an ONVIF camera for a keyframe (SetSynchronizationPoint), unless it was asked just now."""
+        if self._onvif is None or self._keyframe_refused:
+            return False
         now = self._clock.monotonic()
-        if self._onvif is None or now - self._keyframe_asked < KEYFRAME_REQUEST_SECONDS:
-            return
-        self._keyframe_asked = now
-        self._tasks.start(self._ask_for_keyframe(self._onvif), name="keyframe")
+        if now - self._keyframe_asked >= KEYFRAME_REQUEST_SECONDS:
+            self._keyframe_asked = now
+            self._tasks.start(self._ask_for_keyframe(self._onvif), name="keyframe")
+        return True
 
     def count(self) -> None:
         """Move what was counted since the last call to the metrics, and give up packets waited for too long."""
@@ -306,6 +309,7 @@ class CameraSource:
         try:
             await onvif.set_synchronization_point()
         except OnvifError as error:
+            self._keyframe_refused = error.kind is ErrorKind.REFUSED
             log.debug("camera %s gave no keyframe: %s", self._camera.id, error.reason)
 
 

@@ -65,8 +65,8 @@ class Source(Protocol):
     def count(self) -> None:
         """Add what was counted since the last call to the metrics. Called once in a while, not per packet."""
 
-    def request_keyframe(self) -> None:
-        """Ask the camera for a keyframe, if it knows how to."""
+    def request_keyframe(self) -> bool:
+        """Ask the camera for a keyframe, at most every two seconds; False: it cannot be asked."""
 
 
 class Camera:

@@ -19,6 +19,8 @@ from gateway.hub import Hub, HubClosedError, Start
 from gateway.media.h264 import NalType, is_reference, nal_type
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.media.payloads import payloads
+from gateway.viewing.link import Link
+from gateway.viewing.rate import Rate
 from gateway.viewing.timebase import Timebase
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Frame, Outlet
@@ -30,10 +32,22 @@ BURST_SECONDS = 0.002
 """Two pictures every 2 ms reach a browser without loss; all at once overrun its socket."""
 BURST_LIMIT = 6
 """Pictures at most where a turn comes late: a busy machine would otherwise never catch up."""
+BURST_RATE = 160e6
+"""Bits a second: what two pictures every 2 ms of a stream of 8 Mbit/s with large keyframes come to."""
+BURST_SLACK = 0.01
+"""Seconds of the burst's rate that a viewer may save up from turns in which it sent nothing."""
+CATCH_UP_SECONDS = 1.0
+"""A burst that would take longer is not sent, if the camera gives a keyframe instead."""
+FRESH_SECONDS = 1.0
+"""How old the ring's last keyframe may be to answer a viewer that lost its place."""
+REFRESH_SECONDS = 1.0
+"""How often one viewer is started anew at most: what was sent last may still be on its way."""
 SQUEEZED_TICKS = 90
 """1 ms between the pictures of the burst: they are sent about as fast, so the player's clock sees no jump."""
 KEYFRAME_SECONDS = 1.0
 """How often the camera is asked for a keyframe at most."""
+SAME_TIME_NS = 5 * NS
+"""Two streams of one camera that are further apart than this are dated by different clocks."""
 REPORT_SECONDS = 1.0
 ANCHOR_SECONDS = 5.0
 _DRIFT_NS = NS // 20
@@ -61,6 +75,19 @@ class Phase(Enum):
     GONE = "gone"
 
 
+class Answer(Enum):
+    """What a viewer gets that asks for a keyframe."""
+
+    RING = "ring"
+    """The last one once more, with all that followed."""
+    CAMERA = "camera"
+    """The next one, which the camera was asked for."""
+    COMING = "coming"
+    """It is on its way already."""
+    NONE = "none"
+    """The camera cannot be asked: the viewer has to wait."""
+
+
 class Viewer:
     """One session's part in the Broadcast of its camera."""
 
@@ -69,22 +96,32 @@ class Viewer:
         self.video = video
         self.audio = audio
         self.audio_codec = audio_codec
+        self.link = Link()
         self.phase = Phase.WAITING
+        self.hears = False
+        """It has been live, so that sound has a picture to go with."""
         self.position = 0
         """While starting: of the next item in the ring."""
         self.backlog: deque[Item] = deque()
         """While starting: items from `position` on, shared with the ring."""
         self.ticks: int | None = None
-        """While starting: of the picture sent last."""
+        """Of the picture sent last, as far as it was sent by a start; None: there was none."""
         self.highest_pts: int | None = None
         """While starting: as `Broadcast` keeps it for those that are live."""
+        self.credit = 0.0
+        """While starting: bits that may be sent now."""
+        self.is_slow = False
+        """While starting: the link keeps the burst from its full speed."""
+        self.restarted = float("-inf")
 
 
 class Broadcast:
     """Made for the first viewer of a camera, closed after the last one. All calls from the event loop's thread.
 
     `on_anchor` takes the session, an RTP timestamp as that viewer sees it, and the UTC it was captured at.
-    `request_keyframe` asks the camera; it is called at most once a second.
+    `request_keyframe` asks the camera, and says whether it can be asked at all; it is called at most once a second.
+    `on_keyframe` is called when one was sent. `like` is the Broadcast of another stream of the same camera: a viewer
+    that is removed there and added here sees time go on.
     """
 
     def __init__(
@@ -94,7 +131,9 @@ class Broadcast:
         clock: Clock,
         *,
         on_anchor: Callable[[str, int, UtcNs], None],
-        request_keyframe: Callable[[], None],
+        request_keyframe: Callable[[], bool],
+        on_keyframe: Callable[[], None] = lambda: None,
+        like: Broadcast | None = None,
     ) -> None:
         self.hub = hub
         self.dropped_b_pictures = 0
@@ -102,11 +141,16 @@ class Broadcast:
         self._clock = clock
         self._on_anchor = on_anchor
         self._request_keyframe = request_keyframe
+        self._on_keyframe = on_keyframe
+        self._like = like
         self._asked = float("-inf")
+        self._can_ask = False
         self._subscription = hub.subscribe("viewing", start=Start.LIVE)
         self._next = self._subscription.position
         """The ring position of the next item that live viewers get: who has read up to here is live."""
         self._viewers: dict[Viewer, None] = {}
+        self._listeners: dict[Viewer, None] = {}
+        self._rate = Rate()
         self._news = asyncio.Event()
         self._video_track: Track | None = None
         self._video = Timebase()
@@ -118,11 +162,21 @@ class Broadcast:
         self._anchored = float("-inf")
         self._anchor = (0, 0)
         self._packets = VIEWER_PACKETS.labels(hub.camera_id)
+        self.sent_at: float | None = None
+        """When the newest picture came to be sent, on the monotonic clock."""
+        for item in hub.since(hub.last_keyframe if hub.last_keyframe is not None else hub.end):
+            if self._is_picture(item):
+                self._rate.add(item)
 
     @property
     def viewers(self) -> tuple[Viewer, ...]:
         """All, whatever their phase."""
         return tuple(self._viewers)
+
+    @property
+    def rate(self) -> float:
+        """Bits a second of the video; 0 as long as it is not known."""
+        return self._rate.bits_per_second
 
     def add(self, viewer: Viewer) -> None:
         """Start `viewer` from the ring's last keyframe, or have it wait for the next one."""
@@ -130,17 +184,52 @@ class Broadcast:
         self._start(viewer)
 
     def remove(self, viewer: Viewer) -> None:
-        """Send nothing more to `viewer`. Idempotent."""
+        """Send no more pictures to `viewer`. Idempotent."""
+        if viewer in self._viewers and viewer.hears and viewer.phase is not Phase.STARTING:
+            self._note_ticks(viewer)
         viewer.phase = Phase.GONE
         viewer.backlog.clear()
         self._viewers.pop(viewer, None)
 
-    def ask_for_keyframe(self) -> None:
-        """Somebody's decoder cannot go on: have the camera send a keyframe, unless it was asked just now."""
+    def add_listener(self, viewer: Viewer) -> None:
+        """Send the sound to `viewer`, wherever its pictures come from, as soon as it has any."""
+        self._listeners[viewer] = None
+
+    def remove_listener(self, viewer: Viewer) -> None:
+        """Send no more sound to `viewer`. Idempotent."""
+        self._listeners.pop(viewer, None)
+
+    def ask_for_keyframe(self) -> bool:
+        """Have the camera send a keyframe, unless it was asked just now; False: it cannot be asked."""
         now = self._clock.monotonic()
         if now - self._asked >= KEYFRAME_SECONDS:
             self._asked = now
-            self._request_keyframe()
+            self._can_ask = self._request_keyframe()
+        return self._can_ask
+
+    def refresh(self, viewer: Viewer) -> Answer:
+        """The viewer's decoder cannot go on: start it anew from a fresh keyframe of the ring, else ask the camera."""
+        now = self._clock.monotonic()
+        if viewer.phase is Phase.STARTING or now - viewer.restarted < REFRESH_SECONDS:
+            return Answer.COMING
+        if viewer.phase is Phase.LIVE:
+            seconds, bits = self._gop()
+            rate = viewer.link.start_rate(self.rate, now) or BURST_RATE
+            is_light = self.hub.last_keyframe is not None and bits <= rate * CATCH_UP_SECONDS
+            if is_light and (seconds <= FRESH_SECONDS or not self.ask_for_keyframe()):
+                viewer.restarted = now
+                self._note_ticks(viewer)
+                self._start(viewer)
+                return Answer.RING
+        return Answer.CAMERA if self.ask_for_keyframe() else Answer.NONE
+
+    def report_to(self, viewer: Viewer) -> int | None:
+        """Report on the video to one viewer now; the LSR that names it in answers. None: there was no picture yet."""
+        if self._video.newest is None:
+            return None
+        last_sr = viewer.link.reported(self._video_utc, self._clock.monotonic())
+        viewer.video.report(self._video_utc, self._video.newest)
+        return last_sr
 
     async def run(self) -> str:
         """Send until the camera can be watched no more; returns why."""
@@ -217,19 +306,25 @@ class Broadcast:
             self.dropped_b_pictures += 1
             return
         leaps = self._video.leaps
-        ticks = self._video.map(unit)
-        self._video_utc = unit.utc_ns
+        ticks = self._map(unit)
+        self._rate.add(unit)
+        self.sent_at = self._clock.monotonic()
         self._highest_pts = unit.pts if self._video.leaps != leaps else _higher(self._highest_pts, unit.pts)
         self._news.set()
         if unit.is_keyframe:
             for viewer in self._in(Phase.WAITING):
-                self._go_live(viewer)
+                if viewer.ticks is None or viewer.ticks < ticks:
+                    self._go_live(viewer)
+                else:
+                    self._start(viewer)
         live = self._in(Phase.LIVE)
         if live:
             missed = await self._send(unit, ticks, [viewer.video for viewer in live])
             for viewer in live if missed else ():
                 if viewer.video in missed and viewer.phase is Phase.LIVE:
                     self._wait(viewer)
+        if unit.is_keyframe:
+            self._on_keyframe()
         self._renew_anchors(ticks, unit.utc_ns)
         now = self._clock.monotonic()
         if now - self._reported >= REPORT_SECONDS:
@@ -241,8 +336,8 @@ class Broadcast:
         self._audio_utc = unit.utc_ns
         outlets = [
             viewer.audio
-            for viewer in self._in(Phase.LIVE)
-            if viewer.audio is not None and viewer.audio_codec is unit.track.codec
+            for viewer in self._listeners
+            if viewer.audio is not None and viewer.hears and viewer.audio_codec is unit.track.codec
         ]
         if not outlets:
             return
@@ -272,6 +367,8 @@ class Broadcast:
         viewer.position = keyframe
         viewer.backlog.clear()
         viewer.highest_pts = None
+        viewer.credit = 0.0
+        viewer.is_slow = False
         self._news.set()
 
     def _wait(self, viewer: Viewer) -> None:
@@ -282,8 +379,9 @@ class Broadcast:
     def _go_live(self, viewer: Viewer) -> None:
         assert self._video.newest is not None
         viewer.phase = Phase.LIVE
+        viewer.hears = True
         viewer.backlog.clear()
-        viewer.video.report(self._video_utc, self._video.newest)
+        self.report_to(viewer)
         self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(self._video.newest), self._video_utc)
 
     async def _run_starts(self) -> None:
@@ -291,19 +389,48 @@ class Broadcast:
         while True:
             await self._news.wait()
             self._news.clear()
-            progress, turn = True, self._clock.monotonic()
-            while progress:
-                progress, last, turn = False, turn, self._clock.monotonic()
-                due = round((turn - last) * BURST_FRAMES / BURST_SECONDS)
-                due = min(max(due, BURST_FRAMES), BURST_LIMIT)
+            turn, starting = self._clock.monotonic(), True
+            while starting:
+                last, turn = turn, self._clock.monotonic()
+                starting = False
                 for viewer in self._in(Phase.STARTING):
-                    for _ in range(due):
-                        if viewer.phase is not Phase.STARTING or (unit := self._next_unit(viewer)) is None:
-                            break
-                        await self._send_start(viewer, unit)
-                        progress = True
-                if progress:
+                    starting |= await self._continue_start(viewer, turn - last)
+                if starting:
                     await self._clock.sleep(BURST_SECONDS)
+
+    async def _continue_start(self, viewer: Viewer, passed: float) -> bool:
+        """Send what is due after `passed` seconds; False when nothing is left to send now."""
+        rate = self._start_rate(viewer)
+        pictures = min(max(round(passed * BURST_FRAMES / BURST_SECONDS), BURST_FRAMES), BURST_LIMIT)
+        viewer.credit = min(viewer.credit + max(passed, BURST_SECONDS) * rate, rate * BURST_SLACK)
+        # A picture is sent whole as soon as there is any credit, and the debt paid before the next.
+        while viewer.phase is Phase.STARTING and pictures and viewer.credit >= 0:
+            unit = self._next_unit(viewer)
+            if unit is None:
+                return False
+            await self._send_start(viewer, unit)
+            viewer.credit -= unit.size * 8
+            pictures -= 1
+        return viewer.phase is Phase.STARTING
+
+    def _start_rate(self, viewer: Viewer) -> float:
+        rate = viewer.link.start_rate(self.rate, self._clock.monotonic())
+        if not rate:
+            return BURST_RATE
+        if not viewer.is_slow:
+            viewer.is_slow = True
+            if self._gop(viewer.position)[1] > rate * CATCH_UP_SECONDS and self.ask_for_keyframe():
+                self._wait(viewer)
+        return rate
+
+    def _gop(self, position: int | None = None) -> tuple[float, int]:
+        """Seconds and bits of what the ring holds from `position` on, by default from its last keyframe."""
+        held = self.hub.since(self.hub.last_keyframe or self.hub.first if position is None else position)
+        pictures = [item for item in held if self._is_picture(item)]
+        if not pictures:
+            return 0.0, 0
+        seconds = (pictures[-1].received_ns - pictures[0].received_ns) / NS
+        return seconds, 8 * sum(picture.size for picture in pictures)
 
     def _next_unit(self, viewer: Viewer) -> AccessUnit | None:
         """The next picture for a starting viewer; None when there is none now, and perhaps it is live by then."""
@@ -329,9 +456,9 @@ class Broadcast:
         newest = self._video.newest
         if newest is None:
             # Nothing came since this Broadcast began: the timeline starts with the newest picture that is held.
-            newest = self._video.map(self._newest_in_ring(unit))
+            newest = self._map(self._newest_in_ring(unit))
         ticks = min(self._video.peek(unit), newest)
-        if viewer.ticks is None or viewer.phase is not Phase.STARTING:
+        if viewer.ticks is None:
             ticks = newest
         elif ticks <= viewer.ticks:
             ticks = viewer.ticks + SQUEEZED_TICKS
@@ -341,19 +468,31 @@ class Broadcast:
 
     def _newest_in_ring(self, fallback: AccessUnit) -> AccessUnit:
         held: Iterable[Item] = reversed(self.hub.since(self.hub.last_keyframe or self.hub.first))
-        newest = next((item for item in held if self._is_picture(item)), fallback)
-        self._video_utc = newest.utc_ns
-        return newest
+        return next((item for item in held if self._is_picture(item)), fallback)
 
     # ---- telling time
 
+    def _map(self, unit: AccessUnit) -> int:
+        like = self._like
+        if self._video.newest is None and like is not None and like._video.newest is not None:
+            later = unit.utc_ns - like._video_utc
+            ahead = later * unit.track.clock_rate // NS if abs(later) < SAME_TIME_NS else 0
+            self._video.begin(unit, like._video.newest + ahead)
+        self._video_utc = unit.utc_ns
+        return self._video.map(unit)
+
+    def _note_ticks(self, viewer: Viewer) -> None:
+        """What was sent to a viewer that is live no more: pictures of a start come after it."""
+        newest = self._video.newest
+        if newest is not None:
+            viewer.ticks = newest if viewer.ticks is None else max(viewer.ticks, newest)
+
     async def _report(self) -> None:
-        video, audio = self._video.newest, self._audio.newest
-        assert video is not None
+        for viewer in list(self._listeners):
+            if viewer.audio is not None and viewer.hears and self._audio.newest is not None:
+                viewer.audio.report(self._audio_utc, self._audio.newest)
         for count, viewer in enumerate(self._in(Phase.LIVE), 1):
-            viewer.video.report(self._video_utc, video)
-            if viewer.audio is not None and audio is not None:
-                viewer.audio.report(self._audio_utc, audio)
+            self.report_to(viewer)
             if count % _REPORTS_PER_SLICE == 0:
                 await asyncio.sleep(0)
 

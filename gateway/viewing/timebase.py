@@ -31,6 +31,10 @@ class Timebase:
         """The next unit belongs to another timeline: go on by the gateway's clock."""
         self._broken = True
 
+    def begin(self, unit: AccessUnit, ticks: int) -> None:
+        """Let the timeline begin with `unit` at `ticks`, as another one of the same camera does."""
+        self._shift = ticks - unit.pts
+
     def map(self, unit: AccessUnit) -> int:
         """The ticks of the next unit in the order of arrival."""
         if self.newest is not None and (self._broken or self._leapt(unit)):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from gateway.base.clock import Clock
@@ -19,7 +19,9 @@ from gateway.base.metrics import VIEWERS
 from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub
 from gateway.media.model import UtcNs
-from gateway.viewing.broadcast import Broadcast, Viewer
+from gateway.media.rtcp import ReportBlock
+from gateway.viewing.broadcast import Viewer
+from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
 from gateway.webrtc.dtls import Certificate
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Outlet
@@ -49,7 +51,7 @@ class Session:
     """One viewer of one camera. Its id is a secret: who knows it and is its owner can end it."""
 
     def __init__(
-        self, id_: str, camera_id: str, owner: bytes, answer: str, broadcast: Broadcast, viewer: Viewer
+        self, id_: str, camera_id: str, owner: bytes, answer: str, renditions: Renditions, viewer: Viewer
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
@@ -58,8 +60,10 @@ class Session:
         """The SDP answer."""
         self.etag = secrets.token_hex(8)
         """Names this ICE session (draft-ietf-wish-whep 4.3.2), without quotes."""
-        self.broadcast = broadcast
+        self.renditions = renditions
         self.viewer = viewer
+        self.place: Place | None = None
+        """Which stream of the camera it sees; None until it is connected."""
 
     @property
     def peer(self) -> Peer:
@@ -73,15 +77,32 @@ class Session:
                 reason = await self.peer.run(self)
                 log.info("a session of %s ended: %s", self.camera_id, reason)
             finally:
-                self.broadcast.remove(self.viewer)
+                if self.place is not None:
+                    self.renditions.leave(self.place)
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
-        self.broadcast.add(self.viewer)
+        self.place = self.renditions.join(self.viewer)
 
     def keyframe_wanted(self) -> None:
         """See `webrtc.peer.PeerListener`."""
-        self.broadcast.ask_for_keyframe()
+        if self.place is not None:
+            self.renditions.keyframe_wanted(self.place)
+
+    def packets_wanted(self, count: int) -> None:
+        """See `webrtc.peer.PeerListener`."""
+        if self.place is not None:
+            self.renditions.packets_wanted(self.place, count)
+
+    def reported(self, outlet: Outlet, block: ReportBlock) -> None:
+        """See `webrtc.peer.PeerListener`."""
+        if self.place is not None and outlet is self.viewer.video:
+            self.renditions.received(self.place, block)
+
+    def estimated(self, bitrate: int) -> None:
+        """See `webrtc.peer.PeerListener`."""
+        if self.place is not None:
+            self.renditions.estimated(self.place, bitrate)
 
 
 class Whep:
@@ -92,22 +113,26 @@ class Whep:
         port: Port,
         clock: Clock,
         *,
-        request_keyframe: Callable[[str], None] = lambda _: None,
+        request_keyframe: Callable[[str], bool] = lambda _: False,
+        lower: Callable[[str, Hub], Sequence[Lower]] = lambda *_: (),
         max_sessions: int = DEFAULT_MAX_SESSIONS,
     ) -> None:
         self.on_anchor: list[Callable[[bytes, str, int, UtcNs], None]] = []
         """Called with owner, session, an RTP timestamp as the session's viewer sees it, and its UTC."""
         self.on_viewers: list[Callable[[str], None]] = []
         """Called with a camera's id when the number of its viewers has changed."""
+        self.on_quality: list[Callable[[bytes, str, Quality, Trouble | None], None]] = []
+        """Called with owner and session when its viewer sees another stream of the camera, and why."""
         self._port = port
         self._clock = clock
         self._request_keyframe = request_keyframe
+        self._lower = lower
         self._max_sessions = max_sessions
         self._certificate = Certificate()
         self._fanout = FanOut(port, clock)
         self._tasks = TaskOwner("viewing")
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
-        self._broadcasts: dict[str, tuple[Broadcast, asyncio.Task[None]]] = {}
+        self._renditions: dict[str, tuple[Renditions, asyncio.Task[None]]] = {}
         self._viewers: Counter[str] = Counter()
 
     @property
@@ -154,7 +179,7 @@ class Whep:
             ssrcs=ssrcs,
             rtx_ssrc=None if rtx is None else rtx.ssrc,
         )
-        session = Session(session_id, camera_id, owner, answer, self._broadcast(camera_id, hub), viewer)
+        session = Session(session_id, camera_id, owner, answer, self._renditions_of(camera_id, hub), viewer)
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
         self._sessions[session_id] = (session, task)
@@ -188,40 +213,48 @@ class Whep:
 
     # ---- inside
 
-    def _broadcast(self, camera_id: str, hub: Hub) -> Broadcast:
-        entry = self._broadcasts.get(camera_id)
+    def _renditions_of(self, camera_id: str, hub: Hub) -> Renditions:
+        entry = self._renditions.get(camera_id)
         if entry is not None and entry[0].hub is hub:
             return entry[0]
-        broadcast = Broadcast(
+        renditions = Renditions(
             hub,
             self._fanout,
             self._clock,
+            lower=self._lower(camera_id, hub),
             on_anchor=self._anchor,
+            on_quality=self._quality,
             request_keyframe=lambda: self._request_keyframe(camera_id),
         )
-        task = self._tasks.start(self._run_broadcast(camera_id, broadcast), name=f"broadcast {camera_id}")
-        self._broadcasts[camera_id] = (broadcast, task)
-        return broadcast
+        task = self._tasks.start(self._run_renditions(camera_id, renditions), name=f"renditions of {camera_id}")
+        self._renditions[camera_id] = (renditions, task)
+        return renditions
 
-    async def _run_broadcast(self, camera_id: str, broadcast: Broadcast) -> None:
+    async def _run_renditions(self, camera_id: str, renditions: Renditions) -> None:
         try:
-            reason = await broadcast.run()
+            reason = await renditions.run()
             log.info("the viewers of %s are sent away: %s", camera_id, reason)
         finally:
-            if camera_id in self._broadcasts and self._broadcasts[camera_id][0] is broadcast:
-                del self._broadcasts[camera_id]
+            if camera_id in self._renditions and self._renditions[camera_id][0] is renditions:
+                del self._renditions[camera_id]
             for session, task in self._sessions.values():
-                if session.broadcast is broadcast:
+                if session.renditions is renditions:
                     task.cancel()
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session.id]
         self._count(session.camera_id, -1)
-        broadcast, task = self._broadcasts.get(session.camera_id, (None, None))
-        if broadcast is session.broadcast and task is not None and not self._viewers[session.camera_id]:
-            del self._broadcasts[session.camera_id]
-            broadcast.close()
+        renditions, task = self._renditions.get(session.camera_id, (None, None))
+        if renditions is session.renditions and task is not None and not self._viewers[session.camera_id]:
+            del self._renditions[session.camera_id]
+            renditions.close()
             task.cancel()
+
+    def _quality(self, session_id: str, quality: Quality, trouble: Trouble | None) -> None:
+        session, _ = self._sessions.get(session_id, (None, None))
+        if session is not None:
+            for listener in self.on_quality:
+                listener(session.owner, session_id, quality, trouble)
 
     def _anchor(self, session_id: str, rtp: int, utc_ns: UtcNs) -> None:
         session, _ = self._sessions.get(session_id, (None, None))

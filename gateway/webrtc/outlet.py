@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pylibsrtp
 
 from gateway.media.model import UtcNs
-from gateway.media.rtcp import ReportBlock, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
+from gateway.media.rtcp import SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.webrtc.rtx import Retransmissions
 from gateway.webrtc.tcp import TcpRoute
 
@@ -27,6 +27,8 @@ HISTORY_FRAMES = 64
 RESENDS_PER_REPORT = 500
 """Packets sent again at most between two sender reports, whatever a viewer asks for."""
 
+_OVERHEAD = 58
+"""Bytes that a packet has beside its payload on its way: RTP, RTX, the tag of SRTP, UDP and IPv4."""
 _HEADER = struct.Struct("!BBHII")
 _VERSION, _EXTENSION, _MARKER = 0x80, 0x10, 0x80
 _ONE_BYTE_PROFILE = 0xBEDE
@@ -72,8 +74,6 @@ class Outlet:
         self.sent = 0
         """How many packets of the frame begun last have been given to the socket."""
         self.resent = 0
-        self.reported: ReportBlock | None = None
-        """What the viewer last said of this stream."""
         self._payload_type = payload_type
         self._cname = cname
         self._first_byte = _VERSION if playout_delay is None else _VERSION | _EXTENSION
@@ -164,6 +164,23 @@ class Outlet:
                 self.resent += 1
                 self._resends_left -= 1
                 break
+
+    def repeat(self, size: int) -> int:
+        """Send the newest packets again, about `size` bytes of them, though nobody asked: how many bytes have left.
+
+        To the viewer they are known already; what they tell is how long the link takes for them.
+        """
+        sequences: list[int] = []
+        total = 0
+        for start, _, frame in reversed(self._history):
+            if total >= size or len(sequences) >= self._resends_left:
+                break
+            sequences += [(start + at) & 0xFFFF for at in range(len(frame.payloads))]
+            total += frame.size + len(frame.payloads) * _OVERHEAD
+        before = self.resent
+        self.resend(sequences)
+        sent, self.resent = self.resent - before, before
+        return total * sent // len(sequences) if sequences else 0
 
     def report(self, utc_ns: UtcNs, ticks: int) -> None:
         """Send a sender report: `ticks` was captured at `utc_ns` (RFC 3550 6.4.1)."""

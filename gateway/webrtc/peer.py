@@ -10,7 +10,16 @@ from typing import Protocol
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT
-from gateway.media.rtcp import FullIntraRequest, Nack, PictureLossIndication, ReceiverReport, SenderReport, parse_rtcp
+from gateway.media.rtcp import (
+    BitrateEstimate,
+    FullIntraRequest,
+    Nack,
+    PictureLossIndication,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    parse_rtcp,
+)
 from gateway.media.rtp import RtpError
 from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
 from gateway.webrtc.ice import Credentials
@@ -35,6 +44,15 @@ class PeerListener(Protocol):
     def keyframe_wanted(self) -> None:
         """The viewer's decoder cannot go on (PLI, FIR)."""
 
+    def packets_wanted(self, count: int) -> None:
+        """The viewer lacks so many packets, which are being sent again (NACK)."""
+
+    def reported(self, outlet: Outlet, block: ReportBlock) -> None:
+        """The viewer says how `outlet` arrives (receiver report)."""
+
+    def estimated(self, bitrate: int) -> None:
+        """The viewer says how many bits a second it believes to get through (REMB)."""
+
 
 class Peer:
     """Run by its owner as one task, `run`; cancelling that ends it. Not on the packet path of media."""
@@ -48,8 +66,6 @@ class Peer:
         """Where media goes: the first authenticated address or TCP connection, then the one last nominated."""
         self.srtp: SrtpContext | None = None
         """Set once the handshake is done, None again when the peer is gone."""
-        self.nacked = 0
-        """Packets that the viewer asked for again."""
         self._clock = clock
         self._listener: PeerListener | None = None
         self._outlets: dict[int, Outlet] = {}
@@ -122,15 +138,17 @@ class Peer:
         for packet in packets:
             match packet:
                 case Nack(media_ssrc=ssrc, sequences=sequences):
-                    self.nacked += len(sequences)
                     if outlet := self._outlets.get(ssrc):
+                        self._listener.packets_wanted(len(sequences))
                         outlet.resend(sequences)
                 case PictureLossIndication() | FullIntraRequest():
                     self._listener.keyframe_wanted()
                 case ReceiverReport() | SenderReport():
                     for block in packet.blocks:
                         if outlet := self._outlets.get(block.ssrc):
-                            outlet.reported = block
+                            self._listener.reported(outlet, block)
+                case BitrateEstimate(bitrate=bitrate):
+                    self._listener.estimated(bitrate)
                 case _:
                     pass
 

@@ -1,0 +1,233 @@
+"""What is known of the way to one viewer, and whether it carries what is sent there. No I/O; time is an argument.
+
+Here belong the estimate and its hysteresis: what the viewer's reports and estimates say (`Link`), and when they are
+reason enough to send less, to try whether more would fit, and to send more again (`Judge`). Which streams there are to
+choose from is `quality`'s. All rates are bits a second, all times seconds of one monotonic clock.
+
+The signals are REMB (draft-alvestrand-rmcat-remb: the receiver watches whether packets come ever later) and receiver
+reports (RFC 3550 6.4.1: loss, and the round trip by LSR and DLSR). Transport-wide feedback would leave the estimate to
+us, at the price of a number of each viewer's own in every packet and of twenty reports a second from each; a choice
+between two or three streams does not need what that buys. REMB alone never says that there is room for much more than
+what is being sent, so that is tried: packets sent before go again in one train with a sender report behind it, and
+the report's round trip tells how long the train took.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+from gateway.media.model import UtcNs
+from gateway.media.rtcp import ReportBlock, utc_ns_to_ntp
+
+HEAVY_LOSS = 0.25
+"""Of the packets between two reports: more than any radio link loses that is not too full."""
+LOSS = 0.1
+"""In `REPORTS` reports in a row. What NACK repairs is below."""
+REPORTS = 2
+DELAY = 0.4
+"""A round trip longer than the shortest by this, in `REPORTS` reports in a row: a queue that does not empty."""
+SHORTFALL = 0.8
+"""An estimate below this share of the stream's rate says that the stream does not fit, once it was lowered to there: it
+also lies low when little was sent before, and rises with what comes."""
+LOWERED_SECONDS = 3.0
+GRACE = 2.0
+"""After a change: the queue that the stream before filled is still emptying."""
+LOSS_REMEMBERED = 2.0
+SUSPICIOUS_NACKS = 5
+"""Packets asked for again within `LOSS_REMEMBERED`: the link shows loss."""
+CATCH_UP = 2.5
+"""How many times the stream's own rate a start may take on a link that shows loss."""
+
+HOLD = 10.0
+"""Until it is tried for the first time whether more would fit."""
+LONGEST_HOLD = 160.0
+RELAPSE = 60.0
+"""Going down again this soon after going up doubles the hold."""
+PROBE_SECONDS = 0.1
+"""What a train carries: the better stream for so long."""
+PROBE_PAUSE = 1.5
+PROBE_TIMEOUT = 4.0
+PROBES = 2
+"""Trains in a row that must have come through fast enough."""
+HEADROOM = 1.3
+"""How much more than the better stream's rate a train must show."""
+
+_SENT_REPORTS = 16
+_ROUND_TRIPS = 32
+_LONGEST_ROUND_TRIP = 30.0
+
+
+class Link:
+    """The way to one viewer, as its RTCP describes it. None: not known yet."""
+
+    def __init__(self) -> None:
+        self.loss: float | None = None
+        """Share of packets lost between the last two reports."""
+        self.lost = 0
+        """Packets since the beginning, as the viewer counts them."""
+        self.jitter: float | None = None
+        """Seconds (RFC 3550 6.4.1)."""
+        self.round_trip: float | None = None
+        self.estimate: int | None = None
+        """What the viewer said last that gets through (REMB)."""
+        self.nacked = 0
+        """Packets that the viewer asked for again."""
+        self._lowered_at = float("-inf")
+        self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
+        self._sent: deque[tuple[int, float]] = deque(maxlen=_SENT_REPORTS)
+        self._lossy_reports = 0
+        self._late_reports = 0
+        self._nacks: deque[tuple[float, int]] = deque(maxlen=64)
+
+    # ---- what comes
+
+    def reported(self, utc_ns: UtcNs, now: float) -> int:
+        """A sender report with this UTC leaves now; the LSR by which an answer to it can be told."""
+        last_sr = utc_ns_to_ntp(utc_ns) >> 16 & 0xFFFFFFFF
+        self._sent.append((last_sr, now))
+        return last_sr
+
+    def received(self, block: ReportBlock, clock_rate: int, now: float) -> None:
+        """A report block came about a stream whose timestamps count `clock_rate` a second."""
+        self.loss = block.fraction_lost / 256
+        self.lost = block.lost
+        self.jitter = block.jitter / clock_rate
+        self._lossy_reports = self._lossy_reports + 1 if self.loss >= LOSS else 0
+        sent_at = next((at for last_sr, at in reversed(self._sent) if last_sr == block.last_sr), None)
+        if sent_at is None:
+            return
+        round_trip = now - sent_at - block.delay_since_last_sr / 65536
+        if 0 <= round_trip <= _LONGEST_ROUND_TRIP:
+            self.round_trip = round_trip
+            self._round_trips.append(round_trip)
+            self._late_reports = self._late_reports + 1 if round_trip - self.shortest_round_trip > DELAY else 0
+
+    def estimated(self, bitrate: int, now: float) -> None:
+        """The viewer says what it believes to get through."""
+        if self.estimate is not None and bitrate < self.estimate:
+            self._lowered_at = now
+        self.estimate = bitrate
+
+    def asked_again(self, packets: int, now: float) -> None:
+        """The viewer lacks so many packets (NACK)."""
+        self.nacked += packets
+        self._nacks.append((now, packets))
+
+    def forgive(self) -> None:
+        """Judge by what comes from now on: another stream is sent."""
+        self._lossy_reports = self._late_reports = 0
+        self.loss = None
+        self._lowered_at = float("-inf")
+
+    # ---- what it means
+
+    @property
+    def shortest_round_trip(self) -> float:
+        """Of the last half minute; 0 before the first."""
+        return min(self._round_trips, default=0.0)
+
+    def is_congested(self, rate: float, now: float) -> bool:
+        """Whether a stream of this rate does not fit."""
+        if (self.loss or 0) >= HEAVY_LOSS or self._lossy_reports >= REPORTS or self._late_reports >= REPORTS:
+            return True
+        return self.denies(rate, now)
+
+    def denies(self, rate: float, now: float) -> bool:
+        """Whether the viewer's own estimate speaks against a stream of this rate."""
+        lowered = now - self._lowered_at <= LOWERED_SECONDS
+        return lowered and self.estimate is not None and self.estimate < SHORTFALL * rate
+
+    def shows_loss(self, now: float) -> bool:
+        """Whether packets were lost just now."""
+        recent = sum(packets for at, packets in self._nacks if now - at <= LOSS_REMEMBERED)
+        return recent >= SUSPICIOUS_NACKS or (self.loss or 0) >= LOSS
+
+    def start_rate(self, rate: float, now: float) -> float | None:
+        """What a start burst of a stream of `rate` may take; None: nothing speaks against any speed."""
+        if self.estimate is not None and now - self._lowered_at <= LOWERED_SECONDS:
+            return float(self.estimate)
+        return CATCH_UP * rate if self.shows_loss(now) else None
+
+
+class Verdict(Enum):
+    """What to do with a viewer."""
+
+    STAY = "stay"
+    DOWN = "down"
+    PROBE = "probe"
+    """Find out whether the better stream would fit: see `Judge.probing`."""
+    UP = "up"
+
+
+class Judge:
+    """Decides for one viewer, without flapping: down soon, up only after proof, ever later after each relapse."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._hold = HOLD
+        self._moved_at = float("-inf")
+        self._rose_at = float("-inf")
+        self._calm_since: float | None = None
+        self._probe: tuple[int, float, float] | None = None
+        """LSR, bits and time of the train whose answer is waited for."""
+        self._probed_at = float("-inf")
+        self._passed = 0
+
+    def verdict(self, now: float, *, rate: float, above: float | None) -> Verdict:
+        """Ask this about once a second. `rate` is that of the stream being sent, `above` that of the better one; None:
+        there is none.
+        """
+        if now - self._moved_at < GRACE:
+            return Verdict.STAY
+        if self._link.is_congested(rate, now):
+            self._calm_since = None
+            self._fail(now)
+            return Verdict.DOWN
+        if above is None:
+            return Verdict.STAY
+        if self._calm_since is None:
+            self._calm_since = now
+        if self._probe is not None:
+            if now - self._probe[2] > PROBE_TIMEOUT:
+                self._fail(now)
+            return Verdict.STAY
+        if self._passed >= PROBES:
+            return Verdict.UP
+        pause = PROBE_PAUSE if self._passed else self._hold
+        quiet = now - max(self._calm_since, self._probed_at, self._moved_at)
+        return Verdict.PROBE if quiet >= pause else Verdict.STAY
+
+    def probing(self, last_sr: int, bits: int, now: float) -> None:
+        """A train of so many bits left, and behind it a sender report that answers will name so."""
+        self._probe = (last_sr, float(bits), now)
+        self._probed_at = now
+
+    def answered(self, block: ReportBlock, above: float, now: float) -> None:
+        """A report block came, which `Link.received` has taken already: perhaps the answer to the train."""
+        if self._probe is None or block.last_sr != self._probe[0] or self._link.round_trip is None:
+            return
+        _, bits, _ = self._probe
+        self._probe = None
+        took = self._link.round_trip - self._link.shortest_round_trip
+        if took * above * HEADROOM <= bits:
+            self._passed += 1
+        else:
+            self._fail(now)
+
+    def moved(self, now: float, *, up: bool) -> None:
+        """The viewer gets another stream from now on."""
+        if up:
+            self._rose_at = now
+        elif now - self._rose_at < RELAPSE:
+            self._hold = min(2 * self._hold, LONGEST_HOLD)
+        else:
+            self._hold = HOLD
+        self._moved_at = now
+        self._probe, self._passed, self._calm_since = None, 0, None
+        self._link.forgive()
+
+    def _fail(self, now: float) -> None:
+        if self._probe is not None or self._passed:
+            self._hold = min(2 * self._hold, LONGEST_HOLD)
+        self._probe, self._passed, self._probed_at = None, 0, now
