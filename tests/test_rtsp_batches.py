@@ -26,72 +26,110 @@ def pair():
     theirs.close()
 
 
+def never(error):
+    raise AssertionError(error)
+
+
 async def test_everything_sent_is_read_also_what_one_look_leaves(batches, pair):
     ours, theirs = pair
-    got = bytearray()
+    theirs.setblocking(False)
+    sent, got = bytes(range(256)) * 2000, bytearray()
     whole = asyncio.Event()
 
-    def ready():
-        got.extend(ours.recv(3))
-        if len(got) == 20:
+    def take(data):
+        got.extend(data)
+        if len(got) == len(sent):
             whole.set()
 
-    batches.add(ours, ready)
-    theirs.send(b"0123456789")
+    batches.add(ours, take, never)
     async with asyncio.timeout(20):
-        while len(got) < 10:
-            await asyncio.sleep(0)
-        theirs.send(b"0123456789")
+        await asyncio.get_running_loop().sock_sendall(theirs, sent)
         await whole.wait()
-    assert got == b"0123456789" * 2
+    assert got == sent
 
 
-async def test_what_arrives_close_together_is_one_read(batches, pair):
+async def test_what_arrives_close_together_is_handed_over_at_once(batches, pair):
     ours, theirs = pair
     reads = []
     done = asyncio.Event()
 
-    def ready():
-        reads.append(ours.recv(1000))
-        if reads[-1].endswith(b"."):
+    def take(data):
+        reads.append(data)
+        if data.endswith(b"."):
             done.set()
 
-    batches.add(ours, ready)
+    batches.add(ours, take, never)
     for n in range(50):
-        theirs.send(b"x" if n < 49 else b".")
+        theirs.send(b"x" * 100 if n < 49 else b".")
         await asyncio.sleep(0)
     async with asyncio.timeout(20):
         await done.wait()
     assert len(reads) < 25
 
 
-async def test_the_end_is_told_and_a_socket_may_be_removed_meanwhile(batches, pair):
+async def test_a_few_bytes_come_with_what_follows_them(batches, pair):
     ours, theirs = pair
-    ended = asyncio.Event()
+    reads = []
+    done = asyncio.Event()
 
-    def ready():
-        if not ours.recv(10):
-            batches.remove(ours)
-            ended.set()
+    class Answering(socket.socket):
+        """The camera's end of a connection: the rest is sent once the beginning was read."""
 
-    batches.add(ours, ready)
+        def recv(self, size):
+            data = super().recv(size)
+            if data == b"begin":
+                theirs.send(b" and the rest" * 100)
+            return data
+
+    def take(data):
+        reads.append(data)
+        done.set()
+
+    answering = Answering(fileno=ours.detach())
+    batches.add(answering, take, never)
+    theirs.send(b"begin")
+    async with asyncio.timeout(20):
+        await done.wait()
+    batches.remove(answering)
+    answering.close()
+    assert reads == [b"begin" + b" and the rest" * 100]
+
+
+async def test_a_few_bytes_alone_come_a_look_later(batches, pair):
+    ours, theirs = pair
+    came = asyncio.get_running_loop().create_future()
+    batches.add(ours, came.set_result, never)
+    theirs.send(b"hello")
+    async with asyncio.timeout(20):
+        assert await came == b"hello"
+
+
+@pytest.mark.parametrize("last", [b"", b"goodbye"])
+async def test_the_end_is_told_after_the_last_bytes(batches, pair, last):
+    ours, theirs = pair
+    heard = []
+    ended = asyncio.get_running_loop().create_future()
+    batches.add(ours, heard.append, ended.set_result)
+    theirs.send(last)
     theirs.shutdown(socket.SHUT_WR)
     async with asyncio.timeout(20):
-        await ended.wait()
+        assert await ended is None
+    assert b"".join(heard) == last
+    batches.remove(ours)
 
 
 async def test_one_that_removes_another_is_harmless(batches):
     pairs = [socket.socketpair() for _ in range(2)]
     done = asyncio.Event()
 
-    def ready():
+    def take(data):
         for ours, _ in pairs:
             batches.remove(ours)
         done.set()
 
     for ours, theirs in pairs:
-        batches.add(ours, ready)
-        theirs.send(b"x")
+        batches.add(ours, take, never)
+        theirs.send(bytes(100))
     async with asyncio.timeout(20):
         await done.wait()
     await asyncio.sleep(0)

@@ -180,7 +180,10 @@ def test_frames_of_one_channel_are_taken_together(loops) -> None:
 def test_a_whole_picture_and_the_beginning_of_the_next(loops) -> None:
     data = [build_rtp(p) for p in packets([[DELIMITER, *fu_a(IDR, 2)], [P], fu_a(P, 3)])][:-1]
     found, taken, unfinished = loops.pictures(data, 96, 1, 0, 1)
-    assert found == [(0, [DELIMITER, IDR], 1 << 9 | 1 << 5, 2 + len(IDR), 3), (3000, [P], 1 << 1, len(P), 1)]
+    assert found == [
+        (0, [DELIMITER, IDR], 1 << 9 | 1 << 5, 2 + len(IDR), 3, 2 + len(IDR) + 3),
+        (3000, [P], 1 << 1, len(P), 1, len(P)),
+    ]
     assert (taken, unfinished) == (4, True)
 
 

@@ -72,31 +72,85 @@ class IngestParts:
     """Through which connections are read; None: each by itself."""
 
 
+class _Meter:
+    """Moves a total that only grows to a metric. Its time series exists from the first increase on."""
+
+    __slots__ = ("_labels", "_metric", "_series", "_told")
+
+    def __init__(self, metric: MetricCounter, *labels: str) -> None:
+        self._metric = metric
+        self._labels = labels
+        self._series: MetricCounter | None = None
+        self._told = 0
+
+    def tell(self, total: int) -> bool:
+        """Whether `total` has grown since the last time."""
+        if total == self._told:
+            return False
+        if self._series is None:
+            self._series = self._metric.labels(*self._labels)
+        self._series.inc(total - self._told)
+        self._told = total
+        return True
+
+
 class _Stream:
     """One track of the attempt: from its packets to its units."""
 
-    def __init__(self, description: TrackDescription, *, reorders: bool) -> None:
+    def __init__(self, description: TrackDescription, camera_id: str, *, reorders: bool) -> None:
         track = description.track
         self.kind = track.kind
         self.is_video = track.kind is TrackKind.VIDEO
         self.receiver = TrackReceiver(track, description.payload_type, reorders=reorders, format=description.format)
         self.units = 0
-        self.counted: Counter[tuple[MetricCounter, str]] = Counter()
-        """What the metrics know already."""
+        kind = track.kind.value
+        self._packets = _Meter(CAMERA_PACKETS, camera_id, kind)
+        self._bytes = _Meter(CAMERA_BYTES, camera_id, kind)
+        self._lost = _Meter(CAMERA_LOST, camera_id, kind)
+        self._units = _Meter(CAMERA_UNITS, camera_id, kind)
+        self._incomplete = _Meter(BAD_INPUT, camera_id, "incomplete_unit")
+        self._unreadable = _Meter(BAD_INPUT, camera_id, "payload")
+        self._no_rtp = _Meter(BAD_INPUT, camera_id, "rtp")
+        self._foreign = _Meter(BAD_INPUT, camera_id, "payload_type")
+        self._strays = _Meter(BAD_INPUT, camera_id, "stray_packet")
+        self._reports = _Meter(BAD_INPUT, camera_id, "sender_report")
+
+    def count(self) -> bool:
+        """Tell the metrics; whether payloads came that could not be read."""
+        packets, made = self.receiver.packets, self.receiver.depacketizer
+        self._packets.tell(packets.received)
+        self._bytes.tell(packets.bytes)
+        self._lost.tell(packets.lost)
+        self._units.tell(self.units)
+        self._incomplete.tell(made.dropped_units)
+        self._no_rtp.tell(packets.unreadable)
+        self._foreign.tell(packets.foreign)
+        self._strays.tell(packets.strays)
+        self._reports.tell(self.receiver.timeline.distrusted_reports)
+        return self._unreadable.tell(made.malformed + made.unsupported)
 
 
 class CameraSource:
-    """Connects one Camera, once."""
+    """Connects one Camera, once. `choose` says which of the tracks on offer are taken; by default all that are usable."""
 
-    def __init__(self, camera: Camera, parts: IngestParts) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        parts: IngestParts,
+        *,
+        choose: Callable[[Sequence[TrackDescription]], list[TrackDescription]] | None = None,
+    ) -> None:
+        self.onvif: OnvifCamera | None = None
+        """The camera as ONVIF knows it, while the attempt lasts; None: it is known by its URL."""
         self._camera = camera
+        self._choose = choose or usable
         self._parts = parts
         self._clock = parts.clock
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._streams: tuple[_Stream, ...] = ()
         self._session: RtspClient | None = None
-        self._session_counted: Counter[str] = Counter()
-        self._onvif: OnvifCamera | None = None
+        self._junk = _Meter(BAD_INPUT, camera.id, "junk_byte")
+        self._foreign = _Meter(BAD_INPUT, camera.id, "foreign_packet")
         self._tasks = TaskOwner(f"camera {camera.id}")
         self._keyframe_asked = float("-inf")
         self._keyframe_refused = False
@@ -123,12 +177,13 @@ class CameraSource:
                 clock=self._clock,
                 allow_basic=settings.basic_auth,
                 tls_verify=settings.tls_verify,
-                choose=choose,
+                choose=self._choose,
                 batches=self._parts.batches,
             ) as session:
                 self._session = session
                 self._streams = tuple(
-                    _Stream(description, reorders=settings.transport == "udp") for description in session.tracks
+                    _Stream(description, self._camera.id, reorders=settings.transport == "udp")
+                    for description in session.tracks
                 )
                 self._camera.hub.open(tuple(description.track for description in session.tracks))
                 await session.play(self)
@@ -137,8 +192,8 @@ class CameraSource:
         finally:
             self._flush()
             await self._tasks.close()
-            if self._onvif is not None:
-                await self._onvif.close()
+            if self.onvif is not None:
+                await self.onvif.close()
 
     def fail(self, error: CameraError) -> None:
         """End the attempt with `error`; the first one counts."""
@@ -147,12 +202,12 @@ class CameraSource:
 
     def request_keyframe(self) -> bool:
         """Ask an ONVIF camera for a keyframe (SetSynchronizationPoint), unless it was asked just now."""
-        if self._onvif is None or self._keyframe_refused:
+        if self.onvif is None or self._keyframe_refused:
             return False
         now = self._clock.monotonic()
         if now - self._keyframe_asked >= KEYFRAME_REQUEST_SECONDS:
             self._keyframe_asked = now
-            self._tasks.start(self._ask_for_keyframe(self._onvif), name="keyframe")
+            self._tasks.start(self._ask_for_keyframe(self.onvif), name="keyframe")
         return True
 
     def count(self) -> None:
@@ -161,30 +216,11 @@ class CameraSource:
         for stream in self._streams:
             stream.receiver.poll(now)
             self._publish(stream)
-            kind, packets = stream.kind, stream.receiver.packets
-            made = stream.receiver.depacketizer
-            unreadable = made.malformed + made.unsupported
-            if stream.kind is TrackKind.METADATA and unreadable > stream.counted[BAD_INPUT, "payload"]:
+            if stream.count() and stream.kind is TrackKind.METADATA:
                 self._camera.remark = DROPPED_DOCUMENTS
-            for metric, label, total in (
-                (CAMERA_PACKETS, kind.value, packets.received),
-                (CAMERA_BYTES, kind.value, packets.bytes),
-                (CAMERA_LOST, kind.value, packets.lost),
-                (CAMERA_UNITS, kind.value, stream.units),
-                (BAD_INPUT, "incomplete_unit", made.dropped_units),
-                (BAD_INPUT, "payload", unreadable),
-                (BAD_INPUT, "rtp", packets.unreadable),
-                (BAD_INPUT, "payload_type", packets.foreign),
-                (BAD_INPUT, "stray_packet", packets.strays),
-                (BAD_INPUT, "sender_report", stream.receiver.timeline.distrusted_reports),
-            ):
-                if added := total - stream.counted[metric, label]:
-                    metric.labels(self._camera.id, label).inc(added)
-                    stream.counted[metric, label] = total
         if self._session is not None:
-            session = {"junk_byte": self._session.skipped_bytes, "foreign_packet": self._session.foreign_packets}
-            self._bad.update({what: total - self._session_counted[what] for what, total in session.items()})
-            self._session_counted = Counter(session)
+            self._junk.tell(self._session.skipped_bytes)
+            self._foreign.tell(self._session.foreign_packets)
         for what, number in self._bad.items():
             if number:
                 BAD_INPUT.labels(self._camera.id, what).inc(number)
@@ -298,10 +334,10 @@ class CameraSource:
     async def _stream_url(self, xaddr: str, password: str) -> str:
         settings = self._camera.settings
         try:
-            self._onvif = await OnvifCamera.connect(
+            self.onvif = await OnvifCamera.connect(
                 xaddr, settings.username, password, clock=self._clock, wsdls=self._parts.wsdls
             )
-            return await self._onvif.stream_uri(transport=settings.transport)
+            return await self.onvif.stream_uri(transport=settings.transport)
         except OnvifError as error:
             raise CameraError(_FAULTS.get(error.kind, Fault.ONVIF), _sentence(error.reason), where=xaddr) from error
 
@@ -313,7 +349,7 @@ class CameraSource:
             log.debug("camera %s gave no keyframe: %s", self._camera.id, error.reason)
 
 
-def choose(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
+def usable(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
     """Of what a camera offers, the first track of each kind that the gateway can use.
 
     Raises:

@@ -71,12 +71,11 @@ class H264Depacketizer(VideoDepacketizer):
 
         The same as to push them one by one.
         """
-        self._timestamp, nals, self._kinds, self._size, packets = picture
+        self._timestamp, self._nals, self._kinds, self._size, packets, _ = picture
         self._expected = self._expected + packets & 0xFFFF
         self._first_received_ns, self._received_ns = first_received_ns, received_ns
-        self._nals = nals
         if self._kinds & _HAS_SETS:
-            self._sets = [nal for nal in nals if nal[0] & 0x1F in _SETS]
+            self._sets = [nal for nal in self._nals if nal[0] & 0x1F in _SETS]
         self._deliver()
 
     def _unpack(self, payload: bytes) -> None:

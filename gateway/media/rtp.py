@@ -226,11 +226,11 @@ class RtpReceiver(Reorder):
         """SSRC and sequence number of the packet that comes next; None: nothing came yet, or some are held back."""
         return None if self._held or self._next < 0 else (self._ssrc, self._next)
 
-    def took(self, packets: list[bytes]) -> None:
+    def took(self, packets: int, payload_bytes: int) -> None:
         """Note plain packets, from the one that was due on, that were taken past `receive` (see `track_receiver`)."""
-        self._next += len(packets)
-        self.received += len(packets)
-        self.bytes += sum(map(len, packets)) - HEADER_SIZE * len(packets)
+        self._next += packets
+        self.received += packets
+        self.bytes += payload_bytes
 
     def receive(self, packets: list[bytes], received_ns: int) -> list[Arrival]:
         """Take what came at `received_ns`; give the packets whose turn has come."""

@@ -53,20 +53,18 @@ class TrackReceiver:
         found, taken, unfinished = pictures(packets, self.packets.payload_type, *due, previous)
         for picture in found:
             h264.push_picture(picture, began_ns, received_ns)
-            began_ns = received_ns
-        if taken < len(packets):
-            if taken:
-                self.packets.took(packets[:taken])
-                packets, waited = packets[taken:], 0
-            if unfinished and len(packets) <= MAX_WAITING:
-                self._waiting, self._waiting_since_ns = packets, began_ns
-            else:
-                self._one_by_one(packets[:waited], began_ns)
-                self._one_by_one(packets[waited:], received_ns)
-                return True
-        else:
-            self.packets.took(packets)
-        return bool(found)
+            self.packets.took(picture[4], picture[5])
+            began_ns, waited = received_ns, 0
+        if taken == len(packets):
+            return True
+        if taken:
+            packets = packets[taken:]
+        if unfinished and len(packets) <= MAX_WAITING:
+            self._waiting, self._waiting_since_ns = packets, began_ns
+            return taken > 0
+        self._one_by_one(packets[:waited], began_ns)
+        self._one_by_one(packets[waited:], received_ns)
+        return True
 
     def pull(self) -> AccessUnit | Gap | None:
         """The next item, or None."""

@@ -4,6 +4,9 @@ A camera sends a picture as a burst of small packets. Woken for each, the event 
 packets. So sockets are read through an epoll of their own, that is looked at a few hundred times a second at most, for
 all cameras together: what arrived in between is one read. It costs latency: a millisecond with one camera, where there
 is little to save, up to `PAUSE` with many.
+
+Some cameras send a few bytes first, a delimiter, and the picture when those are acknowledged (Nagle's algorithm). A
+read so small only acknowledges: it is handed over together with what the next look finds.
 """
 
 from __future__ import annotations
@@ -12,7 +15,12 @@ import asyncio
 import select
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
+READ_BYTES = 64 << 10
+"""What is taken from a connection at one look. What is left is there at the next."""
+SMALL_BYTES = 64
+"""A read of fewer waits for the next look."""
 PAUSE = 0.004
 """Seconds between two looks while something arrives, and from the first byte after a silence to the first look: at
 most, with twenty connections or more."""
@@ -22,6 +30,15 @@ MAX_READY = 1024
 """Connections read at one look."""
 
 
+@dataclass(slots=True, eq=False)
+class _Reader:
+    sock: socket.socket
+    fd: int
+    take: Callable[[bytes], None]
+    lost: Callable[[OSError | None], None]
+    small: bytes = b""
+
+
 class Batches:
     """All calls from the event loop's thread. Close it after the connections."""
 
@@ -29,19 +46,22 @@ class Batches:
         self._longest_pause = pause
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
-        self._ready: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, _Reader] = {}
+        self._waiting: list[_Reader] = []
+        """Those with a small read to hand over."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._epoll.fileno(), self._first)
 
-    def add(self, sock: socket.socket, ready: Callable[[], None]) -> None:
-        """Call `ready` when `sock` has something to read. It need not read everything: what is left is told again."""
-        self._ready[sock.fileno()] = ready
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
+    def add(self, sock: socket.socket, take: Callable[[bytes], None], lost: Callable[[OSError | None], None]) -> None:
+        """Call `take` with what comes from `sock`, then `lost` when it ends, once, with the error if that ended it."""
+        fd = sock.fileno()
+        self._readers[fd] = _Reader(sock, fd, take, lost)
+        self._epoll.register(fd, select.EPOLLIN)
 
     def remove(self, sock: socket.socket) -> None:
-        """Before `sock` is closed."""
-        del self._ready[sock.fileno()]
-        self._epoll.unregister(sock.fileno())
+        """Before `sock` is closed. What was not handed over is dropped. Idempotent."""
+        if self._readers.pop(sock.fileno(), None) is not None:
+            self._epoll.unregister(sock.fileno())
 
     def close(self) -> None:
         """Stop looking. Idempotent."""
@@ -59,16 +79,45 @@ class Batches:
         self._timer = self._loop.call_later(self._pause(), self._look)
 
     def _pause(self) -> float:
-        return min(self._longest_pause, FIRST_PAUSE + (PAUSE - FIRST_PAUSE) * len(self._ready) / 20)
+        return min(self._longest_pause, FIRST_PAUSE + (PAUSE - FIRST_PAUSE) * len(self._readers) / 20)
 
     def _look(self) -> None:
         events = self._epoll.poll(0, MAX_READY)
-        if not events:
+        waiting, self._waiting = self._waiting, []
+        if not events and not waiting:
             self._timer = None
             self._loop.add_reader(self._epoll.fileno(), self._first)
             return
         self._timer = self._loop.call_later(self._pause(), self._look)
         for fd, _ in events:
-            ready = self._ready.get(fd)  # None: removed by one that was ready before it
-            if ready is not None:
-                ready()
+            if (reader := self._readers.get(fd)) is not None:  # None: removed by one that was ready before it
+                self._read(reader)
+        for reader in waiting:
+            self._hand_over(reader)
+
+    def _read(self, reader: _Reader) -> None:
+        error = None
+        try:
+            data = reader.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            data, error = b"", problem
+        if not data:
+            self._hand_over(reader)
+            if self._readers.get(reader.fd) is reader:
+                self.remove(reader.sock)
+                reader.lost(error)
+        elif reader.small:
+            reader.small += data
+            self._hand_over(reader)
+        elif len(data) < SMALL_BYTES:
+            reader.small = data
+            self._waiting.append(reader)
+        else:
+            reader.take(data)
+
+    def _hand_over(self, reader: _Reader) -> None:
+        data, reader.small = reader.small, b""
+        if data and self._readers.get(reader.fd) is reader:
+            reader.take(data)

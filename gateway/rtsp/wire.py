@@ -24,8 +24,6 @@ from gateway.rtsp.sdp import is_rtsp_url, without_userinfo
 
 MAX_ADDRESSES = 4
 """Of those that a host name resolves to, how many are tried."""
-READ_BYTES = 64 << 10
-"""What is taken from a connection at once."""
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _ENDINGS = frozenset(("TEARDOWN", "REDIRECT"))
 _HARMLESS = frozenset(("OPTIONS", "GET_PARAMETER", "SET_PARAMETER"))
@@ -143,21 +141,7 @@ class Wire(asyncio.Protocol):
         self._transport.pause_reading()
         self._batches = batches
         self._socket = socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno()))
-        batches.add(self._socket, self._readable)
-
-    def _readable(self) -> None:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self.connection_lost(error)
-            return
-        if data:
-            self.data_received(data)
-        else:
-            self.connection_lost(None)
+        batches.add(self._socket, self.data_received, self.connection_lost)
 
     def finish(self, error: CameraError | None) -> None:
         """End the connection at once; nothing is handed on any more. The first call counts."""

@@ -70,7 +70,7 @@ struct stream {
 struct picture {
     enum { WHOLE, UNFINISHED, UNUSUAL } state;
     uint32_t timestamp, kinds;
-    Py_ssize_t packets, nals, size;
+    Py_ssize_t packets, nals, size, payload;
 };
 
 static bool packet_at(PyObject *packets, Py_ssize_t index, struct packet *packet)
@@ -113,6 +113,7 @@ static bool measure(PyObject *packets, Py_ssize_t start, struct stream stream, s
             return true;
         if (timestamp != picture->timestamp || timestamp == stream.previous)
             return true;
+        picture->payload += packet.size - HEADER_SIZE;
         bool slices = picture->kinds & SLICES;
         uint32_t kind = data[12] & 0x1Fu;
         if (kind == FU_A) {
@@ -211,7 +212,8 @@ static PyObject *extract(PyObject *packets, Py_ssize_t start, const struct pictu
         }
         PyList_SetItem(nals, index, nal);
     }
-    return Py_BuildValue("(INInn)", picture->timestamp, nals, picture->kinds, picture->size, picture->packets);
+    return Py_BuildValue(
+        "(INInnn)", picture->timestamp, nals, picture->kinds, picture->size, picture->packets, picture->payload);
 }
 
 static PyObject *pictures(PyObject *module, PyObject *arguments)

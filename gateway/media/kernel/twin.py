@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from typing import TypeAlias
 
-Picture: TypeAlias = tuple[int, list[bytes], int, int, int]
-"""(RTP timestamp, NAL units, bit n set for each NAL unit type n among them, bytes of the NAL units, packets)"""
+Picture: TypeAlias = tuple[int, list[bytes], int, int, int, int]
+"""(RTP timestamp, NAL units, bit n set for each NAL unit type n among them, bytes of the NAL units, packets, bytes of
+their payloads)"""
 
 MAX_PICTURE_BYTES = 16 << 20
 MAX_OTHERS = 64
@@ -78,7 +79,7 @@ def _picture(packets: list[bytes], start: int, payload_type: int, ssrc: int, due
     ours = -1
     nals: list[bytes] = []
     fragments: list[bytes] = []
-    kinds = size = others = 0
+    kinds = size = others = payload = 0
     for at in range(start, len(packets)):
         data = packets[at]
         if len(data) <= _HEADER_SIZE + 1:
@@ -91,6 +92,7 @@ def _picture(packets: list[bytes], start: int, payload_type: int, ssrc: int, due
         if timestamp != ours or timestamp == previous:
             return False
         due += 1
+        payload += len(data) - _HEADER_SIZE
         kind = data[12] & 0x1F
         if kind == _FU_A:
             if len(data) <= _HEADER_SIZE + 2:
@@ -132,5 +134,5 @@ def _picture(packets: list[bytes], start: int, payload_type: int, ssrc: int, due
         if second & 0x80:
             if fragments or not kinds & _SLICES:
                 return False
-            return ours, nals, kinds, size, at - start + 1
+            return ours, nals, kinds, size, at - start + 1, payload
     return True
