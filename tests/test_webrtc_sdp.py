@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.base.errors import BadRequestError
-from gateway.media.model import Codec, Track
+from gateway.media.model import AudioParameters, Codec, Track, TrackKind, VideoParameters
 from gateway.webrtc.ice import Credentials
 from gateway.webrtc.sdp import LocalTransport, NoCodecError, build_answer, negotiate, parse_offer
 from tests.webrtc_samples import CHROMIUM_OFFER, FINGERPRINT, SPS_HIGH, audio_track, video_track
 
 LOCAL = LocalTransport(Credentials("gw", "gw-password"), "CD:" * 31 + "CD", ("1 1 udp 9 127.0.0.1 8189 typ host",))
+H265_SPS = bytes.fromhex("42010101600000030090000003000003003ca00a080f16595952930b9a020000030002000003003c10")
 ALLOWED_SPS_MAIN = bytes.fromhex("674d401fda014016e8")
 
 
@@ -94,6 +95,35 @@ def test_chromium_with_sound_keeps_the_lips_in_step() -> None:
     assert not any("playout-delay" in line for line in video)
 
 
+def test_the_first_form_of_the_video_that_the_offer_has_is_chosen() -> None:
+    made = video_track(b"\x67\x42\xe0\x1f")
+    sps = (H265_SPS, H265_SPS.replace(b"\x3c\xa0", b"\x99\xa0", 1))
+    hevc, higher_level = (Track(0, TrackKind.VIDEO, Codec.H265, 90_000, VideoParameters(s, (b"x",))) for s in sps)
+    constrained = CHROMIUM_OFFER.replace("4d001f", "42e01f")
+    for text, tracks, payload_type in (
+        (CHROMIUM_OFFER, (hevc, made), 40),
+        (CHROMIUM_OFFER, (higher_level, made), 103),
+        (CHROMIUM_OFFER.replace("H265/90000", "x/90000"), (hevc, made), 103),
+        (constrained, (higher_level, made), 108),
+    ):
+        video = negotiate(parse_offer(text), tracks).video
+        assert (video.format.payload_type, video.track is made) == (payload_type, payload_type != 40)
+    parameters = "a=fmtp:40 profile-id=1;tier-flag=0;level-id=180;tx-mode=SRST"
+    text = CHROMIUM_OFFER.replace("a=rtpmap:40 H265/90000", f"a=rtpmap:40 H265/90000\r\n{parameters}")
+    _, video, _ = sections(answer_to(text, higher_level, made))
+    assert {"a=rtpmap:40 H265/90000", parameters} <= set(video)
+    for other in ("profile-id=3", "tx-mode=MRST", "level-id=x", "level-id=30"):
+        text = CHROMIUM_OFFER.replace("a=rtpmap:40 H265/90000", f"a=rtpmap:40 H265/90000\r\na=fmtp:40 {other}")
+        assert negotiate(parse_offer(text), (hevc, made)).video.track is made
+
+
+def test_opus_is_answered_as_its_rfc_says() -> None:
+    opus = Track(1, TrackKind.AUDIO, Codec.OPUS, 48_000, AudioParameters(48_000))
+    _, _, audio = sections(answer_to(CHROMIUM_OFFER, video_track(), opus))
+    assert audio[0] == "m=audio 9 UDP/TLS/RTP/SAVPF 111"
+    assert "a=rtpmap:111 opus/48000/2" in audio, "always two, whatever is sent (RFC 7587 7)"
+
+
 def test_aac_is_refused_and_the_picture_goes_on() -> None:
     _, video, audio = sections(answer_to(CHROMIUM_OFFER, video_track(), audio_track(Codec.AAC)))
     assert video[0].startswith("m=video 9 ")
@@ -157,13 +187,31 @@ def test_unusable_offers_are_refused_with_a_sentence(text: str, says: str) -> No
         answer_to(text, video_track())
 
 
-def test_order_is_kept_and_data_channels_are_refused() -> None:
-    start = CHROMIUM_OFFER.index("m=video")
-    data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:d\r\na=sctp-port:5000\r\n"
-    _, first, second, third = sections(answer_to(CHROMIUM_OFFER[:start] + data + CHROMIUM_OFFER[start:], video_track()))
-    assert first[0] == "m=application 0 UDP/DTLS/SCTP webrtc-datachannel"
-    assert second[0].startswith("m=video 9 ")
-    assert third[0].startswith("m=audio 0 ")
+def with_data(mid: str = "1", protocol: str = "UDP/DTLS/SCTP webrtc-datachannel") -> str:
+    start = CHROMIUM_OFFER.index("m=audio")
+    data = f"m=application 9 {protocol}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na=sctp-port:4999\r\n"
+    sound = CHROMIUM_OFFER[start:].replace("a=mid:1", "a=mid:s")
+    return CHROMIUM_OFFER[:start] + data + sound
+
+
+def test_data_channels_go_with_the_video_and_the_order_is_kept() -> None:
+    agreement = negotiate(parse_offer(with_data()), (video_track(),))
+    assert agreement.data is not None
+    assert agreement.data.sctp_port == 4999
+    session, video, data, audio = sections(answer_to(with_data(), video_track()))
+    assert "a=group:BUNDLE 0 1" in session
+    assert data[0] == "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"
+    assert {"a=mid:1", "a=sctp-port:5000", "a=setup:passive", "a=ice-ufrag:gw"} <= set(data)
+    assert video[0].startswith("m=video 9 ")
+    assert audio[0].startswith("m=audio 0 ")
+
+
+@pytest.mark.parametrize(
+    "text", [with_data(mid="d"), with_data(protocol="DTLS/SCTP 5000"), with_data().replace("sctp-port:4999", "x")]
+)
+def test_data_channels_that_are_not_the_videos_are_refused(text: str) -> None:
+    _, _, data, _ = sections(answer_to(text, video_track()))
+    assert data[0].startswith("m=application 0 ")
 
 
 def test_sound_outside_the_bundle_is_refused() -> None:

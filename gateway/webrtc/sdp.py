@@ -1,7 +1,7 @@
 """Offer and answer of a viewer (RFC 8829, RFC 8866, RFC 8843) for media that only the gateway sends.
 
-Here belong reading an offer, choosing what of it fits the camera, and writing the answer. No I/O. The SDP of RTSP is
-in `gateway.rtsp.sdp`: it shares the line syntax with this and nothing else.
+Here belong reading an offer, choosing what of it fits the camera, and writing the answer. No I/O. Which payload type
+suits a track is for `codecs` to say. The SDP of RTSP is in `gateway.rtsp.sdp`: it shares the line syntax and no more.
 """
 
 from __future__ import annotations
@@ -9,46 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gateway.base.errors import BadRequestError, SightlineError
-from gateway.media.model import Codec, Track, TrackKind, VideoParameters
+from gateway.media.model import Track, TrackKind
+from gateway.webrtc import codecs
+from gateway.webrtc.codecs import Format
 from gateway.webrtc.ice import Credentials
 
 MAX_OFFER = 256 << 10
 """Characters. Chromium's offer for one picture and one sound has about 7000."""
 MAX_MEDIA = 64
 CNAME = "sightline"
+ICE_OPTIONS = "trickle ice2"
+"""Candidates may follow (RFC 8840), nomination is RFC 8445's."""
+SCTP_PORT = 5000
+"""A name within the DTLS association, not a port of the machine."""
+MAX_MESSAGE = 65536
+"""Bytes of a message that we would take; we take none seriously."""
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 """What we answer, where the offer has it. Not transport-cc: it wants a number of each viewer's own in every packet, and
 twenty reports a second from each."""
 
-_H264_SUBSTITUTES: dict[int, tuple[int, ...]] = {
-    # A camera's profile_idc (ITU-T H.264 A.2), and the decoders to send it to, best first. The last ones promise too
-    # little; those that browsers have decode more than they promise.
-    66: (66, 77, 100, 244),
-    77: (77, 100, 244, 66),
-    100: (100, 244, 77, 66),
-    244: (244, 100, 77, 66),
-}
-_ANY_PROFILE = (100, 244, 77, 66)
-_DEFAULT_PROFILE = "42e01f"
-"""What a receiver that names no profile is taken to have; RFC 6184 8.1 infers baseline."""
-
 
 class NoCodecError(SightlineError):
     """The viewer plays none of what the camera sends. Answered with 422."""
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One payload type of an m-line. Names are upper case, parameters as they were written."""
-
-    payload_type: int
-    name: str
-    clock_rate: int
-    channels: int
-    parameters: dict[str, str]
-    feedback: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +54,8 @@ class Media:
     fingerprints: tuple[tuple[str, str], ...]
     credentials: Credentials | None
     extensions: dict[str, int]
+    sctp_port: int | None
+    """Of data channels (RFC 8841 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +82,24 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class DataChannels:
+    """The m-line for data channels, on the transport of the video."""
+
+    index: int
+    sctp_port: int
+    """The viewer's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """What will be sent, and to whom: the viewer's certificate has one of these fingerprints."""
 
     video: Stream
     audio: Stream | None
+    data: DataChannels | None
     fingerprints: tuple[tuple[str, str], ...]
+    credentials: Credentials
+    """The viewer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +137,13 @@ def parse_offer(text: str) -> Offer:
 
 
 def negotiate(offer: Offer, tracks: tuple[Track, ...]) -> Agreement:
-    """Choose what of the camera's tracks goes to which m-line.
+    """Choose what goes to which m-line: of the video in `tracks` the first that fits, of the audio likewise.
 
     Raises:
-        NoCodecError: no video of the offer fits the camera's; names what it sends.
+        NoCodecError: no video of the offer fits; names what the camera sends, which is the first.
         BadRequestError: the one that would fit cannot be answered.
     """
-    track = next((track for track in tracks if track.kind is TrackKind.VIDEO), None)
-    if track is None:
-        raise NoCodecError("no codec fits: the camera sends no video")
-    video = _choose_video(offer, track)
+    video = _choose_video(offer, [track for track in tracks if track.kind is TrackKind.VIDEO])
     media = offer.media[video.index]
     if not media.rtcp_mux:
         raise BadRequestError("the offer's video has no a=rtcp-mux, which WebRTC demands")
@@ -163,7 +158,7 @@ def negotiate(offer: Offer, tracks: tuple[Track, ...]) -> Agreement:
     if audio is None and extension is not None and 1 <= extension <= 14:
         # No delay for video alone: with sound the browser would give up keeping it in step with the lips.
         video = replace(video, playout_delay=extension)
-    return Agreement(video, audio, media.fingerprints)
+    return Agreement(video, audio, _choose_data(offer, media), media.fingerprints, media.credentials)
 
 
 def build_answer(
@@ -181,8 +176,17 @@ def build_answer(
     are answered only then.
     """
     answered = {stream.index: stream for stream in (agreement.video, agreement.audio) if stream is not None}
-    mids = [offer.media[index].mid for index in sorted(answered)]
-    lines = ["v=0", f"o=- {session_id} 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=ice-lite"]
+    data = agreement.data
+    indexes = sorted([*answered, *([data.index] if data is not None else [])])
+    mids = [offer.media[index].mid for index in indexes]
+    lines = [
+        "v=0",
+        f"o=- {session_id} 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        f"a=ice-options:{ICE_OPTIONS}",
+    ]
     if offer.bundle:
         lines.append("a=group:BUNDLE " + " ".join(mid for mid in mids if mid in offer.bundle))
     if offer.mixed_extensions:
@@ -190,7 +194,9 @@ def build_answer(
     lines.append(f"a=msid-semantic: WMS {CNAME}")
     for index, media in enumerate(offer.media):
         stream = answered.get(index)
-        if stream is None:
+        if data is not None and index == data.index:
+            lines += _answered_data(media, local)
+        elif stream is None:
             lines += _refusal(media)
         else:
             lines += _answered_media(
@@ -236,6 +242,7 @@ def _parse_media(lines: list[str], session: list[tuple[str, str]]) -> Media:
         fingerprints=tuple(pair for pair in map(_fingerprint, fingerprints) if pair is not None),
         credentials=Credentials(ufrag, password) if ufrag and password else None,
         extensions=_extensions([*session, *own]),
+        sctp_port=_number(last("sctp-port") or "", 65535),
     )
 
 
@@ -290,85 +297,39 @@ def _usable(media: Media, kind: str) -> bool:
     return media.kind == kind and media.receives and not media.refused
 
 
-def _choose_video(offer: Offer, track: Track) -> Stream:
+def _choose_video(offer: Offer, tracks: list[Track]) -> Stream:
+    if not tracks:
+        raise NoCodecError("no codec fits: the camera sends no video")
     offered = [(index, media) for index, media in enumerate(offer.media) if _usable(media, "video")]
+    sent = codecs.describe(tracks[0])
     if not offered:
-        raise NoCodecError(f"no codec fits: the offer wants to receive no video, the camera sends {_describe(track)}")
-    if track.codec is Codec.H264:
+        raise NoCodecError(f"no codec fits: the offer wants to receive no video, the camera sends {sent}")
+    for track in tracks:
         for index, media in offered:
-            if (chosen := _choose_h264(media.formats, track)) is not None:
-                return Stream(index, track, chosen, rtx=_retransmissions(media.formats, chosen))
-    names = sorted({_format_name(f) for _, media in offered for f in media.formats if f.name not in _NO_CODECS})
-    raise NoCodecError(
-        f"no codec fits: the camera sends {_describe(track)}, the offer has {', '.join(names) or 'none'}"
-    )
-
-
-_NO_CODECS = {"RTX", "RED", "ULPFEC", "FLEXFEC-03"}
-
-
-def _retransmissions(formats: tuple[Format, ...], of: Format) -> int | None:
-    """The payload type that is associated with that of `of` (RFC 4588 8.6)."""
-    apt = str(of.payload_type)
-    found = (f for f in formats if f.name == "RTX" and f.parameters.get("apt") == apt and "nack" in of.feedback)
-    return next((f.payload_type for f in found), None)
-
-
-def _choose_h264(formats: tuple[Format, ...], track: Track) -> Format | None:
-    """The payload type whose decoder suits the camera's profile best; only packetization mode 1 can take fragments.
-
-    An offer that names no mode means mode 0 by the letter (RFC 6184 8.1), yet those who write none take fragments;
-    it is the last choice.
-    """
-    assert isinstance(track.parameters, VideoParameters)
-    sps = track.parameters.sps
-    wanted = _H264_SUBSTITUTES.get(sps[1], _ANY_PROFILE) if len(sps) > 3 else _ANY_PROFILE
-
-    def rank(chosen: Format) -> tuple[bool, int]:
-        profile = _number_16(chosen.parameters.get("profile-level-id", _DEFAULT_PROFILE)[:2])
-        return (
-            "packetization-mode" not in chosen.parameters,
-            wanted.index(profile) if profile in wanted else len(wanted),
-        )
-
-    usable = [f for f in formats if f.name == "H264" and f.parameters.get("packetization-mode", "1") == "1"]
-    return min(usable, key=rank, default=None)
-
-
-def _number_16(text: str) -> int:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return -1
+            if (chosen := codecs.choose(media.formats, track)) is not None:
+                return Stream(index, track, chosen, rtx=codecs.retransmissions(media.formats, chosen))
+    names = codecs.describe_offered(f for _, media in offered for f in media.formats)
+    raise NoCodecError(f"no codec fits: the camera sends {sent}, the offer has {names}")
 
 
 def _choose_audio(offer: Offer, tracks: tuple[Track, ...], video: Media) -> Stream | None:
-    """G.711 as the camera sends it, on the transport that the video has; everything else is refused."""
-    for index, media in enumerate(offer.media):
-        if not _usable(media, "audio") or media.mid not in offer.bundle or video.mid not in offer.bundle:
-            continue
-        for track in tracks:
-            for chosen in media.formats:
-                if track.codec in (Codec.PCMU, Codec.PCMA) and (chosen.name, chosen.clock_rate) == (
-                    track.codec.value,
-                    track.clock_rate,
-                ):
-                    return Stream(index, track, chosen)
+    """Sound goes on the transport that the video has, or not at all."""
+    for track in tracks:
+        for index, media in enumerate(offer.media):
+            if not _usable(media, "audio") or media.mid not in offer.bundle or video.mid not in offer.bundle:
+                continue
+            if track.kind is TrackKind.AUDIO and (chosen := codecs.choose(media.formats, track)) is not None:
+                return Stream(index, track, chosen)
     return None
 
 
-def _describe(track: Track) -> str:
-    parameters = track.parameters
-    if track.codec is Codec.UNSUPPORTED:
-        return track.name or "a codec that the gateway does not know"
-    if track.codec is Codec.H264 and isinstance(parameters, VideoParameters) and len(parameters.sps) > 3:
-        return f"H264 (profile-level-id {parameters.sps[1:4].hex()}, packetization-mode 1)"
-    return track.codec.value
-
-
-def _format_name(offered: Format) -> str:
-    mode = offered.parameters.get("packetization-mode")
-    return f"H264 (packetization-mode {mode})" if offered.name == "H264" and mode is not None else offered.name
+def _choose_data(offer: Offer, video: Media) -> DataChannels | None:
+    for index, media in enumerate(offer.media):
+        if media.kind != "application" or media.refused or media.format_list != "webrtc-datachannel":
+            continue
+        if media.sctp_port and media.mid in offer.bundle and video.mid in offer.bundle:
+            return DataChannels(index, media.sctp_port)
+    return None
 
 
 # ---- writing
@@ -393,16 +354,9 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
         "a=sendonly",
         f"a=msid:{CNAME} {media.kind}",
         "a=rtcp-mux",
-        f"a=ice-ufrag:{local.credentials.ufrag}",
-        f"a=ice-pwd:{local.credentials.password}",
-        f"a=fingerprint:sha-256 {local.fingerprint}",
-        "a=setup:passive",
-        f"a=rtpmap:{payload_type} {chosen.name}/{chosen.clock_rate}",
+        *_transport(local),
+        *codecs.answer_lines(chosen, _FEEDBACK),
     ]
-    if chosen.name == "H264":
-        profile = chosen.parameters.get("profile-level-id", _DEFAULT_PROFILE)
-        lines.append(f"a=fmtp:{payload_type} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}")
-        lines += [f"a=rtcp-fb:{payload_type} {kind}" for kind in _FEEDBACK if kind in chosen.feedback]
     if rtx is not None:
         lines += [f"a=rtpmap:{rtx} rtx/{chosen.clock_rate}", f"a=fmtp:{rtx} apt={payload_type}"]
     if stream.playout_delay is not None:
@@ -414,3 +368,24 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
         lines.append(f"a=ssrc:{rtx_ssrc} cname:{CNAME}")
     lines += [f"a=candidate:{candidate}" for candidate in local.candidates]
     return [*lines, "a=end-of-candidates"]
+
+
+def _answered_data(media: Media, local: LocalTransport) -> list[str]:
+    """RFC 8841 5; the transport and its candidates are the video's."""
+    return [
+        f"m=application 9 {media.protocol} {media.format_list}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{media.mid}",
+        *_transport(local),
+        f"a=sctp-port:{SCTP_PORT}",
+        f"a=max-message-size:{MAX_MESSAGE}",
+    ]
+
+
+def _transport(local: LocalTransport) -> list[str]:
+    return [
+        f"a=ice-ufrag:{local.credentials.ufrag}",
+        f"a=ice-pwd:{local.credentials.password}",
+        f"a=fingerprint:sha-256 {local.fingerprint}",
+        "a=setup:passive",
+    ]
