@@ -15,6 +15,7 @@ from gateway.media.rtp import RtpPacket, parse_rtp
 from gateway.viewing.broadcast import Broadcast, Phase, Viewer
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Outlet
+from tests.plain_srtp import MemorySocket, PlainSrtp
 from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, audio_track, picture, video_track
 
 TRACK = video_track()
@@ -22,23 +23,17 @@ SOUND = audio_track(Codec.PCMU)
 
 
 class MemoryPort:
-    """Takes datagrams like a socket, until it is full."""
+    """Keeps what is sent. Its socket never has room again once it is full."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
-        self.sent: dict[str, list[bytes]] = {}
-        self.capacity: int | None = None
+        self.udp = MemorySocket()
+        self.sent = self.udp.sent
+        self.signalled: dict[tuple[str, int], list[bytes]] = {}
         self.unreachable = 0
 
-    def sendto(self, datagram: bytes, address: str) -> None:
-        if self.capacity is not None:
-            if self.capacity == 0:
-                raise BlockingIOError
-            self.capacity -= 1
-        self.sent.setdefault(address, []).append(datagram)
-
-    def send(self, datagram: bytes, address: str) -> None:
-        self.sent.setdefault(f"{address} signalling", []).append(datagram)
+    def send(self, datagram: bytes, address: tuple[str, int]) -> None:
+        self.signalled.setdefault(address, []).append(datagram)
 
     async def room(self, seconds: float) -> bool:
         self.clock.advance(seconds)
@@ -53,6 +48,7 @@ class Stage:
         self.hub = Hub("cam")
         self.hub.open((TRACK, SOUND))
         self.port = MemoryPort(self.clock)
+        self.addresses: dict[str, tuple[str, int]] = {}
         self.anchors: list[tuple[str, int, int]] = []
         self.asked = 0
         self.can_ask = True
@@ -77,10 +73,13 @@ class Stage:
         await self.settle()
 
     def join(self, name: str, audio: Codec | None = None) -> Viewer:
-        plain = SimpleNamespace(protect=lambda packet: packet, protect_rtcp=lambda packet: packet)
-        peer = SimpleNamespace(address=name, srtp=plain, port=self.port)
+        address = self.addresses[name] = (f"192.0.2.{len(self.addresses)}", 9)
+        peer = SimpleNamespace(address=address, srtp=PlainSrtp(), port=self.port)
         video = Outlet(peer, payload_type=96, clock_rate=90_000, cname="x")
         sound = Outlet(peer, payload_type=0, clock_rate=8000, cname="x") if audio else None
+        for outlet in (video, sound):
+            if outlet is not None:
+                outlet.open()
         viewer = Viewer(name, video, sound, audio)
         self.broadcast.add(viewer)
         self.broadcast.add_listener(viewer)
@@ -101,7 +100,7 @@ class Stage:
             await self.settle()
 
     def packets(self, name: str, payload_type: int = 96) -> list[RtpPacket]:
-        packets = [parse_rtp(datagram) for datagram in self.port.sent.get(name, [])]
+        packets = [parse_rtp(datagram) for datagram in self.port.sent.get(self.addresses[name], [])]
         return [packet for packet in packets if packet.payload_type == payload_type]
 
     def pictures(self, name: str) -> list[tuple[int, int]]:
@@ -305,9 +304,9 @@ async def test_a_full_socket_costs_those_it_hits_one_picture_and_hits_others_nex
     await stage.publish(picture(0, key=True, track=TRACK, size=400))
     viewers = [stage.join(name) for name in "abcd"]
     await stage.pass_time(0.01)
-    stage.port.capacity = 2
+    stage.port.udp.capacity = 2
     await stage.publish(picture(1, track=TRACK, size=400))
-    stage.port.capacity = None
+    stage.port.udp.capacity = None
     waiting = {viewer.session_id for viewer in viewers if viewer.phase is Phase.WAITING}
     assert len(waiting) == 2
     await stage.publish(picture(2, track=TRACK, size=400))
@@ -316,7 +315,7 @@ async def test_a_full_socket_costs_those_it_hits_one_picture_and_hits_others_nex
         assert [index for index, _ in stage.pictures(viewer.session_id)] == expected
     await stage.publish(picture(3, key=True, track=TRACK, size=400))
     assert all(viewer.phase is Phase.LIVE for viewer in viewers)
-    stage.port.capacity = 2
+    stage.port.udp.capacity = 2
     await stage.publish(picture(4, track=TRACK, size=400))
     assert {viewer.session_id for viewer in viewers if viewer.phase is Phase.WAITING} != waiting
 
@@ -326,13 +325,13 @@ async def test_a_picture_cut_short_can_be_asked_for_again_byte_for_byte(stage: S
     await stage.publish(picture(0, key=True, track=TRACK, size=400))
     viewer = stage.join("v")
     await stage.pass_time(0.01)
-    stage.port.capacity = 1
+    stage.port.udp.capacity = 1
     await stage.publish(picture(1, track=TRACK, size=5000))
-    stage.port.capacity = None
+    stage.port.udp.capacity = None
     sent = stage.packets("v")[-1]
     missing = [(sent.sequence + n) & 0xFFFF for n in range(6)]
     viewer.video.resend([*missing, (sent.sequence + 20_000) & 0xFFFF])
-    again = [parse_rtp(datagram) for datagram in stage.port.sent["v signalling"] if datagram[1] & 0x7F == 96]
+    again = [parse_rtp(datagram) for datagram in stage.port.signalled[stage.addresses["v"]] if datagram[1] & 0x7F == 96]
     assert again[0] == sent
     assert [packet.sequence for packet in again] == missing[:5]
     assert again[-1].marker

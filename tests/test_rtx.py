@@ -10,42 +10,38 @@ from hypothesis import strategies as st
 from gateway.media.rtp import RtpPacket, parse_rtp
 from gateway.webrtc.outlet import RESENDS_PER_REPORT, Frame, Outlet
 from gateway.webrtc.rtx import Retransmissions
+from tests.plain_srtp import ANYWHERE, MemorySocket, PlainSrtp
 
 
 class Wire:
-    """Keeps what is sent; nothing is encrypted."""
+    """Keeps what is sent."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-        self.unreachable = 0
+        self.udp = MemorySocket()
 
-    def sendto(self, datagram: bytes, _: object) -> None:
+    def send(self, datagram: bytes, _: object) -> None:
         self.sent.append(datagram)
-
-    send = sendto
 
 
 def outlet(*, rtx: bool) -> tuple[Outlet, Wire]:
     wire = Wire()
-    plain = SimpleNamespace(protect=lambda packet: packet, protect_rtcp=lambda packet: packet)
-    peer = SimpleNamespace(address=("192.0.2.1", 9), srtp=plain, port=wire)
+    peer = SimpleNamespace(address=ANYWHERE, srtp=PlainSrtp(), port=wire)
     made = Outlet(
         peer, payload_type=96, clock_rate=90_000, cname="x", rtx=Retransmissions(97) if rtx else None, playout_delay=5
     )
+    made.open()
     return made, wire
 
 
-def send(stream: Outlet, *payloads: bytes, ticks: int = 0) -> None:
-    stream.begin(Frame(payloads, sum(map(len, payloads))), ticks)
-    stream.send()
+def send(outlet: Outlet, *payloads: bytes, ticks: int = 0) -> list[bytes]:
+    return outlet.stream.seal(Frame.of(payloads), ticks)
 
 
 def test_a_lost_packet_comes_as_rtx() -> None:
     stream, wire = outlet(rtx=True)
-    send(stream, b"first", b"second", ticks=7)
-    send(stream, b"third", ticks=3007)
-    packets = [parse_rtp(datagram) for datagram in wire.sent]
-    wire.sent.clear()
+    sent = [*send(stream, b"first", b"second", ticks=7), *send(stream, b"third", ticks=3007)]
+    packets = [parse_rtp(datagram) for datagram in sent]
     stream.resend([packets[1].sequence, packets[2].sequence, packets[1].sequence])
     again = [parse_rtp(datagram) for datagram in wire.sent]
     assert stream.rtx is not None
@@ -66,9 +62,7 @@ def test_a_lost_packet_comes_as_rtx() -> None:
 
 def test_without_rtx_a_lost_packet_comes_as_it_was() -> None:
     stream, wire = outlet(rtx=False)
-    send(stream, b"first", b"second")
-    sent = list(wire.sent)
-    wire.sent.clear()
+    sent = send(stream, b"first", b"second")
     stream.resend([parse_rtp(sent[0]).sequence])
     assert wire.sent == sent[:1]
 
@@ -76,9 +70,7 @@ def test_without_rtx_a_lost_packet_comes_as_it_was() -> None:
 def test_nobody_gets_more_than_a_fair_share_of_resends() -> None:
     for rtx in (True, False):
         stream, wire = outlet(rtx=rtx)
-        send(stream, b"payload")
-        sequence = parse_rtp(wire.sent[0]).sequence
-        wire.sent.clear()
+        sequence = parse_rtp(send(stream, b"payload")[0]).sequence
         stream.resend([sequence] * (3 * RESENDS_PER_REPORT))
         assert len(wire.sent) == RESENDS_PER_REPORT
 

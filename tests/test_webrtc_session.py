@@ -169,7 +169,7 @@ async def test_lost_packets_and_keyframes_can_be_asked_for() -> None:
         session = await service.watch(viewer)
         await until(lambda: viewer.received["video"] >= 5)
         outlet, transport = session.viewer.video, viewer.transport()
-        sequence = outlet._history[-1].sequence
+        sequence = (outlet.stream.next - 1) & 0xFFFF
         await transport._send_rtp(
             build_rtcp(
                 ReceiverReport(1),

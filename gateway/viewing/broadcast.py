@@ -345,13 +345,13 @@ class Broadcast:
         for at in range(0, len(samples), _AUDIO_PIECE):
             piece = samples[at : at + _AUDIO_PIECE]
             # A sound cut short needs no keyframe: nothing to do for those who missed it.
-            await self._fanout.send(Frame((piece,), len(piece), marker=False), ticks + at, outlets)
+            await self._fanout.send(Frame.of((piece,), marker=False), ticks + at, outlets)
             self._packets.inc(len(outlets))
 
     async def _send(self, unit: AccessUnit, ticks: int, outlets: list[Outlet]) -> list[Outlet]:
         pieces = payloads(unit, limit=MAX_PAYLOAD)
         self._packets.inc(len(pieces) * len(outlets))
-        return await self._fanout.send(Frame(pieces, sum(map(len, pieces))), ticks, outlets)
+        return await self._fanout.send(Frame.of(pieces), ticks, outlets)
 
     def _in(self, phase: Phase) -> list[Viewer]:
         return [viewer for viewer in self._viewers if viewer.phase is phase]

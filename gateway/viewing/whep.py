@@ -209,6 +209,7 @@ class Whep:
     async def close(self) -> None:
         """End every session, and the port."""
         await self._tasks.close()
+        await self._fanout.close()
         self._port.close()
 
     # ---- inside

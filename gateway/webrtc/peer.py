@@ -103,6 +103,8 @@ class Peer:
         try:
             keys = await self._dtls.handshake()
             self.srtp = SrtpContext(keys)
+            for outlet in self.outlets:
+                outlet.open()
             log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
             listener.connected()
             await self._dtls.closed()
@@ -111,6 +113,8 @@ class Peer:
         finally:
             self.port.remove(self)
             self.srtp = None
+            for outlet in self.outlets:
+                outlet.close()
             await self._dtls.close()
         return "the viewer fell silent" if self._silent else "closed by the viewer"
 
@@ -119,8 +123,10 @@ class Peer:
     def bound(self, source: Route, *, nominated: bool) -> None:
         """See `port.PortPeer`."""
         self._heard = self._clock.monotonic()
-        if nominated or self.address is None:
+        if (nominated or self.address is None) and source != self.address:
             self.address = source
+            for outlet in self.outlets:
+                outlet.aim()
 
     def dtls_received(self, datagram: bytes) -> None:
         """See `port.PortPeer`."""

@@ -30,7 +30,7 @@ SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """As the UDP socket gives and takes it: IPv4, or IPv6 with flow and scope. On a dual-stack socket an IPv4 viewer's is
 IPv6, too (`::ffff:192.0.2.1`)."""
 Route: TypeAlias = SocketAddress | TcpRoute
-"""Where a peer is reached. Only a tuple can be given to `Port.sendto`; a TcpRoute sends by itself."""
+"""Where a peer is reached. Only a tuple can be given to the UDP socket; a TcpRoute sends by itself."""
 
 SEND_BUFFER = 8 << 20
 """Bytes asked of the kernel, which grants at most net.core.wmem_max: a keyframe to many viewers at once fits."""
@@ -77,9 +77,8 @@ class Port:
         """Of `/metrics`, for each of these: finding one costs as much as refusing."""
         self.unreachable = 0
         """Datagrams that the system refused to route."""
-        self.sendto = sock.sendto
-        """The UDP socket's own, for the packet path. Raises BlockingIOError when its buffer is full."""
-        self._socket = sock
+        self.udp = sock
+        """The UDP socket, for the packet path to send by."""
         self._clock = clock
         self._public_addresses = tuple(public_addresses)
         self._loop = asyncio.get_running_loop()
@@ -104,7 +103,7 @@ class Port:
     @property
     def address(self) -> Address:
         """Where the port listens, with the number the system chose."""
-        host, port = self._socket.getsockname()[:2]
+        host, port = self.udp.getsockname()[:2]
         return Address(host, port)
 
     def candidates(self) -> tuple[str, ...]:
@@ -155,7 +154,7 @@ class Port:
             route.send(datagram)
             return
         try:
-            self.sendto(datagram, route)
+            self.udp.sendto(datagram, route)
         except BlockingIOError:
             self._refuse("send buffer full")
         except OSError:
@@ -165,7 +164,7 @@ class Port:
         """Wait until the socket takes datagrams again; False when it does not within `seconds`."""
         if self._room is None:
             self._room = self._loop.create_future()
-            self._loop.add_writer(self._socket.fileno(), self._has_room)
+            self._loop.add_writer(self.udp.fileno(), self._has_room)
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
         room = self._room
         try:
@@ -187,10 +186,10 @@ class Port:
         for route in (*self._strangers, *self._by_route):
             if isinstance(route, TcpRoute):
                 route.close()
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
-            self._loop.remove_writer(self._socket.fileno())
-            self._socket.close()
+        if self.udp.fileno() >= 0:
+            self._loop.remove_reader(self.udp.fileno())
+            self._loop.remove_writer(self.udp.fileno())
+            self.udp.close()
         if self._room is not None:
             self._room.cancel()
 
@@ -204,13 +203,13 @@ class Port:
         return ice.host_candidates(dict.fromkeys([*((h, port) for h in hosts), *public]))
 
     def _has_room(self) -> None:
-        self._loop.remove_writer(self._socket.fileno())
+        self._loop.remove_writer(self.udp.fileno())
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._room = None
 
     def _readable(self) -> None:
-        receive = self._socket.recvfrom
+        receive = self.udp.recvfrom
         for _ in range(_READS_PER_WAKE):
             try:
                 datagram, source = receive(_MAX_DATAGRAM)

@@ -32,12 +32,12 @@ class Frame(NamedTuple):
         """The frame of these payloads, in their order.
 
         Raises:
-            ValueError: there is none, or one that no datagram could carry.
+            ValueError: there is one that no datagram could carry.
         """
         pieces = tuple(payloads)
         sizes = tuple(map(len, pieces))
-        if not pieces or max(sizes) + MAX_OVERHEAD > MAX_RUN_BYTES:
-            raise ValueError("a frame has at least one payload, and each fits a datagram")
+        if max(sizes, default=0) + MAX_OVERHEAD > MAX_RUN_BYTES:
+            raise ValueError("a payload does not fit a datagram")
         return cls(pieces, tuple(_runs(sizes)), sum(sizes), marker)
 
 
