@@ -29,12 +29,13 @@ from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
 from gateway.base.supervise import TaskOwner, forever
 from gateway.base.workers import Processes, Threads
-from gateway.hub import Start, Subscription
+from gateway.hub import Hub, Start, Subscription
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Camera, Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Configured, Origin, Registry
+from gateway.ingest.second import second_stream
 from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
@@ -43,7 +44,9 @@ from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
 from gateway.rtsp.batches import Batches
 from gateway.store.engine import Database, open_catalog, open_positions, revisions
+from gateway.viewing.renditions import REDUCED, Lower, Quality, Rendition
 from gateway.viewing.snapshot import Snapshots
+from gateway.viewing.transcode import Transcode
 from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
@@ -108,7 +111,7 @@ async def run(
         ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
         recorders = Recorders(fleet, archive.recorder, clock)
-        whep = await _open_whep(settings, clock, fleet)
+        whep = await _open_whep(settings, clock, fleet, ingest)
         stack.push_async_callback(whep.close)
 
         async def reconcile() -> None:
@@ -186,7 +189,7 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     return catalog, positions
 
 
-async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
+async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: IngestParts) -> Whep:
     """The one port for viewers, and their sessions."""
     address = parse_address(settings.webrtc.listen)
     try:
@@ -198,7 +201,19 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet) -> Whep:
         camera = fleet.cameras.get(camera_id)
         return camera is not None and camera.source is not None and camera.source.request_keyframe()
 
-    return Whep(port, clock, request_keyframe=request_keyframe, max_sessions=settings.webrtc.max_sessions)
+    def lower(camera_id: str, hub: Hub) -> tuple[Lower, ...]:
+        """What there is for links that do not carry what the camera sends."""
+
+        def second() -> Rendition | None:
+            camera = fleet.cameras.get(camera_id)
+            return None if camera is None else second_stream(camera, ingest)
+
+        def reduced() -> Rendition:
+            return Transcode(hub, clock, REDUCED, work="reduced", ask_camera=lambda: request_keyframe(camera_id))
+
+        return (Lower(Quality.SECOND, second), Lower(Quality.REDUCED, reduced))
+
+    return Whep(port, clock, request_keyframe=request_keyframe, lower=lower, max_sessions=settings.webrtc.max_sessions)
 
 
 async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:

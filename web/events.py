@@ -20,6 +20,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
+from gateway.viewing.renditions import Quality, Trouble
 from web.routes import Route
 from web.services import Services, principal, services
 from web.views import camera_json
@@ -81,6 +82,7 @@ class Events:
         parts.fleet.on_removed.append(self.camera_removed)
         parts.fleet.on_fix.append(self.fix)
         parts.whep.on_anchor.append(self.anchor)
+        parts.whep.on_quality.append(self.quality)
         parts.whep.on_viewers.append(self.camera_touched)
 
     def open(self, who: Principal) -> Listener:
@@ -143,12 +145,18 @@ class Events:
 
     def anchor(self, owner: bytes, session: str, rtp: int, utc_ns: UtcNs) -> None:
         """Tell a viewer which moment an RTP timestamp of its session is."""
-        message = _message("anchor", session=session, rtp=rtp, utc=format_utc(utc_ns))
+        self._tell_owner(owner, _message("anchor", session=session, rtp=rtp, utc=format_utc(utc_ns)))
+
+    def quality(self, owner: bytes, session: str, quality: Quality, trouble: Trouble | None) -> None:
+        """Tell a viewer which stream of the camera it sees, and what keeps it from the best."""
+        self._tell_owner(owner, _message("quality", session=session, quality=quality, trouble=trouble))
+
+    # ---- inside
+
+    def _tell_owner(self, owner: bytes, message: str) -> None:
         for listener in list(self._listeners):
             if listener.who.key == owner:
                 listener.send(message)
-
-    # ---- inside
 
     def _tell_changed(self) -> None:
         self._timer = None

@@ -30,6 +30,7 @@ from gateway.media.model import UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.broadcast import Broadcast, Viewer
 from gateway.viewing.link import PROBE_SECONDS, Judge, Verdict
+from gateway.viewing.transcode_worker import VideoSettings
 from gateway.webrtc.fanout import FanOut
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ RETRY_SECONDS = 30.0
 """Until a stream that was given up is tried again."""
 ALL_CLEAR_SECONDS = 10.0
 """Until a viewer of the original is told that its link is well again."""
+
+
+REDUCED = VideoSettings(max_width=640, kbps=400, max_fps=15)
+"""What the gateway makes for a link that carries neither of the camera's streams."""
 
 
 class Quality(StrEnum):

@@ -63,7 +63,7 @@ class Transcode:
     """
 
     def __init__(
-        self, source: Hub, clock: Clock, settings: VideoSettings, *, work: str, ask_camera: Callable[[], None]
+        self, source: Hub, clock: Clock, settings: VideoSettings, *, work: str, ask_camera: Callable[[], object]
     ) -> None:
         self.hub = Hub(source.camera_id, cap_bytes=RING_BYTES, min_seconds=RING_SECONDS)
         self.deaths = 0

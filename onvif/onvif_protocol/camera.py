@@ -216,6 +216,12 @@ class OnvifCamera:
         assert self._chosen is not None
         return self._chosen
 
+    @property
+    def second_profile(self) -> StreamProfile | None:
+        """The best H.264 profile with a smaller picture than the chosen one's; None: the camera has none."""
+        pixels = self.profile.width * self.profile.height
+        return next((p for p in playable(self.profiles) if 0 < p.width * p.height < pixels), None)
+
     async def stream_uri(
         self, profile: StreamProfile | None = None, *, transport: Literal["tcp", "udp"] = "tcp"
     ) -> str:
