@@ -131,7 +131,7 @@ class _Stream:
 
 
 class CameraSource:
-    """Connects one Camera, once. `choose` says which of the offered tracks are taken; by default all that are usable."""
+    """Connects one Camera, once. `choose` says which of the offered tracks are taken; by default all usable ones."""
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ CATCH_UP = 2.5
 
 HOLD = 10.0
 """Until it is tried for the first time whether more would fit."""
-LONGEST_HOLD = 160.0
+LONGEST_HOLD = 80.0
 RELAPSE = 60.0
 """Going down again this soon after going up doubles the hold."""
 PROBE_SECONDS = 0.1
@@ -182,7 +182,8 @@ class Judge:
             return Verdict.STAY
         if self._link.is_congested(rate, now):
             self._calm_since = None
-            self._fail(now)
+            if self._probe is not None or self._passed:
+                self._fail(now)
             return Verdict.DOWN
         if above is None:
             return Verdict.STAY
@@ -228,6 +229,5 @@ class Judge:
         self._link.forgive()
 
     def _fail(self, now: float) -> None:
-        if self._probe is not None or self._passed:
-            self._hold = min(2 * self._hold, LONGEST_HOLD)
+        self._hold = min(2 * self._hold, LONGEST_HOLD)
         self._probe, self._passed, self._probed_at = None, 0, now
