@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.base.errors import SettingsError
-from gateway.base.settings import Address, load, parse_address
+from gateway.base.settings import Address, load, parse_address, public_address
 
 WHOLE = """
 data_dir = "data"
@@ -125,3 +125,56 @@ def test_addresses():
     for bad in ("", "host", ":80", "host:", "host:99999", "u@host:1"):
         with pytest.raises(ValueError, match="address:port"):
             parse_address(bad)
+
+
+def test_ice_servers_are_one_address_or_several(tmp_path):
+    text = """
+[[webrtc.ice_servers]]
+urls = "stun:stun.example.org"
+[[webrtc.ice_servers]]
+urls = ["turn:[2001:db8::1]:3478?transport=udp", "turns:turn.example.org"]
+username = "ann"
+credential = "hush"
+"""
+    stun, turn = load(written(tmp_path, text), {}).webrtc.ice_servers
+    assert stun.urls == ("stun:stun.example.org",)
+    assert turn.urls == ("turn:[2001:db8::1]:3478?transport=udp", "turns:turn.example.org")
+    assert "hush" not in repr(turn)
+    environment = {"SIGHTLINE_WEBRTC_ICE_SERVERS": '[{"urls": "stun:other.example"}]'}
+    assert load(None, environment).webrtc.ice_servers[0].urls == ("stun:other.example",)
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ('{ urls = "https://example.org" }', "stun:host:port"),
+        ('{ urls = "stun:a>; rel=x" }', "stun:host:port"),
+        ("{ urls = [] }", "name a server"),
+        ('{ urls = "turn:turn.example.org", username = "ann" }', 'needs "username" and "credential"'),
+        ('{ urls = "turn:turn.example.org", username = "a\\nb", credential = "hush" }', "printable ASCII"),
+        ('{ urls = "turn:turn.example.org", username = "ann", credential = "hush\\r\\n" }', "printable ASCII"),
+    ],
+)
+def test_an_ice_server_that_cannot_be_is_refused(tmp_path, server, said):
+    with pytest.raises(SettingsError, match=said) as refused:
+        load(written(tmp_path, f"[webrtc]\nice_servers = [{server}]"), {})
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("203.0.113.7", "203.0.113.7", 0),
+        ("203.0.113.7:9000", "203.0.113.7", 9000),
+        ("2001:db8::1", "2001:db8::1", 0),
+        ("[2001:db8::1]:9000", "2001:db8::1", 9000),
+    ],
+)
+def test_a_public_address_may_have_a_port_of_its_own(text, host, port):
+    assert public_address(text) == Address(host, port)
+
+
+@pytest.mark.parametrize("text", ["", "example.org", "example.org:9000", "203.0.113.7:", "203.0.113.7:99999", "[::1]"])
+def test_a_public_address_must_be_one(text):
+    with pytest.raises(ValueError, match="IP address"):
+        public_address(text)

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from gateway.base.clock import ManualClock, SystemClock
-from gateway.base.errors import BadRequestError, ConflictError, NotFoundError
+from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.base.settings import Address
 from gateway.hub import Hub
 from gateway.media.model import AccessUnit, Codec, TimeSource, Track, TrackKind
 from gateway.media.rtcp import Nack, PictureLossIndication, ReceiverReport, build_rtcp
-from gateway.viewing.whep import NoCodecError, Session, Whep
+from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, Session, Whep
 from gateway.webrtc import dtls, peer
 from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
 from gateway.webrtc.port import open_port
@@ -226,7 +226,7 @@ async def test_who_cannot_be_served_is_told_why_and_leaves_no_trace() -> None:
         async def create(offer: str) -> Session:
             return await service.whep.create("cam", service.hub, offer, owner=OWNER, hold=service.hold)
 
-        with pytest.raises(ConflictError, match="not live yet"):
+        with pytest.raises(NotLiveError, match="not live yet"):
             await create(CHROMIUM_OFFER)
         service.hub.open((video_track(codec=Codec.H265),))
         with pytest.raises(NoCodecError, match="sends H265"):
@@ -236,7 +236,7 @@ async def test_who_cannot_be_served_is_told_why_and_leaves_no_trace() -> None:
             await create("no SDP")
         assert service.counts == []
         await create(CHROMIUM_OFFER)
-        with pytest.raises(ConflictError, match="watching already"):
+        with pytest.raises(FullError, match="watching already"):
             await create(CHROMIUM_OFFER)
 
 

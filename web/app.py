@@ -11,9 +11,11 @@ from web.operations import openapi
 from web.page import CONTENT_SECURITY_POLICY
 from web.problems import problems
 from web.routes import Body, Route
-from web.services import SERVICES, Services
+from web.services import ROUTE, SERVICES, Services
 
 MAX_BODY = 1 << 20
+EXPOSED = "Location, ETag, Link, Retry-After"
+"""What a script of another site may read beside the few headers that it always may (Fetch, CORS protocol)."""
 
 
 def all_routes() -> list[Route]:
@@ -60,3 +62,8 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     if request.path.startswith("/api/"):
         headers.setdefault("Cache-Control", "no-store")
+    route = request.get(ROUTE)
+    if route is not None and route.cross_origin:
+        # On errors too: a script could not read why it was refused otherwise.
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = EXPOSED

@@ -1,4 +1,4 @@
-"""Reading what a client sent: JSON bodies and time ranges, with errors that name the member at fault."""
+"""Reading what a client sent: text, JSON bodies and time ranges, with errors that name the member at fault."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from aiohttp import web
 
 from gateway.base.errors import BadRequestError
 from gateway.media.model import UtcNs
+
+
+async def text(request: web.Request, what: str, *, limit: int) -> str:
+    """The body as text, of at most `limit` bytes; errors call it `what`.
+
+    Raises:
+        BadRequestError: it is longer, or not UTF-8.
+    """
+    raw = await request.content.read(limit + 1)
+    while len(raw) <= limit and (more := await request.content.read(limit + 1 - len(raw))):
+        raw += more
+    if len(raw) > limit:
+        raise BadRequestError(f"{what} is larger than {limit >> 10} KiB")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise BadRequestError(f"{what} is not UTF-8 text") from None
 
 
 async def json_object(request: web.Request, *, optional: bool = False) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gateway.base.errors import RefusedError
 from gateway.base.metrics import REFUSALS
 from web.problems import UnauthorizedError
 from web.routes import Handler, Route
-from web.services import PRINCIPAL, SERVICES, address
+from web.services import PRINCIPAL, ROUTE, SERVICES, address
 
 COOKIE = "sightline_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -34,6 +34,7 @@ def guarded(route: Route) -> Handler:
     right = needed(route.name)
 
     async def handler(request: web.Request) -> web.StreamResponse:
+        request[ROUTE] = route
         if right is Right.OPEN:
             if route.method not in _SAFE:
                 _check_origin(request, needs_one=False)

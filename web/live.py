@@ -1,65 +1,109 @@
-"""Live media over HTTP: WHEP sessions (draft-ietf-wish-whep) and the picture of now."""
+"""Live media over HTTP: WHEP sessions (draft-ietf-wish-whep-03) and the picture of now."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 from aiohttp import web
 
 from gateway.access.audit import Action
-from gateway.base.errors import BadRequestError, ConflictError
-from gateway.viewing.whep import NoCodecError
-from web.body import instant
-from web.problems import UnprocessableError, UnsupportedMediaError
-from web.routes import Body, Route
+from gateway.base.errors import BadRequestError
+from gateway.base.settings import IceServer
+from gateway.viewing.whep import NotLiveError
+from web.body import instant, text
+from web.problems import UnsupportedMediaError
+from web.routes import Body, Handler, Route
 from web.services import address, principal, services
 
 SDP = "application/sdp"
+FRAGMENT = "application/trickle-ice-sdpfrag"
 MAX_OFFER = 64 << 10
+MAX_FRAGMENT = 32 << 10
 CONNECT_SECONDS = 10.0
 """How long a viewer waits for an on-demand camera to come up."""
-_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Location, ETag"}
-_PREFLIGHT = _CORS | {
-    "Access-Control-Allow-Methods": "POST, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Max-Age": "86400",
+    "Accept-Post": SDP,
+    "Accept-Patch": FRAGMENT,
 }
 
 
 async def open_session(request: web.Request) -> web.Response:
-    """`POST /api/cameras/{id}/whep`: an SDP offer in, 201 with the answer and the session's Location out."""
+    """`POST /api/cameras/{id}/whep`: an SDP offer in, 201 with the answer, Location, ETag and ICE servers out."""
     parts, who = services(request), principal(request)
     camera = parts.fleet.camera(request.match_info["id"])
     if request.content_type != SDP:
         raise UnsupportedMediaError(f"send the offer as {SDP}")
-    raw = await request.content.read(MAX_OFFER + 1)
-    if len(raw) > MAX_OFFER:
-        raise BadRequestError(f"the offer is larger than {MAX_OFFER >> 10} KiB")
-    try:
-        offer = raw.decode()
-    except UnicodeDecodeError:
-        raise BadRequestError("the offer is not UTF-8 text") from None
+    offer = await text(request, "the offer", limit=MAX_OFFER)
     await parts.audit.record(
         Action.LIVE_VIEW, actor=who.name, address=address(request), camera=camera.id, agent=_agent(request)
     )
     with camera.hold():
         if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
-            raise ConflictError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
-        try:
-            session = await parts.whep.create(camera.id, camera.hub, offer, owner=who.key, hold=camera.hold)
-        except NoCodecError as error:
-            raise UnprocessableError(str(error)) from error
-    headers = _CORS | {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.etag}"'}
-    return web.Response(status=201, text=session.answer, content_type=SDP, headers=headers)
+            raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
+        session = await parts.whep.create(camera.id, camera.hub, offer, owner=who.key, hold=camera.hold)
+    headers = {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.ice.etag}"'}
+    response = web.Response(status=201, text=session.answer, content_type=SDP, headers=headers)
+    for link in links(parts.settings.webrtc.ice_servers):
+        response.headers.add("Link", link)
+    return response
+
+
+async def change_session(request: web.Request) -> web.Response:
+    """`PATCH /api/whep/{session}`: candidates (204), or new credentials: an ICE restart (200 with ours, new ETag)."""
+    session = services(request).whep.session(request.match_info["session"], principal(request).key)
+    if request.content_type != FRAGMENT:
+        raise UnsupportedMediaError(f"send candidates, or the credentials of an ICE restart, as {FRAGMENT}")
+    fragment = await text(request, "the SDP fragment", limit=MAX_FRAGMENT)
+    wanted = request.if_match
+    tags = None if wanted is None else {tag.value for tag in wanted if not tag.is_weak}
+    answer = session.ice.patch(fragment, tags)
+    if answer is None:
+        return web.Response(status=204)
+    headers = {"ETag": f'"{session.ice.etag}"'}
+    return web.Response(text=answer, content_type=FRAGMENT, headers=headers)
 
 
 async def close_session(request: web.Request) -> web.Response:
     """`DELETE /api/whep/{session}`."""
     await services(request).whep.delete(request.match_info["session"], owner=principal(request).key)
-    return web.Response(headers=_CORS)
+    return web.Response()
+
+
+async def endpoint(request: web.Request) -> web.Response:
+    """`GET /api/cameras/{id}/whep`: nothing to show, as the draft wants it."""
+    services(request).fleet.camera(request.match_info["id"])
+    return web.Response(status=204)
+
+
+async def session_open(request: web.Request) -> web.Response:
+    """`GET /api/whep/{session}`: nothing to show, but it is there."""
+    services(request).whep.session(request.match_info["session"], principal(request).key)
+    return web.Response(status=204)
 
 
 async def preflight(_: web.Request) -> web.Response:
     """`OPTIONS`: a player on another site may use a bearer token here; cookies are never shared with one."""
-    return web.Response(status=204, headers=_PREFLIGHT)
+    return web.Response(headers=_PREFLIGHT)
+
+
+def links(servers: Iterable[IceServer]) -> Iterable[str]:
+    """The values of the Link headers that name STUN and TURN servers (draft-ietf-wish-whep 4.7, RFC 9725 4.6)."""
+    for server in servers:
+        secret = ""
+        if server.username:
+            username, credential = map(_quoted, (server.username, server.credential.get_secret_value()))
+            secret = f'; username={username}; credential={credential}; credential-type="password"'
+        for url in server.urls:
+            yield f'<{url}>; rel="ice-server"{secret}'
+
+
+def _quoted(value: str) -> str:
+    """A quoted-string (RFC 9110 5.6.4)."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 async def snapshot(request: web.Request) -> web.Response:
@@ -73,7 +117,7 @@ async def snapshot(request: web.Request) -> web.Response:
     )
     with camera.hold():
         if camera.hub.last_keyframe is None and not await camera.live(CONNECT_SECONDS):
-            raise ConflictError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
+            raise NotLiveError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
         picture = await parts.snapshots.newest(camera.hub)
     return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
@@ -82,20 +126,36 @@ def _agent(request: web.Request) -> str:
     return request.headers.get("User-Agent", "")[:200]
 
 
-_SDP = Body(SDP, {"type": "string"})
+_SDP, _FRAGMENT = Body(SDP, {"type": "string"}), Body(FRAGMENT, {"type": "string"})
+_ENDPOINT, _SESSION = "/api/cameras/{id}/whep", "/api/whep/{session}"
+
+
+def _whep(
+    method: str,
+    path: str,
+    handler: Handler,
+    summary: str,
+    answers: Mapping[int, Body | None],
+    takes: Body | None = None,
+) -> Route:
+    return Route(method, path, handler, summary, "live", takes=takes, answers=answers, cross_origin=True)
+
+
 ROUTES = [
-    Route(
-        "POST",
-        "/api/cameras/{id}/whep",
-        open_session,
-        "Watch a camera live (WHEP)",
-        "live",
-        takes=_SDP,
-        answers={201: _SDP},
+    _whep("POST", _ENDPOINT, open_session, "Watch a camera live (WHEP)", {201: _SDP}, takes=_SDP),
+    _whep("GET", _ENDPOINT, endpoint, "Say that a camera can be watched by WHEP", {204: None}),
+    _whep("OPTIONS", _ENDPOINT, preflight, "Answer a CORS preflight", {200: None}),
+    _whep(
+        "PATCH",
+        _SESSION,
+        change_session,
+        "Add candidates to a WHEP session, or restart its ICE",
+        {200: _FRAGMENT, 204: None},
+        takes=_FRAGMENT,
     ),
-    Route("OPTIONS", "/api/cameras/{id}/whep", preflight, "Answer a CORS preflight", "live", answers={204: None}),
-    Route("DELETE", "/api/whep/{session}", close_session, "End a WHEP session", "live"),
-    Route("OPTIONS", "/api/whep/{session}", preflight, "Answer a CORS preflight", "live", answers={204: None}),
+    _whep("GET", _SESSION, session_open, "Say that a WHEP session is open", {204: None}),
+    _whep("DELETE", _SESSION, close_session, "End a WHEP session", {200: None}),
+    _whep("OPTIONS", _SESSION, preflight, "Answer a CORS preflight", {200: None}),
     Route(
         "GET",
         "/api/cameras/{id}/snapshot.jpg",

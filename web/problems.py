@@ -15,12 +15,15 @@ from gateway.base.errors import (
     BadRequestError,
     CameraError,
     ConflictError,
+    LaterError,
     NotFoundError,
     RefusedError,
     SettingsError,
     SightlineError,
     StorageError,
 )
+from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
+from gateway.viewing.whep import FullError, NoCodecError, NotLiveError
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -31,8 +34,13 @@ _STATUS: dict[type[SightlineError], int] = {
     NotFoundError: 404,
     ConflictError: 409,
     SettingsError: 409,
+    NotLiveError: 409,
+    PreconditionFailedError: 412,
+    NoCodecError: 422,
+    PreconditionRequiredError: 428,
     TooManyAttemptsError: 429,
     CameraError: 502,
+    FullError: 503,
     StorageError: 503,
 }
 
@@ -41,15 +49,11 @@ class UnauthorizedError(SightlineError):
     """No log-in, or one that no longer holds."""
 
 
-class UnprocessableError(SightlineError):
-    """Understood, and impossible: the camera sends nothing that the offer can play."""
-
-
 class UnsupportedMediaError(SightlineError):
     """The body is of a type this route does not read."""
 
 
-_STATUS |= {UnauthorizedError: 401, UnprocessableError: 422, UnsupportedMediaError: 415}
+_STATUS |= {UnauthorizedError: 401, UnsupportedMediaError: 415}
 
 
 def problem(status: int, detail: str, **members: Any) -> web.Response:
@@ -71,7 +75,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
         members = {"pointer": error.pointer} if isinstance(error, BadRequestError) and error.pointer else {}
         response = problem(status, str(error), **members)
-        if isinstance(error, TooManyAttemptsError):
+        if isinstance(error, LaterError | TooManyAttemptsError):
             response.headers["Retry-After"] = str(error.retry_after)
         return response
     except web.HTTPException as error:

@@ -34,6 +34,8 @@ class Route:
     """Name → what it says."""
     takes: Body | None = None
     answers: Mapping[int, Body | None] = field(default_factory=lambda: {200: None})
+    cross_origin: bool = False
+    """Scripts of any site may call it and read the answer, with a bearer token; cookies are never shared with them."""
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from gateway.positions.store import PositionStore
 from gateway.recording.catalog import Catalog
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
+from web.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Services:
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 PRINCIPAL = web.RequestKey("principal", Principal)
+ROUTE = web.RequestKey("route", Route)
+"""Which of the described routes answers."""
 
 
 def services(request: web.Request) -> Services:

@@ -68,6 +68,14 @@ class ConflictError(SightlineError):
     """What was asked contradicts what is there."""
 
 
+class LaterError(SightlineError):
+    """Impossible now, and worth another try in `retry_after` seconds."""
+
+    def __init__(self, reason: str, *, retry_after: int) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
 class BadRequestError(SightlineError):
     """What was sent cannot be used. `pointer` is a JSON pointer to the member at fault, when there is one."""
 

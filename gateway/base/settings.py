@@ -17,11 +17,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gateway.base.errors import SettingsError
 
 CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
+ICE_URL = re.compile(r"(stuns?|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
+"""RFC 7064, RFC 7065."""
 ENVIRONMENT_PREFIX = "SIGHTLINE_"
 # What Kubernetes puts into every container of a namespace that has a service named "sightline".
 KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
@@ -121,6 +132,23 @@ def _public(text: str) -> str:
     return text
 
 
+def _ice_url(text: str) -> str:
+    if not ICE_URL.fullmatch(text):
+        raise ValueError(f'write "stun:host:port" or "turn:host:port?transport=udp", instead of "{text}"')
+    return text
+
+
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("use printable ASCII characters: it is sent in an HTTP header")
+    return text
+
+
+def _secret_header_text(secret: SecretStr) -> SecretStr:
+    _header_text(secret.get_secret_value())
+    return secret
+
+
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
 CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
 
@@ -138,10 +166,35 @@ class Http(_Section):
     `https` one makes the log-in cookie Secure."""
 
 
+class IceServer(_Section):
+    """A STUN or TURN server that viewers are told of (RTCIceServer, W3C WebRTC 4.2.4)."""
+
+    urls: tuple[Annotated[str, AfterValidator(_ice_url)], ...]
+    username: Annotated[str, AfterValidator(_header_text)] = ""
+    credential: Annotated[SecretStr, AfterValidator(_secret_header_text)] = SecretStr("")
+
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _one_is_enough(cls, urls: Any) -> Any:
+        return [urls] if isinstance(urls, str) else urls
+
+    @model_validator(mode="after")
+    def _turn_knows_its_users(self) -> IceServer:
+        if not self.urls:
+            raise ValueError('"urls" is empty: name a server, as in "stun:stun.example.org"')
+        if any(url.startswith("turn") for url in self.urls) and not (
+            self.username and self.credential.get_secret_value()
+        ):
+            raise ValueError('a TURN server needs "username" and "credential"')
+        return self
+
+
 class WebRtc(_Section):
-    """One UDP port (and TCP) for every viewer."""
+    """One port, UDP and TCP, for every viewer."""
 
     listen: Listen = "0.0.0.0:8189"
+    ice_servers: tuple[IceServer, ...] = ()
+    """What viewers may use to reach the port, beside going there straight."""
     public_addresses: tuple[Annotated[str, AfterValidator(_public)], ...] = ()
     """Where else viewers reach the port; with a number of its own where a published port differs."""
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 2000

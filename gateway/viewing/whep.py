@@ -1,4 +1,4 @@
-"""WHEP sessions (draft-ietf-wish-whep): one person watching one camera, from the offer to the end.
+"""WHEP sessions (draft-ietf-wish-whep-03): one person watching one camera, from the offer to the end.
 
 Here belongs who watches what, how many may, and how sessions end. The HTTP around it is `web.live`; how a camera's
 units reach its viewers is `broadcast`.
@@ -12,18 +12,23 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from gateway.base.clock import Clock
-from gateway.base.errors import ConflictError, NotFoundError
+from gateway.base.errors import LaterError, NotFoundError
 from gateway.base.metrics import VIEWERS
 from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub
-from gateway.media.model import UtcNs
+from gateway.media.model import Fix, UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.broadcast import Viewer
+from gateway.viewing.ice_session import IceSession
+from gateway.viewing.positions import Positions
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
+from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate
 from gateway.webrtc.fanout import FanOut
+from gateway.webrtc.ice import Credentials
 from gateway.webrtc.outlet import Outlet
 from gateway.webrtc.peer import Peer
 from gateway.webrtc.port import Port
@@ -38,6 +43,7 @@ from gateway.webrtc.sdp import (
     negotiate,
     parse_offer,
 )
+from gateway.webrtc.sdp_fragment import tagged_media
 
 __all__ = ["NoCodecError", "Session", "Whep"]
 
@@ -45,25 +51,51 @@ log = logging.getLogger(__name__)
 
 DEFAULT_MAX_SESSIONS = 2000
 EXPIRY_CHECK_SECONDS = 1.0
+NOT_LIVE_RETRY_SECONDS = 2
+FULL_RETRY_SECONDS = 10
+
+
+class NotLiveError(LaterError):
+    """The camera sends nothing yet, or not now. Answered with 409 and Retry-After (draft-ietf-wish-whep 4.2)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retry_after=NOT_LIVE_RETRY_SECONDS)
+
+
+class FullError(LaterError):
+    """As many watch as may. Answered with 503 and Retry-After (draft-ietf-wish-whep 4.6)."""
+
+    def __init__(self, limit: int) -> None:
+        reason = f"{limit} people are watching already, the most that are allowed"
+        super().__init__(reason, retry_after=FULL_RETRY_SECONDS)
 
 
 class Session:
     """One viewer of one camera. Its id is a secret: who knows it and is its owner can end it."""
 
     def __init__(
-        self, id_: str, camera_id: str, owner: bytes, answer: str, renditions: Renditions, viewer: Viewer
+        self,
+        id_: str,
+        camera_id: str,
+        owner: bytes,
+        answer: str,
+        ice: IceSession,
+        renditions: Renditions,
+        viewer: Viewer,
+        follow: Callable[[DataChannels], Callable[[], None]],
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
         self.owner = owner
         self.answer = answer
         """The SDP answer."""
-        self.etag = secrets.token_hex(8)
-        """Names this ICE session (draft-ietf-wish-whep 4.3.2), without quotes."""
+        self.ice = ice
         self.renditions = renditions
         self.viewer = viewer
         self.place: Place | None = None
         """Which stream of the camera it sees; None until it is connected."""
+        self._follow = follow
+        self._unfollow: Callable[[], None] | None = None
 
     @property
     def peer(self) -> Peer:
@@ -77,12 +109,16 @@ class Session:
                 reason = await self.peer.run(self)
                 log.info("a session of %s ended: %s", self.camera_id, reason)
             finally:
+                if self._unfollow is not None:
+                    self._unfollow()
                 if self.place is not None:
                     self.renditions.leave(self.place)
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
         self.place = self.renditions.join(self.viewer)
+        if self.peer.data is not None:
+            self._unfollow = self._follow(self.peer.data)
 
     def keyframe_wanted(self) -> None:
         """See `webrtc.peer.PeerListener`."""
@@ -123,6 +159,8 @@ class Whep:
         """Called with a camera's id when the number of its viewers has changed."""
         self.on_quality: list[Callable[[bytes, str, Quality, Trouble | None], None]] = []
         """Called with owner and session when its viewer sees another stream of the camera, and why."""
+        self.positions = Positions()
+        """Those who are told of positions; tell it each one that is accepted."""
         self._port = port
         self._clock = clock
         self._request_keyframe = request_keyframe
@@ -152,24 +190,34 @@ class Whep:
         *,
         owner: bytes,
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+        position: Callable[[], Fix | None] | None = None,
     ) -> Session:
         """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
+
+        `position` says where the camera was last; None: this viewer may not know, and gets no data channel.
 
         Raises:
             BadRequestError: the offer cannot be used.
             NoCodecError: the viewer plays none of what the camera sends.
-            ConflictError: the camera is not live yet, or too many watch already.
+            NotLiveError: the camera is not live yet.
+            FullError: too many watch already.
         """
         if hub.closed or not hub.tracks:
-            raise ConflictError(f"{camera_id} is not live yet: try again in a moment")
+            raise NotLiveError(f"{camera_id} is not live yet: try again in a moment")
         if len(self._sessions) >= self._max_sessions:
-            raise ConflictError(f"{self._max_sessions} people are watching already, the most that are allowed")
+            raise FullError(self._max_sessions)
         parsed = parse_offer(offer)
         agreement = negotiate(parsed, hub.tracks)
+        if position is None:
+            agreement = replace(agreement, data=None)
         session_id = secrets.token_urlsafe(16)
-        peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock)
+        sctp_port = None if agreement.data is None else agreement.data.sctp_port
+        peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock, sctp_port=sctp_port)
         viewer, ssrcs = _streams(session_id, peer, agreement)
-        local = LocalTransport(peer.credentials, self._certificate.fingerprint, self._port.candidates())
+        local = self._local(peer.credentials)
+        ice = IceSession(
+            tagged_media(parsed, agreement), agreement.credentials, lambda: self._local(peer.restart_ice())
+        )
         rtx = viewer.video.rtx
         answer = build_answer(
             parsed,
@@ -179,22 +227,33 @@ class Whep:
             ssrcs=ssrcs,
             rtx_ssrc=None if rtx is None else rtx.ssrc,
         )
-        session = Session(session_id, camera_id, owner, answer, self._renditions_of(camera_id, hub), viewer)
+        renditions = self._renditions_of(camera_id, hub)
+
+        def follow(channels: DataChannels) -> Callable[[], None]:
+            return self.positions.follow(camera_id, channels, position() if position is not None else None)
+
+        session = Session(session_id, camera_id, owner, answer, ice, renditions, viewer, follow)
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
         self._sessions[session_id] = (session, task)
         self._count(camera_id, 1)
         return session
 
-    async def delete(self, session_id: str, owner: bytes) -> None:
-        """End a session; returns when nothing of it remains.
+    def session(self, session_id: str, owner: bytes) -> Session:
+        """An open session.
 
         Raises:
             NotFoundError: there is none of that id, or it is somebody else's.
         """
-        session, task = self._sessions.get(session_id, (None, None))
-        if session is None or task is None or session.owner != owner:
-            raise NotFoundError("there is no such WHEP session, or it has ended")
+        return self._find(session_id, owner)[0]
+
+    async def delete(self, session_id: str, owner: bytes) -> None:
+        """End a session; returns when nothing of it remains.
+
+        Raises:
+            NotFoundError: see `session`.
+        """
+        _, task = self._find(session_id, owner)
         task.cancel()
         await asyncio.wait([task])
 
@@ -213,6 +272,15 @@ class Whep:
         self._port.close()
 
     # ---- inside
+
+    def _find(self, session_id: str, owner: bytes) -> tuple[Session, asyncio.Task[None]]:
+        session, task = self._sessions.get(session_id, (None, None))
+        if session is None or task is None or session.owner != owner:
+            raise NotFoundError("there is no such WHEP session, or it has ended")
+        return session, task
+
+    def _local(self, credentials: Credentials) -> LocalTransport:
+        return LocalTransport(credentials, self._certificate.fingerprint, self._port.candidates())
 
     def _renditions_of(self, camera_id: str, hub: Hub) -> Renditions:
         entry = self._renditions.get(camera_id)

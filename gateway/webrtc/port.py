@@ -123,9 +123,11 @@ class Port:
     def renew(self, peer: PortPeer) -> None:
         """After an ICE restart: let `peer` be found by its new credentials, and by the old ones until those are used.
 
-        Of several restarts only the last counts (draft-ietf-wish-whep 4.4.3).
+        Of several restarts only the last counts (draft-ietf-wish-whep 4.4.3). Nothing happens for a peer that has gone.
         """
-        held = self._credentials[peer]
+        held = self._credentials.get(peer)
+        if held is None:
+            return
         for unused in held[1:]:
             del self._sessions[unused.ufrag]
         held[1:] = [peer.credentials]
