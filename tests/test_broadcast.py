@@ -4,120 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 
-from gateway.base.clock import ManualClock
-from gateway.hub import Hub
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track
-from gateway.media.rtp import RtpPacket, parse_rtp
-from gateway.viewing.broadcast import Broadcast, Phase, Viewer
-from gateway.webrtc.fanout import FanOut
-from gateway.webrtc.outlet import Outlet
-from tests.plain_srtp import MemorySocket, PlainSrtp
-from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, audio_track, picture, video_track
-
-TRACK = video_track()
-SOUND = audio_track(Codec.PCMU)
-
-
-class MemoryPort:
-    """Keeps what is sent. Its socket never has room again once it is full."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.udp = MemorySocket()
-        self.sent = self.udp.sent
-        self.signalled: dict[tuple[str, int], list[bytes]] = {}
-        self.unreachable = 0
-
-    def send(self, datagram: bytes, address: tuple[str, int]) -> None:
-        self.signalled.setdefault(address, []).append(datagram)
-
-    async def room(self, seconds: float) -> bool:
-        self.clock.advance(seconds)
-        return False
-
-
-class Stage:
-    """A Hub, its Broadcast, and viewers whose packets are not encrypted."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock(UTC)
-        self.hub = Hub("cam")
-        self.hub.open((TRACK, SOUND))
-        self.port = MemoryPort(self.clock)
-        self.addresses: dict[str, tuple[str, int]] = {}
-        self.anchors: list[tuple[str, int, int]] = []
-        self.asked = 0
-        self.can_ask = True
-        self.broadcast = self.new_broadcast()
-        self.task: asyncio.Task[str] | None = None
-
-    def new_broadcast(self) -> Broadcast:
-        return Broadcast(
-            self.hub,
-            FanOut(self.port, self.clock),
-            self.clock,
-            on_anchor=lambda *anchor: self.anchors.append(anchor),
-            request_keyframe=self.ask,
-        )
-
-    def ask(self) -> bool:
-        self.asked += 1
-        return self.can_ask
-
-    async def run(self) -> None:
-        self.task = asyncio.create_task(self.broadcast.run())
-        await self.settle()
-
-    def join(self, name: str, audio: Codec | None = None) -> Viewer:
-        address = self.addresses[name] = (f"192.0.2.{len(self.addresses)}", 9)
-        peer = SimpleNamespace(address=address, srtp=PlainSrtp(), port=self.port)
-        video = Outlet(peer, payload_type=96, clock_rate=90_000, cname="x")
-        sound = Outlet(peer, payload_type=0, clock_rate=8000, cname="x") if audio else None
-        for outlet in (video, sound):
-            if outlet is not None:
-                outlet.open()
-        viewer = Viewer(name, video, sound, audio)
-        self.broadcast.add(viewer)
-        self.broadcast.add_listener(viewer)
-        return viewer
-
-    async def settle(self) -> None:
-        for _ in range(12):
-            await asyncio.sleep(0)
-
-    async def publish(self, *items: object) -> None:
-        for item in items:
-            self.hub.publish(item)
-        await self.settle()
-
-    async def pass_time(self, seconds: float) -> None:
-        for _ in range(round(seconds / 0.002)):
-            self.clock.advance(0.002)
-            await self.settle()
-
-    def packets(self, name: str, payload_type: int = 96) -> list[RtpPacket]:
-        packets = [parse_rtp(datagram) for datagram in self.port.sent.get(self.addresses[name], [])]
-        return [packet for packet in packets if packet.payload_type == payload_type]
-
-    def pictures(self, name: str) -> list[tuple[int, int]]:
-        """Index and timestamp of each picture sent."""
-        pictures = []
-        for packet in self.packets(name):
-            kind, payload = packet.payload[0] & 31, packet.payload
-            if kind == 24:  # STAP-A (RFC 6184 5.7.1): the picture comes last
-                while len(payload) > 3:
-                    size = int.from_bytes(payload[1:3], "big")
-                    nal, payload = payload[3 : 3 + size], payload[2 + size :]
-                kind, payload = nal[0] & 31, nal
-            elif kind == 28:  # FU-A (5.8): its start
-                kind, payload = payload[1] & 31 if payload[1] & 0x80 else 0, payload[1:]
-            if kind in (1, 5):
-                pictures.append((int.from_bytes(payload[1:5], "big"), packet.timestamp))
-        return pictures
+from gateway.media.rtp import parse_rtp
+from gateway.viewing.broadcast import Phase
+from tests.viewing_stage import SOUND, TRACK, Stage, ascends
+from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, picture, video_track
 
 
 @pytest.fixture
@@ -128,10 +22,6 @@ async def stage():
         stage.task.cancel()
         await asyncio.gather(stage.task, return_exceptions=True)
     assert stage.hub.readers == ()
-
-
-def ascends(timestamps: list[int]) -> bool:
-    return all(0 < (b - a) % 2**32 < 2**31 for a, b in pairwise(timestamps))
 
 
 async def test_a_new_viewer_starts_at_once_and_ends_live(stage: Stage) -> None:

@@ -34,7 +34,7 @@ BURST_LIMIT = 6
 """Pictures at most where a turn comes late: a busy machine would otherwise never catch up."""
 BURST_RATE = 160e6
 """Bits a second: what two pictures every 2 ms of a stream of 8 Mbit/s with large keyframes come to."""
-BURST_SLACK = 0.01
+BURST_SLACK = 0.05
 """Seconds of the burst's rate that a viewer may save up from turns in which it sent nothing."""
 CATCH_UP_SECONDS = 1.0
 """A burst that would take longer is not sent, if the camera gives a keyframe instead."""
