@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError, Table, machine
 
-PARTS = ("ingest", "relay", "positions")
+PARTS = ("ingest", "viewers", "start", "latency", "positions")
 """Each a module with `run() -> Table`."""
 
 

@@ -1,4 +1,4 @@
-"""The baseline of `relay`: the shortest honest relay with aiortc, as its documentation shows it.
+"""The baseline of `viewers`, `start` and `latency`: the shortest honest relay with aiortc, as it is documented.
 
 `python -m benchmarks.aiortc_relay URL` reads the camera once (MediaPlayer without decoding), shares it (MediaRelay) and
 gives each WHEP offer a peer connection with a sender of its own. It prints where it listens and serves until its
@@ -13,7 +13,7 @@ import sys
 
 import uvloop
 from aiohttp import web
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer, MediaRelay
 
 
@@ -26,9 +26,15 @@ async def main(url: str) -> None:
         pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         connections.append(pc)
         await pc.setRemoteDescription(RTCSessionDescription(await request.text(), "offer"))
+        assert player.video is not None
         pc.addTrack(relay.subscribe(player.video))
-        codecs = RTCRtpSender.getCapabilities("video").codecs
-        pc.getTransceivers()[0].setCodecPreferences([codec for codec in codecs if codec.mimeType == "video/H264"])
+        transceiver = pc.getTransceivers()[0]
+        # What is sent is H.264 as it comes. Preferences set after the offer change the answer, but not what it sends.
+        transceiver._codecs = [
+            codec
+            for codec in transceiver._codecs
+            if codec.mimeType == "video/H264" and codec.parameters.get("packetization-mode") == "1"
+        ]
         await pc.setLocalDescription(await pc.createAnswer())
         return web.Response(status=201, text=pc.localDescription.sdp, content_type="application/sdp")
 

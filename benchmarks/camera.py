@@ -1,15 +1,18 @@
 """A process that is the cameras: one short clip, coded once, sent in a loop by RTSP under as many paths as asked for.
 
-`python -m benchmarks.camera COUNT` prints the URL of each and serves until its standard input ends. The clip is that of
-the simulator, 30 frames a second at 1 Mbit/s, with a keyframe every two seconds. Each path is a camera of its own, with
-its own place in the clip and its own moment within the frame's interval, as cameras in the field have.
+`python -m benchmarks.camera COUNT [--mbit 1] [--gop 2] [--size 640x360]` prints the URL of each and serves until its
+standard input ends. The clip is that of the simulator, 30 frames a second. Each path is a camera of its own, with its
+own place in the clip and its own moment within the frame's interval, as cameras in the field have.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -25,10 +28,8 @@ from gateway.rtsp.server import Server
 from gateway.simulator.scene import Scene
 
 FPS = 30
-BITS_PER_SECOND = 1_000_000
 CLIP_SECONDS = 4
-KEYFRAME_SECONDS = 2
-WIDTH, HEIGHT = 640, 360
+"""At least: the clip is whole groups of pictures."""
 GRAIN = 12
 """Of the picture, in steps of luma: night in a street, and what brings the coder to its bit rate."""
 CLOCK_RATE = 90_000
@@ -36,76 +37,117 @@ CLOCK_RATE = 90_000
 Nals = tuple[bytes, ...]
 
 
-def clip() -> list[Nals]:
-    """The pictures, each as NAL units; keyframes carry their parameter sets."""
-    codec = av.VideoCodecContext.create("libx264", "w")
-    codec.width, codec.height, codec.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
-    codec.bit_rate = BITS_PER_SECOND
-    codec.options = {
-        "preset": "ultrafast",
-        "tune": "zerolatency",
-        "profile": "baseline",
-        "maxrate": str(BITS_PER_SECOND),
-        "bufsize": str(BITS_PER_SECOND // 2),
-        "g": str(FPS * KEYFRAME_SECONDS),
-        "sc_threshold": "0",
-        "x264-params": "slices=1:sliced-threads=0",
-    }
-    scene, noise = Scene("Unit 12", 1, width=WIDTH, height=HEIGHT), np.random.default_rng(1)
-    coded: list[bytes] = []
-    for number in range(FPS * CLIP_SECONDS):
-        picture = scene.picture(number * NS // FPS).astype(np.int16)
-        picture[:HEIGHT] += noise.integers(-GRAIN, GRAIN + 1, picture[:HEIGHT].shape, dtype=np.int16)
-        frame = av.VideoFrame.from_ndarray(np.clip(picture, 0, 255).astype(np.uint8), format="yuv420p")
-        frame.pts = number
-        coded += map(bytes, codec.encode(frame))
-    coded += map(bytes, codec.encode(None))
-    return [tuple(split_annex_b(unit)) for unit in coded]
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What the cameras send."""
+
+    width: int
+    height: int
+    bits_per_second: int
+    keyframe_seconds: int
+
+    @property
+    def pictures(self) -> int:
+        """How many, until it begins again."""
+        return FPS * self.keyframe_seconds * -(-CLIP_SECONDS // self.keyframe_seconds)
+
+    def encoder(self) -> av.VideoCodecContext:
+        """Which takes `scene` pictures, or others of that size."""
+        codec = av.VideoCodecContext.create("libx264", "w")
+        codec.width, codec.height, codec.pix_fmt = self.width, self.height, "yuv420p"
+        codec.time_base, codec.framerate = Fraction(1, FPS), Fraction(FPS)
+        codec.bit_rate = self.bits_per_second
+        codec.options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "maxrate": str(self.bits_per_second),
+            "bufsize": str(self.bits_per_second // 2),
+            "g": str(FPS * self.keyframe_seconds),
+            "sc_threshold": "0",
+            "x264-params": "slices=1:sliced-threads=0",
+        }
+        return codec
+
+    def encode(self) -> list[Nals]:
+        """The pictures, each as NAL units; keyframes carry their parameter sets."""
+        codec = self.encoder()
+        scene, chance = Scene("Unit 12", 1, width=self.width, height=self.height), np.random.default_rng(1)
+        noise = [chance.integers(-GRAIN, GRAIN + 1, (self.height, self.width), dtype=np.int16) for _ in range(8)]
+        coded: list[bytes] = []
+        for number in range(self.pictures):
+            picture = scene.picture(number * NS // FPS).astype(np.int16)
+            picture[: self.height] += noise[number % len(noise)]
+            frame = av.VideoFrame.from_ndarray(np.clip(picture, 0, 255).astype(np.uint8), format="yuv420p")
+            frame.pts = number
+            coded += map(bytes, codec.encode(frame))
+        coded += map(bytes, codec.encode(None))
+        return [tuple(split_annex_b(unit)) for unit in coded]
 
 
 class Camera:
-    """Publishes the clip into a Hub, for ever. `phase`, from 0 to 1, is its place among the others."""
+    """Publishes `picture(number)`, counted from 0, for ever. `phase`, from 0 to 1, is its place among the others."""
 
-    def __init__(self, name: str, pictures: list[Nals], phase: float) -> None:
-        self._pictures = pictures
+    def __init__(self, name: str, picture: Callable[[int], Nals], *, ring_bytes: int, phase: float = 0.0) -> None:
+        self._picture = picture
         self._phase = phase
         self._clock = SystemClock()
-        self.hub = Hub(name, cap_bytes=4 << 20, min_seconds=KEYFRAME_SECONDS)
-        parameters = video_parameters(pictures[0], VideoParameters())
-        self._track = Track(0, TrackKind.VIDEO, Codec.H264, CLOCK_RATE, parameters)
-        self.hub.open((self._track,))
+        self.hub = Hub(name, cap_bytes=ring_bytes, min_seconds=1)
         subscribe = lambda: self.hub.subscribe("rtsp", start=Start.KEYFRAME)  # noqa: E731
         self.mount = Mount(name, lambda: self.hub.tracks, subscribe, self._clock)
 
     async def film(self) -> None:
         """One picture after the other, each when it is due."""
         started, started_ns = self._clock.monotonic() + self._phase / FPS, self._clock.utc_ns()
-        first = round(self._phase * len(self._pictures))
+        track: Track | None = None
         number = 0
         while True:
             await self._clock.sleep(max(0.0, started + number / FPS - self._clock.monotonic()))
-            nals = self._pictures[(first + number) % len(self._pictures)]
+            nals = self._picture(number)
+            is_keyframe = any(nal_type(nal) == NalType.IDR for nal in nals)
+            if track is None and is_keyframe:
+                parameters = video_parameters(nals, VideoParameters())
+                track = Track(0, TrackKind.VIDEO, Codec.H264, CLOCK_RATE, parameters)
+                self.hub.open((track,))
+            number += 1
+            if track is None:
+                continue
             pts = number * CLOCK_RATE // FPS
             self.hub.publish(
                 AccessUnit(
-                    track=self._track,
+                    track=track,
                     pts=pts,
                     dts=pts,
                     utc_ns=started_ns + number * NS // FPS,
                     time_source=TimeSource.RTCP,
                     received_ns=self._clock.utc_ns(),
                     nals=nals,
-                    is_keyframe=any(nal_type(nal) == NalType.IDR for nal in nals),
+                    is_keyframe=is_keyframe,
                     size=sum(map(len, nals)),
                 )
             )
-            number += 1
 
 
-async def main(count: int) -> None:
-    pictures = clip()
-    cameras = {f"cam-{i:02d}": Camera(f"cam-{i:02d}", pictures, i / count) for i in range(count)}
+def clip_camera(name: str, pictures: list[Nals], phase: float) -> Camera:
+    """A camera that sends `pictures` again and again, from its own place among them on."""
+    first = round(phase * len(pictures))
+    octets = sum(len(nal) for nals in pictures for nal in nals)
+    return Camera(name, lambda number: pictures[(first + number) % len(pictures)], ring_bytes=2 * octets, phase=phase)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.camera")
+    parser.add_argument("count", type=int)
+    parser.add_argument("--mbit", type=float, default=1)
+    parser.add_argument("--gop", type=int, default=2, metavar="SECONDS", help="between two keyframes")
+    parser.add_argument("--size", default="640x360")
+    given = parser.parse_args()
+    width, height = map(int, given.size.split("x"))
+    clip = Clip(width, height, round(given.mbit * 1e6), given.gop)
+    pictures = clip.encode()
+    octets = sum(len(nal) for nals in pictures for nal in nals)
+    names = [f"cam-{i:02d}" for i in range(given.count)]
+    cameras = {name: clip_camera(name, pictures, i / given.count) for i, name in enumerate(names)}
 
     async def find(path: str, user: str) -> Presentation | None:
         camera = cameras.get(path)
@@ -113,9 +155,8 @@ async def main(count: int) -> None:
 
     server = Server(find, SystemClock())
     port = await server.listen("127.0.0.1")
-    rate = sum(len(nal) for nals in pictures for nal in nals) * 8 / CLIP_SECONDS
     urls = {name: f"rtsp://127.0.0.1:{port}/{name}" for name in cameras}
-    print(json.dumps({"urls": urls, "bits_per_second": rate}), flush=True)
+    print(json.dumps({"urls": urls, "bits_per_second": octets * 8 * FPS / len(pictures)}), flush=True)
     async with asyncio.TaskGroup() as tasks:
         filming = [tasks.create_task(camera.film()) for camera in cameras.values()]
         await asyncio.to_thread(sys.stdin.read)
@@ -125,4 +166,4 @@ async def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    uvloop.run(main())

@@ -74,7 +74,7 @@ class GatewayProcess:
         """
         self._configure(urls)
         self.child.signal(signal.SIGHUP)
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + START_SECONDS + len(urls) / 2
         while True:
             cameras = self.get("/api/cameras")["cameras"]
             if {camera["id"]: camera["status"] for camera in cameras} == dict.fromkeys(urls, "live"):

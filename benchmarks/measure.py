@@ -23,6 +23,7 @@ from typing import Any, Self
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+FINISH_SECONDS = 60.0
 _CPUCLOCK_SCHED = 2
 
 
@@ -85,6 +86,11 @@ class Child:
         self.check()
         return cpu_seconds(self.pid)
 
+    def resident_mb(self) -> float:
+        """Memory that it has in RAM, with what it shares with others, and without its child processes."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
@@ -123,7 +129,7 @@ class Child:
         if self._process.poll() is not None:
             raise self._failure("ended")
 
-    def finish(self) -> None:
+    def finish(self, timeout: float = FINISH_SECONDS) -> None:
         """Close its standard input and wait until it has ended by itself.
 
         Raises:
@@ -132,7 +138,7 @@ class Child:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            if self._process.wait(STOP_SECONDS):
+            if self._process.wait(timeout):
                 raise self._failure("failed")
         except subprocess.TimeoutExpired:
             raise self._failure("does not end") from None
@@ -176,6 +182,16 @@ class Ratio:
         rounds = [a / b for a, b in zip(self.gateway, self.baseline, strict=True)]
         whole = statistics.fmean(self.gateway) / statistics.fmean(self.baseline)
         return f"{whole:.2f} ({min(rounds):.2f} to {max(rounds):.2f})" if len(rounds) > 1 else f"{whole:.2f}"
+
+
+def ratio(a: float, b: float) -> str:
+    """`a` by `b`, with as many digits as mean something."""
+    return f"{a / b:.1f}" if a / b >= 10 else f"{a / b:.2f}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` of `values` lie."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,109 +1,135 @@
-"""A process that is the viewers: real WHEP sessions (ICE, DTLS, SRTP) that decrypt and count packets, no more.
+"""What it costs to send a camera to viewers, beside the shortest relay that aiortc allows (`aiortc_relay`).
 
-It reads one line of JSON, {"url", "headers", "count"}, opens that many sessions and answers with a line; each further
-line is answered with what has come so far. It ends them all when its standard input ends.
+Both read the same camera, encrypt for each viewer and send to the same counting receivers (`whep_viewer`), in turns.
+Recording is off. The relay is asked for no more viewers than it can serve without loss.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import logging
+import statistics
 import sys
-from dataclasses import dataclass, field
-from urllib.parse import urljoin
+import time
+from dataclasses import dataclass
 
-import aiohttp
-import uvloop
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from benchmarks.gateway_process import GatewayProcess
+from benchmarks.measure import Child, Table, folder, ratio
 
-AT_ONCE = 5
-CONNECT_SECONDS = 20.0
-CLOSE_SECONDS = 5.0
-
-
-@dataclass
-class Tally:
-    """Of all sessions together."""
-
-    packets: int = 0
-    bytes: int = 0
-    lost: int = 0
-    """Numbers that are missing, by the packets after them."""
+MBIT = 4.0
+TURNS = ((10, False), (100, False), (100, True), (500, True), (1000, True))
+"""How many watch the gateway, and whether they read with UDP_GRO: without it this machine cannot receive for more."""
+BASELINE_TURNS = (10, 40, 40)
+"""How many watch the baseline; the last ones are what the ratios are of."""
+SETTLE_SECONDS = 3.0
+"""Past the burst that every viewer starts with."""
+PERIOD_SECONDS = 6.0
+CAMERA = "cam-00"
 
 
-@dataclass
-class Session:
-    """One viewer."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side spent and sent in one turn."""
 
-    tally: Tally
-    pc: RTCPeerConnection = field(default_factory=lambda: RTCPeerConnection(RTCConfiguration(iceServers=[])))
-    resource: str | None = None
-    connected: asyncio.Event = field(default_factory=asyncio.Event)
-    sequence: int | None = None
-
-    async def open(self, http: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> None:
-        """Returns when the first packet may come."""
-        dtls = self.pc.addTransceiver("video", direction="recvonly").receiver.transport
-        # In place of what aiortc does with a decrypted packet: the jitter buffer and the decoder are not measured.
-        dtls._handle_rtp_data = self._count
-        self.pc.on("connectionstatechange", self._state_changed)
-        await self.pc.setLocalDescription(await self.pc.createOffer())
-        headers = {"Content-Type": "application/sdp", **headers}
-        async with http.post(url, data=self.pc.localDescription.sdp, headers=headers) as response:
-            answer = await response.text()
-            if response.status != 201:
-                raise RuntimeError(f"WHEP answers {response.status}: {answer[:200]}")
-            if "Location" in response.headers:
-                self.resource = urljoin(url, response.headers["Location"])
-        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await self.connected.wait()
-
-    async def close(self, http: aiohttp.ClientSession, headers: dict[str, str]) -> None:
-        if self.resource is not None:
-            async with http.delete(self.resource, headers=headers):
-                pass
-        await self.pc.close()
-
-    def _state_changed(self) -> None:
-        if self.pc.connectionState == "connected":
-            self.connected.set()
-
-    async def _count(self, data: bytes, arrival_time_ms: int) -> None:
-        self.tally.packets += 1
-        self.tally.bytes += len(data)
-        sequence = int.from_bytes(data[2:4], "big")
-        if self.sequence is not None:
-            missing = (sequence - self.sequence - 1) & 0xFFFF
-            if missing >= 1 << 15:
-                return  # late: it was counted as missing, and stays so
-            self.tally.lost += missing
-        self.sequence = sequence
+    viewers: int
+    gro: bool
+    viewer_ms: float
+    """CPU for each viewer and second."""
+    packet_us: float
+    """CPU for each packet sent."""
+    mbit: float
+    """Received by each viewer and second."""
+    lost_percent: float
+    core_percent: float
+    receiver_percent: float
+    """Of a core, for receiving and counting."""
+    viewer_mb: float
+    """Resident memory that each viewer added."""
 
 
-async def main() -> None:
-    loop = asyncio.get_running_loop()
-    order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
-    tally = Tally()
-    sessions = [Session(tally) for _ in range(order["count"])]
-    async with aiohttp.ClientSession() as http:
-        try:
-            for first in range(0, len(sessions), AT_ONCE):
-                group = sessions[first : first + AT_ONCE]
-                await asyncio.gather(*(session.open(http, order["url"], order["headers"]) for session in group))
-            print(json.dumps({"connected": len(sessions)}), flush=True)
-            while await loop.run_in_executor(None, sys.stdin.readline):
-                print(json.dumps({"packets": tally.packets, "bytes": tally.bytes, "lost": tally.lost}), flush=True)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await asyncio.gather(
-                        *(session.close(http, order["headers"]) for session in sessions), return_exceptions=True
-                    )
+def run() -> Table:
+    """Measure and tell."""
+    own: list[Turn] = []
+    theirs: list[Turn] = []
+    camera = (sys.executable, "-m", "benchmarks.camera", "1", "--mbit", str(MBIT), "--size", "1280x720")
+    with folder() as path, Child(*camera) as source:
+        urls = json.loads(source.line())["urls"]
+        with GatewayProcess(path, record=False) as gateway:
+            gateway.watch(urls)
+            whep, login = f"{gateway.url}/api/cameras/{CAMERA}/whep", {"Authorization": f"Bearer {gateway.token}"}
+            baseline = list(BASELINE_TURNS)
+            for viewers, gro in TURNS:
+                own.append(_turn(gateway.child, whep, viewers, login, gro=gro))
+                if baseline:
+                    with Child(sys.executable, "-m", "benchmarks.aiortc_relay", urls[CAMERA]) as relay:
+                        theirs.append(_turn(relay, relay.line(), baseline.pop(0), {}, gro=False))
+    named = [turn for turn in theirs if turn.viewers == BASELINE_TURNS[-1]]
+    packet_us = statistics.fmean(turn.packet_us for turn in named)
+    viewer_ms = statistics.fmean(turn.viewer_ms for turn in named)
+    return Table(
+        f"Sending one camera of {MBIT:g} Mbit/s to viewers",
+        (
+            "viewers",
+            "us a packet",
+            "aiortc/it",
+            "ms a viewer-second",
+            "aiortc/it",
+            "core %",
+            "Mbit/s each",
+            "lost %",
+            "MB a viewer",
+            "receivers' core %",
+        ),
+        [
+            *(_row("gateway", turn, packet_us, viewer_ms) for turn in own),
+            *(_row("aiortc", turn, packet_us, viewer_ms) for turn in theirs),
+        ],
+        (
+            "us: CPU for each RTP packet sent; ms: for each viewer and second; reading the camera is part of both.",
+            f"aiortc/it: how many times the baseline at {BASELINE_TURNS[-1]} viewers costs; above 1, it is dearer.",
+            "Lost: by sequence numbers, of what the viewers should have got. gro: they take bursts whole (UDP_GRO), so",
+            "nobody cuts them on the loopback; a network card would.",
+            "Baseline: aiortc's MediaPlayer(decode=False), MediaRelay and one RTCPeerConnection a viewer, on uvloop.",
+        ),
+    )
 
 
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR)
-    uvloop.run(main())
+def _turn(server: Child, url: str, count: int, headers: dict[str, str], *, gro: bool) -> Turn:
+    resident = server.resident_mb()
+    with Child(sys.executable, "-m", "benchmarks.viewer_process") as viewers:
+        order = {"url": url, "headers": headers, "count": count, "gro": gro}
+        viewers.ask(order, timeout=30 + count / 5)
+        time.sleep(SETTLE_SECONDS)
+        before = viewers.ask("so far")
+        start, cpu = time.monotonic(), server.cpu()
+        time.sleep(PERIOD_SECONDS)
+        seconds, cpu = time.monotonic() - start, server.cpu() - cpu
+        after = viewers.ask("so far")
+        grown = server.resident_mb() - resident
+        viewers.finish()  # so that the gateway knows that they are gone
+    packets, lost = after["packets"] - before["packets"], after["lost"] - before["lost"]
+    return Turn(
+        viewers=count,
+        gro=gro,
+        viewer_ms=cpu * 1e3 / seconds / count,
+        packet_us=cpu * 1e6 / (packets + lost),
+        mbit=(after["bytes"] - before["bytes"]) * 8 / 1e6 / seconds / count,
+        lost_percent=100 * lost / (packets + lost),
+        core_percent=100 * cpu / seconds,
+        receiver_percent=100 * (after["cpu"] - before["cpu"]) / seconds,
+        viewer_mb=grown / count,
+    )
+
+
+def _row(who: str, turn: Turn, packet_us: float, viewer_ms: float) -> tuple[str, ...]:
+    return (
+        f"{who}, {turn.viewers}{' gro' if turn.gro else ''}",
+        f"{turn.packet_us:.2f}",
+        ratio(packet_us, turn.packet_us),
+        f"{turn.viewer_ms:.2f}",
+        ratio(viewer_ms, turn.viewer_ms),
+        f"{turn.core_percent:.0f}",
+        f"{turn.mbit:.2f}",
+        f"{turn.lost_percent:.3f}",
+        f"{turn.viewer_mb:.2f}",
+        f"{turn.receiver_percent:.0f}",
+    )
