@@ -492,7 +492,8 @@ class Broadcast:
             if viewer.audio is not None and viewer.hears and self._audio.newest is not None:
                 viewer.audio.report(self._audio_utc, self._audio.newest)
         for count, viewer in enumerate(self._in(Phase.LIVE), 1):
-            self.report_to(viewer)
+            if not viewer.link.awaits_answer:
+                self.report_to(viewer)
             if count % _REPORTS_PER_SLICE == 0:
                 await asyncio.sleep(0)
 

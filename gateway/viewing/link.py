@@ -73,6 +73,8 @@ class Link:
         """What the viewer said last that gets through (REMB)."""
         self.nacked = 0
         """Packets that the viewer asked for again."""
+        self.awaits_answer = False
+        """A train left: no sender report may follow the one behind it before that is answered, which it would hide."""
         self._lowered_at = float("-inf")
         self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
         self._sent: deque[tuple[int, float]] = deque(maxlen=_SENT_REPORTS)
@@ -203,13 +205,14 @@ class Judge:
         """A train of so many bits left, and behind it a sender report that answers will name so."""
         self._probe = (last_sr, float(bits), now)
         self._probed_at = now
+        self._link.awaits_answer = True
 
     def answered(self, block: ReportBlock, above: float, now: float) -> None:
         """A report block came, which `Link.received` has taken already: perhaps the answer to the train."""
         if self._probe is None or block.last_sr != self._probe[0] or self._link.round_trip is None:
             return
         _, bits, _ = self._probe
-        self._probe = None
+        self._drop_probe()
         took = self._link.round_trip - self._link.shortest_round_trip
         if took * above * HEADROOM <= bits:
             self._passed += 1
@@ -225,9 +228,15 @@ class Judge:
         else:
             self._hold = HOLD
         self._moved_at = now
-        self._probe, self._passed, self._calm_since = None, 0, None
+        self._passed, self._calm_since = 0, None
+        self._drop_probe()
         self._link.forgive()
 
     def _fail(self, now: float) -> None:
         self._hold = min(2 * self._hold, LONGEST_HOLD)
-        self._probe, self._passed, self._probed_at = None, 0, now
+        self._passed, self._probed_at = 0, now
+        self._drop_probe()
+
+    def _drop_probe(self) -> None:
+        self._probe = None
+        self._link.awaits_answer = False

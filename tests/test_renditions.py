@@ -1,0 +1,266 @@
+"""Who is moved to which stream of a camera, when it is moved back, and what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+
+from gateway.base.errors import CameraError, Fault
+from gateway.hub import Hub
+from gateway.media.model import NS, AccessUnit, Codec, TimeSource
+from gateway.media.rtcp import ReportBlock
+from gateway.media.rtp import parse_rtp
+from gateway.viewing import renditions
+from gateway.viewing.link import HOLD
+from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
+from gateway.webrtc.fanout import FanOut
+from tests.viewing_stage import SOUND, TRACK, Stage, ascends
+from tests.webrtc_samples import UTC, picture
+
+ORIGIN = 5_000_000
+"""The lower streams count from elsewhere."""
+
+
+class SmallStream:
+    """A stream below the original, filled by the test."""
+
+    def __init__(self, size: int) -> None:
+        self.hub = Hub("cam")
+        self.hub.open((TRACK,))
+        self.size = size
+        self.asked = 0
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        try:
+            await self.ended
+        finally:
+            self.hub.close()
+
+    def request_keyframe(self) -> None:
+        self.asked += 1
+
+
+class Theatre(Stage):
+    """A camera with a second profile of 1 Mbit/s, and a gateway that can make 400 kbit/s; its viewers' links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broadcast.close()
+        self.made: dict[Quality, list[SmallStream]] = {Quality.SECOND: [], Quality.REDUCED: []}
+        self.has_second = True
+        self.told: list[tuple[str, Quality, Trouble | None]] = []
+        self.renditions = Renditions(
+            self.hub,
+            FanOut(self.port, self.clock),
+            self.clock,
+            lower=(
+                Lower(Quality.SECOND, lambda: self.make(Quality.SECOND, 4000) if self.has_second else None),
+                Lower(Quality.REDUCED, lambda: self.make(Quality.REDUCED, 1600)),
+            ),
+            on_anchor=lambda *anchor: self.anchors.append(anchor),
+            on_quality=lambda *told: self.told.append(told),
+            request_keyframe=self.ask,
+        )
+        self.index = 0
+        self.silent: set[Quality] = set()
+        self.carries = 50e6
+        self.places: dict[str, Place] = {}
+
+    def make(self, quality: Quality, size: int) -> SmallStream:
+        self.made[quality].append(SmallStream(size))
+        return self.made[quality][-1]
+
+    def open(self, quality: Quality) -> SmallStream | None:
+        """The stream that is open now."""
+        return next((stream for stream in self.made[quality] if not stream.hub.closed), None)
+
+    def enter(self, name: str, audio: Codec | None = None) -> Place:
+        self.places[name] = self.renditions.join(self.viewer(name, audio))
+        return self.places[name]
+
+    async def film(self, seconds: float) -> None:
+        """Everything goes on for so long: 30 pictures a second of each stream, a report of each viewer a second."""
+        for _ in range(round(seconds * 30)):
+            await self.publish(picture(self.index, key=self.index % 30 == 0, track=TRACK, size=16_000))
+            for quality in (Quality.SECOND, Quality.REDUCED):
+                stream = self.open(quality)
+                if stream is not None and quality not in self.silent:
+                    key = stream.asked > 0
+                    stream.asked = 0
+                    size = stream.size
+                    stream.hub.publish(picture(self.index, key=key, track=TRACK, origin=ORIGIN, size=size))
+            await self.settle()
+            self.index += 1
+            self.clock.advance(1 / 30)
+            if self.index % 30 == 15:
+                self.report()
+        await self.settle()
+
+    def report(self) -> None:
+        for name, place in list(self.places.items()):
+            rate = self.renditions._rate(place.level)
+            lost = 0 if not rate or rate <= self.carries else round(255 * (1 - self.carries / rate))
+            reports = [d for d in self.port.signalled.get(self.addresses[name], []) if d[1] == 200]
+            last_sr = int.from_bytes(reports[-1][10:14], "big") if reports else 0
+            queue = 0.05
+            if place.judge._probe is not None:
+                queue += place.judge._probe[1] / self.carries
+            # As if the report had been under way for the queue's time: the clock stands still meanwhile.
+            sent_at = next((at for sr, at in reversed(place.viewer.link._sent) if sr == last_sr), 0.0)
+            delay = max(0.0, self.clock.monotonic() - sent_at - queue)
+            block = ReportBlock(1, lost, last_sr=last_sr, delay_since_last_sr=round(delay * 65536))
+            self.renditions.received(place, block)
+
+
+@pytest.fixture
+async def theatre() -> AsyncIterator[Theatre]:
+    theatre = Theatre()
+    theatre.task = asyncio.create_task(theatre.renditions.run())
+    await theatre.settle()
+    yield theatre
+    theatre.renditions.close()
+    await asyncio.wait({theatre.task})
+    assert theatre.hub.readers == ()
+    assert all(stream.hub.readers == () for streams in theatre.made.values() for stream in streams)
+
+
+async def test_a_viewer_whose_link_carries_it_sees_the_original(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(10)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.told == []
+    assert theatre.made == {Quality.SECOND: [], Quality.REDUCED: []}, "nothing is fetched that nobody needs"
+
+
+async def test_the_cameras_second_stream_comes_first_and_the_original_again_when_the_link_heals(
+    theatre: Theatre,
+) -> None:
+    place, well = theatre.enter("v"), theatre.enter("w")
+    await theatre.film(4)
+    theatre.places.pop("w")
+    theatre.carries = 2e6
+    await theatre.film(3)
+    assert (place.quality, place.trouble) == (Quality.SECOND, Trouble.SLOW_LINK)
+    assert (well.quality, well.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.told[-1] == ("v", Quality.SECOND, Trouble.SLOW_LINK)
+    assert theatre.open(Quality.REDUCED) is None
+    await theatre.film(6)
+    theatre.carries = 50e6
+    await theatre.film(HOLD + 8)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.told[-1] == ("v", Quality.ORIGINAL, None)
+    assert theatre.open(Quality.SECOND) is None, "nobody needs it any more"
+    shown = theatre.pictures("v")
+    assert ascends([timestamp for _, timestamp in shown])
+    indexes = [index for index, _ in shown]
+    assert indexes == sorted(indexes), "never back in time"
+    assert len(set(indexes)) > 0.95 * theatre.index, "and hardly a picture is missing"
+    sequences = [packet.sequence for packet in theatre.packets("v")]
+    assert all((b - a) % 0x10000 == 1 for a, b in pairwise(sequences))
+
+
+async def test_without_a_second_stream_one_is_made_for_all_who_need_it(theatre: Theatre) -> None:
+    theatre.has_second = False
+    places = [theatre.enter(name) for name in "abc"]
+    await theatre.film(4)
+    theatre.carries = 1e6
+    await theatre.film(4)
+    assert {place.quality for place in places} == {Quality.REDUCED}
+    assert len(theatre.made[Quality.REDUCED]) == 1
+    for place in places:
+        theatre.renditions.leave(place)
+        theatre.renditions.leave(place)
+    await theatre.settle()
+    assert theatre.open(Quality.REDUCED) is None
+
+
+async def test_who_cannot_carry_the_second_stream_gets_what_is_made(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 0.6e6
+    await theatre.film(12)
+    assert (place.quality, place.trouble) == (Quality.REDUCED, Trouble.SLOW_LINK)
+    assert theatre.open(Quality.SECOND) is None
+
+
+async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> None:
+    theatre.has_second = False
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.renditions.estimated(place, 30_000_000)
+    theatre.renditions.estimated(place, 800_000)
+    assert theatre.open(Quality.REDUCED) is not None
+    assert theatre.told == [("v", Quality.ORIGINAL, Trouble.SLOW_LINK)], "told before there is another picture"
+    await theatre.film(0.2)
+    assert place.quality is Quality.REDUCED
+
+
+async def test_a_stream_that_dies_leaves_its_viewers_with_the_original_and_they_are_told(theatre: Theatre) -> None:
+    theatre.has_second = False
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 1e6
+    await theatre.film(4)
+    stream = theatre.open(Quality.REDUCED)
+    assert stream is not None
+    assert place.quality is Quality.REDUCED
+    stream.ended.set_exception(CameraError(Fault.ENDED, "It is over."))
+    await theatre.film(6)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, Trouble.NOTHING_SMALLER)
+    assert theatre.told[-1] == ("v", Quality.ORIGINAL, Trouble.NOTHING_SMALLER)
+    assert theatre.pictures("v")[-1][0] == theatre.index - 1, "the picture goes on"
+    await theatre.film(renditions.RETRY_SECONDS)
+    assert place.quality is Quality.REDUCED, "it is tried again"
+
+
+async def test_a_stream_that_falls_silent_is_left(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 2e6
+    await theatre.film(4)
+    assert place.quality is Quality.SECOND
+    theatre.silent.add(Quality.SECOND)
+    await theatre.film(renditions.SILENT_SECONDS + 5)
+    assert place.quality is Quality.REDUCED
+
+
+async def test_a_stream_that_never_comes_is_given_up(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    theatre.silent |= {Quality.SECOND, Quality.REDUCED}
+    await theatre.film(4)
+    theatre.carries = 2e6
+    await theatre.film(2 * renditions.OPEN_SECONDS + 6)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, Trouble.NOTHING_SMALLER)
+    theatre.carries = 50e6
+    await theatre.film(renditions.ALL_CLEAR_SECONDS + 3)
+    assert place.trouble is None
+    assert theatre.told[-1] == ("v", Quality.ORIGINAL, None)
+
+
+async def test_sound_goes_on_while_the_picture_changes(theatre: Theatre) -> None:
+    place = theatre.enter("v", Codec.PCMU)
+    await theatre.film(4)
+    theatre.carries = 2e6
+    await theatre.film(4)
+    assert place.quality is Quality.SECOND
+    utc = UTC + round(theatre.index / 30 * NS)
+    theatre.hub.publish(AccessUnit(SOUND, 800, 800, utc, TimeSource.RTCP, utc, (bytes(160),), True, 160))
+    await theatre.settle()
+    assert len(theatre.packets("v", payload_type=0)) == 1
+    reports = [d for d in theatre.port.signalled[theatre.addresses["v"]] if d[1] == 200]
+    assert reports
+
+
+async def test_a_probe_sends_what_was_sent_before(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(2)
+    before = {(p.sequence, p.payload) for p in theatre.packets("v")}
+    sent = place.viewer.video.repeat(20_000)
+    again = [parse_rtp(d) for d in theatre.port.signalled[theatre.addresses["v"]] if d[1] & 0x7F == 96]
+    assert {(packet.sequence, packet.payload) for packet in again} <= before
+    assert 20_000 <= sent < 23_000
+    assert place.viewer.video.resent == 0, "nobody asked for it"
