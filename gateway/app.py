@@ -113,6 +113,7 @@ async def run(
         recorders = Recorders(fleet, archive.recorder, clock)
         whep = await _open_whep(settings, clock, fleet, ingest)
         stack.push_async_callback(whep.close)
+        fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
 
         async def reconcile() -> None:
             await fleet.apply(await registry.all())

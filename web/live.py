@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError
 from gateway.base.settings import IceServer
 from gateway.viewing.whep import NotLiveError
@@ -43,7 +44,14 @@ async def open_session(request: web.Request) -> web.Response:
     with camera.hold():
         if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
-        session = await parts.whep.create(camera.id, camera.hub, offer, owner=who.key, hold=camera.hold)
+        session = await parts.whep.create(
+            camera.id,
+            camera.hub,
+            offer,
+            owner=who.key,
+            hold=camera.hold,
+            position=(lambda: camera.fix) if who.may(Right.POSITION) else None,
+        )
     headers = {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.ice.etag}"'}
     response = web.Response(status=201, text=session.answer, content_type=SDP, headers=headers)
     for link in links(parts.settings.webrtc.ice_servers):

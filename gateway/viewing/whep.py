@@ -12,17 +12,20 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from gateway.base.clock import Clock
 from gateway.base.errors import LaterError, NotFoundError
 from gateway.base.metrics import VIEWERS
 from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub
-from gateway.media.model import UtcNs
+from gateway.media.model import Fix, UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.broadcast import Viewer
 from gateway.viewing.ice_session import IceSession
+from gateway.viewing.positions import Positions
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
+from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.ice import Credentials
@@ -79,6 +82,7 @@ class Session:
         ice: IceSession,
         renditions: Renditions,
         viewer: Viewer,
+        follow: Callable[[DataChannels], Callable[[], None]],
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
@@ -90,6 +94,8 @@ class Session:
         self.viewer = viewer
         self.place: Place | None = None
         """Which stream of the camera it sees; None until it is connected."""
+        self._follow = follow
+        self._unfollow: Callable[[], None] | None = None
 
     @property
     def peer(self) -> Peer:
@@ -103,12 +109,16 @@ class Session:
                 reason = await self.peer.run(self)
                 log.info("a session of %s ended: %s", self.camera_id, reason)
             finally:
+                if self._unfollow is not None:
+                    self._unfollow()
                 if self.place is not None:
                     self.renditions.leave(self.place)
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
         self.place = self.renditions.join(self.viewer)
+        if self.peer.data is not None:
+            self._unfollow = self._follow(self.peer.data)
 
     def keyframe_wanted(self) -> None:
         """See `webrtc.peer.PeerListener`."""
@@ -149,6 +159,8 @@ class Whep:
         """Called with a camera's id when the number of its viewers has changed."""
         self.on_quality: list[Callable[[bytes, str, Quality, Trouble | None], None]] = []
         """Called with owner and session when its viewer sees another stream of the camera, and why."""
+        self.positions = Positions()
+        """Those who are told of positions; tell it each one that is accepted."""
         self._port = port
         self._clock = clock
         self._request_keyframe = request_keyframe
@@ -178,8 +190,11 @@ class Whep:
         *,
         owner: bytes,
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
+        position: Callable[[], Fix | None] | None = None,
     ) -> Session:
         """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
+
+        `position` says where the camera was last; None: this viewer may not know, and gets no data channel.
 
         Raises:
             BadRequestError: the offer cannot be used.
@@ -193,8 +208,11 @@ class Whep:
             raise FullError(self._max_sessions)
         parsed = parse_offer(offer)
         agreement = negotiate(parsed, hub.tracks)
+        if position is None:
+            agreement = replace(agreement, data=None)
         session_id = secrets.token_urlsafe(16)
-        peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock)
+        sctp_port = None if agreement.data is None else agreement.data.sctp_port
+        peer = Peer(self._port, self._certificate, agreement.fingerprints, self._clock, sctp_port=sctp_port)
         viewer, ssrcs = _streams(session_id, peer, agreement)
         local = self._local(peer.credentials)
         ice = IceSession(
@@ -209,7 +227,12 @@ class Whep:
             ssrcs=ssrcs,
             rtx_ssrc=None if rtx is None else rtx.ssrc,
         )
-        session = Session(session_id, camera_id, owner, answer, ice, self._renditions_of(camera_id, hub), viewer)
+        renditions = self._renditions_of(camera_id, hub)
+
+        def follow(channels: DataChannels) -> Callable[[], None]:
+            return self.positions.follow(camera_id, channels, position() if position is not None else None)
+
+        session = Session(session_id, camera_id, owner, answer, ice, renditions, viewer, follow)
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
         self._sessions[session_id] = (session, task)

@@ -1,12 +1,13 @@
 """DTLS-SRTP (RFC 5763, RFC 5764) with aiortc's RTCDtlsTransport over a transport of our own.
 
-This is the only module that reaches into aiortc's underscore names; the minor version is pinned for its sake. It
-turns datagrams of one peer into keys and tells when the peer closes. SRTP itself never passes through aiortc.
+This and `datachannel` are the only modules that reach into aiortc's underscore names; the minor version is pinned for
+their sake. It turns datagrams of one peer into keys and tells when the peer closes. SRTP never passes through aiortc.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -22,6 +23,8 @@ from aiortc.rtcdtlstransport import (
 )
 from aiortc.rtcicetransport import RTCIceTransport
 
+from gateway.base.clock import Clock
+from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.srtp import SrtpKeys
 
 MAX_QUEUED = 32
@@ -118,6 +121,13 @@ class Dtls:
         profile = next(p for p in self._transport._srtp_profiles if p.openssl_profile == chosen)
         length = 2 * (profile.key_length + profile.salt_length)
         return _server_keys(profile, ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length))
+
+    async def open_data(self, remote_port: int, clock: Clock) -> DataChannels:
+        """Data channels in this association, after the handshake. Close them before this."""
+        channels = DataChannels(self._transport, clock)
+        with contextlib.suppress(ConnectionError):  # it has ended already, as `closed` will tell
+            await channels.start(remote_port)
+        return channels
 
     async def closed(self) -> None:
         """Return when the peer has said close_notify, or was given up."""

@@ -21,6 +21,7 @@ from gateway.media.rtcp import (
     parse_rtcp,
 )
 from gateway.media.rtp import RtpError
+from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
 from gateway.webrtc.ice import Credentials
 from gateway.webrtc.outlet import Outlet
@@ -58,7 +59,13 @@ class Peer:
     """Run by its owner as one task, `run`; cancelling that ends it. Not on the packet path of media."""
 
     def __init__(
-        self, port: Port, certificate: Certificate, fingerprints: tuple[tuple[str, str], ...], clock: Clock
+        self,
+        port: Port,
+        certificate: Certificate,
+        fingerprints: tuple[tuple[str, str], ...],
+        clock: Clock,
+        *,
+        sctp_port: int | None = None,
     ) -> None:
         self.port = port
         self.credentials = Credentials.make()
@@ -66,6 +73,9 @@ class Peer:
         """Where media goes: the first authenticated address or TCP connection, then the one last nominated."""
         self.srtp: SrtpContext | None = None
         """Set once the handshake is done, None again when the peer is gone."""
+        self.data: DataChannels | None = None
+        """Set once the handshake is done, for a viewer that offered data channels at `sctp_port`."""
+        self._sctp_port = sctp_port
         self._clock = clock
         self._listener: PeerListener | None = None
         self._outlets: dict[int, Outlet] = {}
@@ -106,6 +116,8 @@ class Peer:
             for outlet in self.outlets:
                 outlet.open()
             log.debug("peer %s connected with %s", self.credentials.ufrag, keys.profile)
+            if self._sctp_port is not None:
+                self.data = await self._dtls.open_data(self._sctp_port, self._clock)
             listener.connected()
             await self._dtls.closed()
         except DtlsError as error:
@@ -115,6 +127,9 @@ class Peer:
             self.srtp = None
             for outlet in self.outlets:
                 outlet.close()
+            if self.data is not None:
+                await self.data.close()
+                self.data = None
             await self._dtls.close()
         return "the viewer fell silent" if self._silent else "closed by the viewer"
 

@@ -12,6 +12,7 @@ from gateway.base.errors import BadRequestError, SightlineError
 from gateway.media.model import Track, TrackKind
 from gateway.webrtc import codecs
 from gateway.webrtc.codecs import Format
+from gateway.webrtc.datachannel import MAX_MESSAGE, SCTP_PORT
 from gateway.webrtc.ice import Credentials
 
 MAX_OFFER = 256 << 10
@@ -20,10 +21,6 @@ MAX_MEDIA = 64
 CNAME = "sightline"
 ICE_OPTIONS = "trickle ice2"
 """Candidates may follow (RFC 8840), nomination is RFC 8445's."""
-SCTP_PORT = 5000
-"""A name within the DTLS association, not a port of the machine."""
-MAX_MESSAGE = 65536
-"""Bytes of a message that we would take; we take none seriously."""
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
@@ -82,7 +79,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class DataChannels:
+class DataMedia:
     """The m-line for data channels, on the transport of the video."""
 
     index: int
@@ -96,7 +93,7 @@ class Agreement:
 
     video: Stream
     audio: Stream | None
-    data: DataChannels | None
+    data: DataMedia | None
     fingerprints: tuple[tuple[str, str], ...]
     credentials: Credentials
     """The viewer's."""
@@ -323,12 +320,12 @@ def _choose_audio(offer: Offer, tracks: tuple[Track, ...], video: Media) -> Stre
     return None
 
 
-def _choose_data(offer: Offer, video: Media) -> DataChannels | None:
+def _choose_data(offer: Offer, video: Media) -> DataMedia | None:
     for index, media in enumerate(offer.media):
         if media.kind != "application" or media.refused or media.format_list != "webrtc-datachannel":
             continue
         if media.sctp_port and media.mid in offer.bundle and video.mid in offer.bundle:
-            return DataChannels(index, media.sctp_port)
+            return DataMedia(index, media.sctp_port)
     return None
 
 
@@ -366,8 +363,7 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
     lines.append(f"a=ssrc:{ssrc} cname:{CNAME}")
     if rtx is not None:
         lines.append(f"a=ssrc:{rtx_ssrc} cname:{CNAME}")
-    lines += [f"a=candidate:{candidate}" for candidate in local.candidates]
-    return [*lines, "a=end-of-candidates"]
+    return [*lines, *_candidates(local)]
 
 
 def _answered_data(media: Media, local: LocalTransport) -> list[str]:
@@ -379,7 +375,12 @@ def _answered_data(media: Media, local: LocalTransport) -> list[str]:
         *_transport(local),
         f"a=sctp-port:{SCTP_PORT}",
         f"a=max-message-size:{MAX_MESSAGE}",
+        *_candidates(local),
     ]
+
+
+def _candidates(local: LocalTransport) -> list[str]:
+    return [*(f"a=candidate:{candidate}" for candidate in local.candidates), "a=end-of-candidates"]
 
 
 def _transport(local: LocalTransport) -> list[str]:
