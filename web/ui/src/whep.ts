@@ -1,7 +1,9 @@
 /**
- * One WHEP session (draft-ietf-wish-whep): offer out, answer in, a MediaStream that plays. Knows nothing of elements,
- * cameras or retries.
+ * One WHEP session (draft-ietf-wish-whep): offer out, answer in, a MediaStream that plays; an ICE restart when the
+ * network changes. Knows nothing of elements, cameras or retries.
  */
+
+import { iceServers, restartFragment, restartedAnswer } from "./ice";
 
 /** How the HTTP part is done; rejects for anything but a 2xx. */
 export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
@@ -13,15 +15,13 @@ export interface WhepOptions {
   signal: AbortSignal;
 }
 
-/** The gateway's answer carries every candidate, so ours are of little use: wait no longer than this for them. */
-const GATHER_MS = 200;
-/** ICE may find its way back from "disconnected"; after this long it has not. */
-const DISCONNECTED_MS = 4_000;
+/** ICE may find its way back, by itself or by a restart; after this long it has not. */
+const RECOVERY_MS = 8_000;
 /** The gateway may take this long to hear that a session ends. */
 const CLOSE_MS = 1_000;
 
 export class WhepSession {
-  private lostTimer = 0;
+  private recoveryTimer = 0;
   private over = false;
 
   private constructor(
@@ -29,10 +29,12 @@ export class WhepSession {
     readonly id: string,
     readonly stream: MediaStream,
     private readonly resource: string,
+    private answer: string,
     private readonly connection: RTCPeerConnection,
     private readonly options: WhepOptions,
   ) {
     connection.addEventListener("connectionstatechange", this.connectionChanged);
+    window.addEventListener("pagehide", this.lose);
     this.connectionChanged();
   }
 
@@ -42,30 +44,34 @@ export class WhepSession {
    * @throws whatever `fetch` rejects with, or a DOMException when the answer cannot be used or `signal` aborts
    */
   static async open(endpoint: string, options: WhepOptions): Promise<WhepSession> {
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const configuration: RTCConfiguration = { bundlePolicy: "max-bundle" };
+    const connection = new RTCPeerConnection(configuration);
     const stream = new MediaStream();
     connection.addEventListener("track", (event) => stream.addTrack(event.track));
     let resource: string | undefined;
     try {
       connection.addTransceiver("video", { direction: "recvonly" });
       connection.addTransceiver("audio", { direction: "recvonly" });
-      await connection.setLocalDescription();
-      await gathered(connection);
+      // Sent before any candidate is gathered: the gateway waits to be asked and needs none, and its answer names the
+      // servers to gather with.
+      const offer = await connection.createOffer();
       options.signal.throwIfAborted();
       // Not aborted while under way: a session that the gateway has opened must be ended, so its name must be heard.
       const response = await options.fetch(endpoint, {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
-        body: connection.localDescription?.sdp ?? "",
+        body: offer.sdp ?? "",
       });
       resource = response.headers.get("Location") ?? undefined;
-      const sdp = await response.text();
+      const answer = await response.text();
       options.signal.throwIfAborted();
       if (resource === undefined) throw new DOMException("no Location in the WHEP answer", "OperationError");
-      await connection.setRemoteDescription({ type: "answer", sdp });
+      connection.setConfiguration({ ...configuration, iceServers: iceServers(response.headers.get("Link")) });
+      await connection.setLocalDescription(offer);
+      await connection.setRemoteDescription({ type: "answer", sdp: answer });
       options.signal.throwIfAborted();
       const id = resource.split("?")[0]?.split("/").at(-1) ?? "";
-      return new WhepSession(decodeURIComponent(id), stream, resource, connection, options);
+      return new WhepSession(decodeURIComponent(id), stream, resource, answer, connection, options);
     } catch (error) {
       connection.close();
       if (resource !== undefined) void end(resource, options.fetch);
@@ -77,24 +83,50 @@ export class WhepSession {
   close(): void {
     if (this.over) return;
     this.over = true;
-    window.clearTimeout(this.lostTimer);
+    window.clearTimeout(this.recoveryTimer);
+    window.removeEventListener("pagehide", this.lose);
     this.connection.removeEventListener("connectionstatechange", this.connectionChanged);
     // In this order: closing tells the gateway, too, which then knows no session to delete.
     void Promise.race([end(this.resource, this.options.fetch), pause(CLOSE_MS)]).then(() => this.connection.close());
   }
 
   private readonly connectionChanged = () => {
-    window.clearTimeout(this.lostTimer);
     const state = this.connection.connectionState;
-    if (state === "failed" || state === "closed") this.lose();
-    if (state === "disconnected") this.lostTimer = window.setTimeout(() => this.lose(), DISCONNECTED_MS);
+    if (state === "closed") this.lose();
+    else if (state === "disconnected" || state === "failed") this.recover();
+    else if (state === "connected") {
+      window.clearTimeout(this.recoveryTimer);
+      this.recoveryTimer = 0;
+    }
   };
 
-  private lose(): void {
+  private recover(): void {
+    if (this.recoveryTimer !== 0) return;
+    this.recoveryTimer = window.setTimeout(this.lose, RECOVERY_MS);
+    // Refused: the session is over there. Out of reach: so is the picture, and who retries opens a new one.
+    this.restartIce().catch(this.lose);
+  }
+
+  /** New credentials on both sides; media goes on by the old ones for as long as they work. */
+  private async restartIce(): Promise<void> {
+    const offer = await this.connection.createOffer({ iceRestart: true });
+    const response = await this.options.fetch(this.resource, {
+      method: "PATCH",
+      headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*" },
+      body: restartFragment(offer.sdp ?? ""),
+    });
+    const fragment = await response.text();
+    if (this.over) return;
+    this.answer = restartedAnswer(this.answer, fragment);
+    await this.connection.setLocalDescription(offer);
+    await this.connection.setRemoteDescription({ type: "answer", sdp: this.answer });
+  }
+
+  private readonly lose = () => {
     if (this.over) return;
     this.close();
     this.options.onLost();
-  }
+  };
 }
 
 /** DELETE the session. `keepalive` lets it go out while the page closes; a failure means that it is over already. */
@@ -107,19 +139,3 @@ async function end(resource: string, fetch: Fetch): Promise<void> {
 }
 
 const pause = (ms: number) => new Promise((resolve) => window.setTimeout(resolve, ms));
-
-function gathered(connection: RTCPeerConnection): Promise<void> {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      window.clearTimeout(timer);
-      connection.removeEventListener("icegatheringstatechange", check);
-      resolve();
-    };
-    const check = () => {
-      if (connection.iceGatheringState === "complete") done();
-    };
-    const timer = window.setTimeout(done, GATHER_MS);
-    connection.addEventListener("icegatheringstatechange", check);
-  });
-}
