@@ -30,6 +30,8 @@ class Viewer:
         self.probes = 0
         self.moves: list[tuple[float, str]] = []
         self._train = 0.0
+        self._highest = 12_000
+        self._lost = 0.0
 
     def step(self) -> Verdict:
         self.now += 1.0
@@ -38,8 +40,10 @@ class Viewer:
         overload = max(0.0, 1 - self.carries / self.rate)
         queue = 0.2 if overload else self._train / self.carries
         arrived = sent_at + self.round_trip + queue
-        lost = round(256 * (1 - (1 - overload) * (1 - self.loss)))
-        block = ReportBlock(1, min(lost, 255), jitter=900, last_sr=last_sr, delay_since_last_sr=0)
+        packets = round(self.rate / 9600)
+        self._highest += packets
+        self._lost += packets * (1 - (1 - overload) * (1 - self.loss))
+        block = ReportBlock(1, 0, round(self._lost), self._highest, jitter=900, last_sr=last_sr)
         self.link.received(block, 90_000, arrived)
         if self.rate == SMALL:
             self.judge.answered(block, FULL, arrived)
@@ -89,10 +93,22 @@ def test_a_link_that_is_too_small_is_noticed_within_seconds() -> None:
         assert [what for _, what in viewer.moves] == ["down"]
 
 
-def test_an_estimate_alone_is_enough_when_it_was_lowered() -> None:
+def reports(link: Link, *losses: float, seconds: float = 1.0, packets: int = 200, start: float = 0.0) -> None:
+    """A report each so many seconds; of the packets between two of them these shares were lost."""
+    highest, lost = 1000, 0
+    link.received(ReportBlock(1, 0, lost, highest), 90_000, start)
+    for number, share in enumerate(losses, 1):
+        highest, lost = highest + packets, lost + round(packets * share)
+        link.received(ReportBlock(1, 0, lost, highest), 90_000, start + number * seconds)
+
+
+def test_an_estimate_that_was_lowered_counts_where_something_goes_along_with_it() -> None:
     link = Link()
     link.estimated(30_000_000, 1.0)
     link.estimated(850_000, 2.0)
+    assert link.denies(FULL, 2.1)
+    assert not link.is_congested(FULL, 2.1), "the camera's own link may be what is slow"
+    reports(link, 0.03, start=1.0)
     assert link.is_congested(FULL, 2.1)
     assert not link.is_congested(SMALL, 2.1), "what fits the estimate"
     assert not link.is_congested(FULL, 9.0), "long ago"
@@ -114,14 +130,42 @@ def test_a_queue_that_does_not_empty_is_noticed_without_loss() -> None:
         assert link.is_congested(FULL, second + delay) is (second >= 7), "twice in a row"
 
 
-def test_one_bad_report_on_a_radio_link_is_no_reason() -> None:
+def test_loss_counts_when_it_stays_and_at_once_when_it_is_heavy() -> None:
+    for losses, congested in (
+        ((0.15, 0.0, 0.15, 0.0, 0.15), False),
+        ((0.15, 0.15), True),
+        ((0.08,) * 20, False),
+        ((0.3,), True),
+    ):
+        link = Link()
+        reports(link, *losses)
+        assert link.is_congested(FULL, float(len(losses))) is congested, losses
+
+
+def test_loss_is_not_judged_by_a_handful_of_packets() -> None:
     link = Link()
-    for second, fraction in enumerate((0, 40, 0, 40, 0)):
-        link.received(ReportBlock(1, fraction), 90_000, float(second))
-        assert not link.is_congested(FULL, float(second))
-    link.received(ReportBlock(1, 40), 90_000, 5.0)
-    link.received(ReportBlock(1, 40), 90_000, 6.0)
-    assert link.is_congested(FULL, 6.0)
+    reports(link, 0.3, 0.0, 0.0, seconds=0.2, packets=20)
+    assert link.loss is None
+    reports(link, *(0.3, 0.0, 0.0, 0.0) * 10, seconds=0.2, packets=20, start=0.6)
+    assert link.loss == pytest.approx(0.075, abs=0.03)
+    assert not link.is_congested(FULL, 9.0)
+
+
+def test_a_count_of_packets_that_begins_anew_is_no_loss() -> None:
+    link = Link()
+    reports(link, 0.0, 0.0)
+    link.received(ReportBlock(1, 0, 5000, 7), 90_000, 5.0)
+    link.received(ReportBlock(1, 0, 5000, 1 << 30), 90_000, 6.0)
+    assert link.loss == 0
+
+
+def test_what_is_sent_again_has_a_limit() -> None:
+    link = Link()
+    assert link.asked_again(30, FULL, 0.0) == 30
+    assert link.asked_again(1000, FULL, 0.0) == 208 - 30, "half of what a second of the stream has"
+    assert link.asked_again(1000, FULL, 0.0) == 0
+    assert link.asked_again(1000, FULL, 0.5) == 104
+    assert link.asked_again(1000, 0.0, 100.0) == 50, "while the rate is not known"
 
 
 def test_a_link_that_heals_gets_the_full_stream_back_after_proof() -> None:
@@ -186,9 +230,9 @@ def test_a_train_that_is_lost_proves_nothing() -> None:
 def test_how_fast_a_start_may_be() -> None:
     link = Link()
     assert link.start_rate(FULL, 0.0) is None, "nothing is known"
-    link.asked_again(3, 1.0)
+    link.asked_again(3, FULL, 1.0)
     assert link.start_rate(FULL, 1.0) is None, "a few packets"
-    link.asked_again(20, 1.5)
+    link.asked_again(20, FULL, 1.5)
     assert link.start_rate(FULL, 1.6) == CATCH_UP * FULL
     assert link.start_rate(FULL, 5.0) is None
     link.estimated(5_000_000, 6.0)

@@ -69,6 +69,8 @@ class Theatre(Stage):
         self.silent: set[Quality] = set()
         self.carries = 50e6
         self.places: dict[str, Place] = {}
+        self.counts: dict[str, tuple[int, int]] = {}
+        """Packets sent and lost."""
 
     def make(self, quality: Quality, size: int) -> SmallStream:
         self.made[quality].append(SmallStream(size))
@@ -103,7 +105,10 @@ class Theatre(Stage):
     def report(self) -> None:
         for name, place in list(self.places.items()):
             rate = self.renditions._rate(place.level)
-            lost = 0 if not rate or rate <= self.carries else round(255 * (1 - self.carries / rate))
+            highest, lost = self.counts.get(name, (0, 0))
+            packets = round(rate / 9600)
+            lost += 0 if rate <= self.carries else round(packets * (1 - self.carries / rate))
+            self.counts[name] = highest + packets, lost
             reports = [d for d in self.port.signalled.get(self.addresses[name], []) if d[1] == 200]
             last_sr = int.from_bytes(reports[-1][10:14], "big") if reports else 0
             queue = 0.05
@@ -112,7 +117,9 @@ class Theatre(Stage):
             # As if the report had been under way for the queue's time: the clock stands still meanwhile.
             sent_at = next((at for sr, at in reversed(place.viewer.link._sent) if sr == last_sr), 0.0)
             delay = max(0.0, self.clock.monotonic() - sent_at - queue)
-            block = ReportBlock(1, lost, last_sr=last_sr, delay_since_last_sr=round(delay * 65536))
+            block = ReportBlock(
+                1, 0, lost, highest + packets, last_sr=last_sr, delay_since_last_sr=round(delay * 65536)
+            )
             self.renditions.received(place, block)
 
 
@@ -193,6 +200,9 @@ async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> N
     await theatre.film(4)
     theatre.renditions.estimated(place, 30_000_000)
     theatre.renditions.estimated(place, 800_000)
+    assert theatre.told == [], "nothing else speaks for it"
+    place.viewer.link.loss = 0.04
+    theatre.renditions.estimated(place, 790_000)
     assert theatre.open(Quality.REDUCED) is not None
     assert theatre.told == [("v", Quality.ORIGINAL, Trouble.SLOW_LINK)], "told before there is another picture"
     await theatre.film(0.2)

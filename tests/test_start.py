@@ -63,7 +63,7 @@ async def test_a_link_that_loses_gets_the_start_at_the_streams_pace(stage: Stage
     viewer = stage.join("v")
     await stage.pass_time(0.01)
     before = len(stage.pictures("v"))
-    viewer.link.asked_again(20, stage.clock.monotonic())
+    viewer.link.asked_again(20, RATE, stage.clock.monotonic())
     await stage.pass_time(0.4)
     gained = len(stage.pictures("v")) - before
     assert gained == pytest.approx(0.4 * 30 * CATCH_UP, abs=5)
@@ -73,7 +73,7 @@ async def test_a_link_that_loses_gets_a_new_keyframe_where_the_start_would_take_
     await film(stage, 0, 120)
     viewer = stage.join("v")
     await stage.pass_time(0.01)
-    viewer.link.asked_again(20, stage.clock.monotonic())
+    viewer.link.asked_again(20, RATE, stage.clock.monotonic())
     await stage.pass_time(0.01)
     assert (viewer.phase, stage.asked) == (Phase.WAITING, 1)
     got = len(stage.pictures("v"))
@@ -86,7 +86,7 @@ async def test_a_short_start_is_finished_even_on_a_link_that_loses(stage: Stage)
     await film(stage, 0, 20)
     viewer = stage.join("v")
     await stage.pass_time(0.004)
-    viewer.link.asked_again(20, stage.clock.monotonic())
+    viewer.link.asked_again(20, RATE, stage.clock.monotonic())
     await film(stage, 20, 60)
     assert stage.asked == 0
     assert viewer.phase is Phase.LIVE

@@ -21,21 +21,31 @@ from gateway.media.model import UtcNs
 from gateway.media.rtcp import ReportBlock, utc_ns_to_ntp
 
 HEAVY_LOSS = 0.25
-"""Of the packets between two reports: more than any radio link loses that is not too full."""
+"""Over a span: more than any radio link loses that is not too full."""
 LOSS = 0.1
-"""In `REPORTS` reports in a row. What NACK repairs is below."""
-REPORTS = 2
+"""For `LOSSY_SECONDS`. What NACK repairs is below."""
+LOSSY_SECONDS = 2.0
+SPAN_SECONDS, SPAN_PACKETS = 0.5, 100
+"""What loss is counted over at least: reports come five times a second, and chance has its way with twenty packets."""
+LONGEST_SPAN = 3.0
 DELAY = 0.4
-"""A round trip longer than the shortest by this, in `REPORTS` reports in a row: a queue that does not empty."""
+"""A round trip longer than the shortest by this, by two sender reports in a row: a queue that does not empty."""
 SHORTFALL = 0.8
 """An estimate below this share of the stream's rate says that the stream does not fit, once it was lowered to there: it
 also lies low when little was sent before, and rises with what comes."""
+SIGNS_OF_LOSS, SIGNS_OF_DELAY = 0.02, 0.05
+"""One of them must go along with a low estimate. A browser takes timestamps for sending times, so that it also lowers
+its estimate when it is the camera's own link, or a transcode, that delays pictures."""
 LOWERED_SECONDS = 3.0
 GRACE = 2.0
 """After a change: the queue that the stream before filled is still emptying."""
 LOSS_REMEMBERED = 2.0
 SUSPICIOUS_NACKS = 5
 """Packets asked for again within `LOSS_REMEMBERED`: the link shows loss."""
+RESENT_SHARE = 0.5
+"""How much may be sent again, of the stream's own rate."""
+FEWEST_RESENT = 50
+"""Packets a second that may be sent again however small the stream is."""
 CATCH_UP = 2.5
 """How many times the stream's own rate a start may take on a link that shows loss."""
 
@@ -53,9 +63,12 @@ PROBES = 2
 HEADROOM = 1.3
 """How much more than the better stream's rate a train must show."""
 
+_PACKET_BITS = 9600
 _SENT_REPORTS = 16
 _ROUND_TRIPS = 32
 _LONGEST_ROUND_TRIP = 30.0
+_MOST_SENT = 1 << 20
+"""Packets of one span: no viewer gets as many."""
 
 
 class Link:
@@ -63,7 +76,7 @@ class Link:
 
     def __init__(self) -> None:
         self.loss: float | None = None
-        """Share of packets lost between the last two reports."""
+        """Share of packets lost over the last span."""
         self.lost = 0
         """Packets since the beginning, as the viewer counts them."""
         self.jitter: float | None = None
@@ -78,9 +91,13 @@ class Link:
         self._lowered_at = float("-inf")
         self._round_trips: deque[float] = deque(maxlen=_ROUND_TRIPS)
         self._sent: deque[tuple[int, float]] = deque(maxlen=_SENT_REPORTS)
-        self._lossy_reports = 0
+        self._span: tuple[float, int, int] | None = None
+        """When the span under way began, and what had been sent and lost by then."""
+        self._lossy_since: float | None = None
         self._late_reports = 0
+        self._last_sr = 0
         self._nacks: deque[tuple[float, int]] = deque(maxlen=64)
+        self._may_resend, self._resent_at = 0.0, float("-inf")
 
     # ---- what comes
 
@@ -92,18 +109,37 @@ class Link:
 
     def received(self, block: ReportBlock, clock_rate: int, now: float) -> None:
         """A report block came about a stream whose timestamps count `clock_rate` a second."""
-        self.loss = block.fraction_lost / 256
         self.lost = block.lost
         self.jitter = block.jitter / clock_rate
-        self._lossy_reports = self._lossy_reports + 1 if self.loss >= LOSS else 0
+        self._count_loss(block, now)
         sent_at = next((at for last_sr, at in reversed(self._sent) if last_sr == block.last_sr), None)
         if sent_at is None:
             return
         round_trip = now - sent_at - block.delay_since_last_sr / 65536
-        if 0 <= round_trip <= _LONGEST_ROUND_TRIP:
-            self.round_trip = round_trip
+        if not 0 <= round_trip <= _LONGEST_ROUND_TRIP:
+            return
+        self.round_trip = round_trip
+        if block.last_sr != self._last_sr:
+            # Further reports of one sender report tell of the way back alone.
+            self._last_sr = block.last_sr
             self._round_trips.append(round_trip)
             self._late_reports = self._late_reports + 1 if round_trip - self.shortest_round_trip > DELAY else 0
+
+    def _count_loss(self, block: ReportBlock, now: float) -> None:
+        if self._span is None:
+            self._span = (now, block.highest_sequence, block.lost)
+            return
+        began, highest, lost = self._span
+        sent = block.highest_sequence - highest & 0xFFFFFFFF
+        if sent >= 1 << 31 or sent > _MOST_SENT:
+            self._span = None  # it counts anew, or lies
+        elif (now - began >= SPAN_SECONDS and sent >= SPAN_PACKETS) or (now - began >= LONGEST_SPAN and sent):
+            self.loss = min(max((block.lost - lost) / sent, 0.0), 1.0)
+            self._span = (now, block.highest_sequence, block.lost)
+            if self.loss < LOSS:
+                self._lossy_since = None
+            elif self._lossy_since is None:
+                self._lossy_since = began
 
     def estimated(self, bitrate: int, now: float) -> None:
         """The viewer says what it believes to get through."""
@@ -111,15 +147,24 @@ class Link:
             self._lowered_at = now
         self.estimate = bitrate
 
-    def asked_again(self, packets: int, now: float) -> None:
-        """The viewer lacks so many packets (NACK)."""
+    def asked_again(self, packets: int, rate: float, now: float) -> int:
+        """The viewer lacks so many packets (NACK) of a stream of `rate`; how many of them it should get.
+
+        Where the link is too small, what is sent again only takes the place of what is new.
+        """
         self.nacked += packets
         self._nacks.append((now, packets))
+        a_second = max(rate * RESENT_SHARE / _PACKET_BITS, FEWEST_RESENT)
+        self._may_resend = min(self._may_resend + a_second * (now - self._resent_at), a_second)
+        self._resent_at = now
+        granted = min(packets, int(self._may_resend))
+        self._may_resend -= granted
+        return granted
 
     def forgive(self) -> None:
         """Judge by what comes from now on: another stream is sent."""
-        self._lossy_reports = self._late_reports = 0
-        self.loss = None
+        self._late_reports = 0
+        self.loss = self._span = self._lossy_since = None
         self._lowered_at = float("-inf")
 
     # ---- what it means
@@ -131,9 +176,12 @@ class Link:
 
     def is_congested(self, rate: float, now: float) -> bool:
         """Whether a stream of this rate does not fit."""
-        if (self.loss or 0) >= HEAVY_LOSS or self._lossy_reports >= REPORTS or self._late_reports >= REPORTS:
+        if (self.loss or 0) >= HEAVY_LOSS or self._late_reports >= 2:
             return True
-        return self.denies(rate, now)
+        if self._lossy_since is not None and now - self._lossy_since >= LOSSY_SECONDS:
+            return True
+        queued = (self.round_trip or 0.0) - self.shortest_round_trip
+        return self.denies(rate, now) and ((self.loss or 0) >= SIGNS_OF_LOSS or queued >= SIGNS_OF_DELAY)
 
     def denies(self, rate: float, now: float) -> bool:
         """Whether the viewer's own estimate speaks against a stream of this rate."""

@@ -216,10 +216,10 @@ class Renditions:
             place.judge.answered(block, above, now)
         self._consider(place)
 
-    def packets_wanted(self, place: Place, count: int) -> None:
-        """The viewer lacks packets, which are being sent again."""
-        place.viewer.link.asked_again(count, self._clock.monotonic())
+    def packets_wanted(self, place: Place, count: int) -> int:
+        """The viewer lacks packets of its video; how many of them are to be sent again."""
         PACKETS_WANTED.labels(self.hub.camera_id).inc(count)
+        return place.viewer.link.asked_again(count, self._rate(place.level), self._clock.monotonic())
 
     def estimated(self, place: Place, bitrate: int) -> None:
         """The viewer says what it believes to get through."""

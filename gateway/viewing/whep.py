@@ -125,10 +125,11 @@ class Session:
         if self.place is not None:
             self.renditions.keyframe_wanted(self.place)
 
-    def packets_wanted(self, count: int) -> None:
+    def packets_wanted(self, outlet: Outlet, count: int) -> int:
         """See `webrtc.peer.PeerListener`."""
-        if self.place is not None:
-            self.renditions.packets_wanted(self.place, count)
+        if self.place is None or outlet is not self.viewer.video:
+            return count
+        return self.renditions.packets_wanted(self.place, count)
 
     def reported(self, outlet: Outlet, block: ReportBlock) -> None:
         """See `webrtc.peer.PeerListener`."""

@@ -45,8 +45,8 @@ class PeerListener(Protocol):
     def keyframe_wanted(self) -> None:
         """The viewer's decoder cannot go on (PLI, FIR)."""
 
-    def packets_wanted(self, count: int) -> None:
-        """The viewer lacks so many packets, which are being sent again (NACK)."""
+    def packets_wanted(self, outlet: Outlet, count: int) -> int:
+        """The viewer lacks so many packets of `outlet` (NACK); how many are to be sent again."""
 
     def reported(self, outlet: Outlet, block: ReportBlock) -> None:
         """The viewer says how `outlet` arrives (receiver report)."""
@@ -160,8 +160,7 @@ class Peer:
             match packet:
                 case Nack(media_ssrc=ssrc, sequences=sequences):
                     if outlet := self._outlets.get(ssrc):
-                        self._listener.packets_wanted(len(sequences))
-                        outlet.resend(sequences)
+                        outlet.resend(sequences[: self._listener.packets_wanted(outlet, len(sequences))])
                 case PictureLossIndication() | FullIntraRequest():
                     self._listener.keyframe_wanted()
                 case ReceiverReport() | SenderReport():
