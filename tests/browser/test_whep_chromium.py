@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-WATCH = """async (wanted) => {
+WATCH = """async ([wanted, endpoint]) => {
   const video = document.createElement('video'); video.muted = video.autoplay = true; document.body.append(video);
   const pc = new RTCPeerConnection();
   pc.addTransceiver('video', {direction: 'recvonly'}); pc.addTransceiver('audio', {direction: 'recvonly'});
@@ -42,7 +42,7 @@ WATCH = """async (wanted) => {
     video.requestVideoFrameCallback(shown);
   });
   await pc.setLocalDescription();
-  const answer = await fetch('/whep', {method: 'POST', body: pc.localDescription.sdp});
+  const answer = await fetch(endpoint, {method: 'POST', body: pc.localDescription.sdp});
   await pc.setRemoteDescription({type: 'answer', sdp: await answer.text()});
   await Promise.race([enough, new Promise(r => setTimeout(r, 20000))]);
   let stats = {};
@@ -77,7 +77,10 @@ async def site(anchors: list[tuple[int, int]]) -> AsyncIterator[tuple[str, Whep]
 
     async def offer(request: web.Request) -> web.Response:
         session = await whep.create("cam", hub, await request.text(), owner=b"")
-        return web.Response(status=201, text=session.answer, content_type="application/sdp")
+        without = " tcp " if request.query_string == "udp" else " udp "
+        lines = session.answer.splitlines(keepends=True)
+        answer = "".join(line for line in lines if not (line.startswith("a=candidate:") and without in line))
+        return web.Response(status=201, text=answer, content_type="application/sdp")
 
     app = web.Application()
     app.add_routes([web.get("/", blank), web.post("/whep", offer)])
@@ -95,7 +98,8 @@ async def site(anchors: list[tuple[int, int]]) -> AsyncIterator[tuple[str, Whep]
         await runner.cleanup()
 
 
-async def test_chromium_starts_in_the_middle_of_a_gop_and_plays_on() -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_chromium_starts_in_the_middle_of_a_gop_and_plays_on(transport: str) -> None:
     playwright = pytest.importorskip("playwright.async_api")
     anchors: list[tuple[int, int]] = []
     async with playwright.async_playwright() as p:
@@ -104,7 +108,7 @@ async def test_chromium_starts_in_the_middle_of_a_gop_and_plays_on() -> None:
             async with site(anchors) as (url, whep):  # films for eight seconds: the browser is ready before
                 page = await browser.new_page()
                 await page.goto(url)
-                seen = await page.evaluate(WATCH, 40)
+                seen = await page.evaluate(WATCH, [40, f"/whep?{transport}"])
                 await page.close()
                 async with asyncio.timeout(30):  # closing the tab says goodbye by DTLS
                     while whep.sessions:
