@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.gateway_process import Counters, GatewayProcess
+from benchmarks.gateway_process import GatewayProcess, Span, lag_ms
 from benchmarks.measure import START_SECONDS, BenchmarkError, Child, Ratio, Table, folder
 
 ROUNDS = {1: 2, 20: 2, 100: 1}
@@ -96,7 +96,7 @@ def run() -> Table:
             "Baseline: ffmpeg -rtsp_transport tcp -i URL -c copy -f mp4 -movflags frag_keyframe, one process a camera.",
             "The columns from Mbit/s on are the gateway's; frames and Mbit are for each camera and second.",
             f"The gateway itself, running without cameras: {mean(idle):.1f} ms a second. It is part of its figures.",
-            f"MB: resident memory by the end of a turn of {PERIOD_SECONDS:.0f} s. The ring, which a viewer starts from,",
+            f"MB: resident memory by the end of a turn of {PERIOD_SECONDS:.0f} s. The ring, for a quick start,",
             "goes on growing to 30 s: 3.75 MB at this bit rate.",
         ),
     )
@@ -104,7 +104,7 @@ def run() -> Table:
 
 def _take_turns(gateway: GatewayProcess, urls: Mapping[str, str], rounds: int, path: Path) -> tuple[Costs, Health]:
     costs = Costs()
-    spans: list[tuple[Counters, Counters]] = []
+    spans: list[Span] = []
     gaps, grown = 0, 0.0
     for number in range(rounds):
         resident = gateway.child.resident_mb()
@@ -114,8 +114,8 @@ def _take_turns(gateway: GatewayProcess, urls: Mapping[str, str], rounds: int, p
         before = gateway.counters()
         with _cpu_ms([gateway.child], costs.gateway, cameras=len(urls)):
             time.sleep(PERIOD_SECONDS)
-        spans.append((before, gateway.counters()))
-        gaps += _gaps(gateway, urls, began)
+        spans.append(Span(before, gateway.counters()))
+        gaps += gateway.gaps(urls, began)
         grown = max(grown, gateway.child.resident_mb() - resident)
         gateway.watch({})
         with (
@@ -124,13 +124,13 @@ def _take_turns(gateway: GatewayProcess, urls: Mapping[str, str], rounds: int, p
             _cpu_ms([gateway.child], costs.idle),
         ):
             time.sleep(PERIOD_SECONDS)
-    camera_seconds = sum(after.at - before.at for before, after in spans) * len(urls)
+    camera_seconds = sum(span.seconds for span in spans) * len(urls)
     health = Health(
-        fps=_sum(spans, "sightline_camera_units_total") / camera_seconds,
-        lag_ms=_lag_ms(spans),
-        lost=round(_sum(spans, "sightline_camera_packets_lost_total")),
+        fps=sum(span.total("sightline_camera_units_total") for span in spans) / camera_seconds,
+        lag_ms=lag_ms(spans),
+        lost=round(sum(span.total("sightline_camera_packets_lost_total") for span in spans)),
         gaps=gaps,
-        recorded_mbit=_sum(spans, "sightline_recorded_bytes_total") * 8 / 1e6 / camera_seconds,
+        recorded_mbit=sum(span.total("sightline_recorded_bytes_total") for span in spans) * 8 / 1e6 / camera_seconds,
         camera_mb=grown / len(urls),
     )
     return costs, health
@@ -168,25 +168,3 @@ def _cpu_ms(children: list[Child], into: list[float], *, cameras: int = 1) -> It
     yield
     after, end = sum(child.cpu() for child in children), time.monotonic()
     into.append((after - before) * 1e3 / (end - start) / cameras)
-
-
-def _sum(spans: list[tuple[Counters, Counters]], name: str) -> float:
-    return sum(after.total(name) - before.total(name) for before, after in spans)
-
-
-def _lag_ms(spans: list[tuple[Counters, Counters]]) -> float:
-    """The bound below which 99 of 100 measurements of the loop's lag stayed."""
-    name = "sightline_loop_lag_seconds"
-    counts: dict[float, float] = {}
-    for before, after in spans:
-        earlier = before.buckets(name)
-        for bound, count in after.buckets(name).items():
-            counts[bound] = counts.get(bound, 0) + count - earlier[bound]
-    return 1e3 * next(bound for bound, count in sorted(counts.items()) if count >= 0.99 * max(counts.values()))
-
-
-def _gaps(gateway: GatewayProcess, urls: Mapping[str, str], began: dt.datetime) -> int:
-    """How many gaps the catalog tells of within the period."""
-    ended = dt.datetime.now(dt.UTC)
-    span = "&".join(f"{key}={at:%Y-%m-%dT%H:%M:%S.%fZ}" for key, at in (("from", began), ("to", ended)))
-    return sum(len(gateway.get(f"/api/cameras/{name}/recordings?{span}")["gaps"]) for name in urls)

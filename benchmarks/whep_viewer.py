@@ -8,6 +8,7 @@ or asked for again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import socket
@@ -27,8 +28,12 @@ CONSENT_SECONDS = 4.0
 """Between two checks from then on (RFC 7675 5.1)."""
 RECEIVE_BUFFER = 1 << 20
 UDP_GRO = 104
-MAX_DATAGRAM = 1 << 16
 READS_PER_WAKE = 8
+_BUFFER = memoryview(bytearray(4096))
+"""Whole datagrams but for media, of which the beginning is enough: MSG_TRUNC tells how long it is."""
+
+_SHORTEST = 12
+"""An RTP header. Nothing that is for a viewer is shorter."""
 
 _OFFER = """v=0
 o=- {session} 2 IN IP4 127.0.0.1
@@ -75,7 +80,8 @@ class _Link:
         self.incoming: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def _send(self, data: bytes) -> None:
-        self._sock.send(data)
+        with contextlib.suppress(OSError):
+            self._sock.send(data)
 
     async def _recv(self) -> bytes:
         return await self.incoming.get()
@@ -86,6 +92,7 @@ class Viewer:
 
     def __init__(self, tally: Tally, certificate: RTCCertificate, *, gro: bool) -> None:
         self.packets = 0
+        self._reads = 1 if gro else READS_PER_WAKE
         self.resource: str | None = None
         self._tally = tally
         self._certificate = certificate
@@ -134,7 +141,8 @@ class Viewer:
                 await self._answered.wait()
                 await dtls.start(RTCDtlsParameters([RTCDtlsFingerprint("sha-256", said["fingerprint:sha-256"])]))
         except TimeoutError:
-            raise RuntimeError(f"no connection within {CONNECT_SECONDS:.0f} s") from None
+            how_far = f"DTLS {dtls.state}" if self._answered.is_set() else "no check was answered"
+            raise RuntimeError(f"no connection within {CONNECT_SECONDS:.0f} s: {how_far}") from None
         if dtls.state != "connected":
             raise RuntimeError("the DTLS handshake failed")
 
@@ -171,45 +179,42 @@ class Viewer:
             request.attributes["USE-CANDIDATE"] = None
             request.add_message_integrity(self._theirs[1].encode())
             request.add_fingerprint()
-            self._sock.send(bytes(request))
+            with contextlib.suppress(OSError):  # the other side's port may be closed by now
+                self._sock.send(bytes(request))
             await asyncio.sleep(CONSENT_SECONDS if self._answered.is_set() else CHECK_SECONDS)
 
     def _readable(self) -> None:
-        for _ in range(READS_PER_WAKE):
+        for _ in range(self._reads):
             try:
-                data, ancillary, _, _ = self._sock.recvmsg(MAX_DATAGRAM, 64)
+                size, ancillary, _, _ = self._sock.recvmsg_into((_BUFFER,), 64, socket.MSG_TRUNC)
             except OSError:  # nothing more, or the other side's port is closed
                 return
-            size = len(data)
-            for level, kind, value in ancillary:
-                if (level, kind) == (socket.IPPROTO_UDP, UDP_GRO):
-                    (size,) = struct.unpack_from("=H", value)
-            if len(data) > 12 and 128 <= data[0] <= 191 and not 192 <= data[1] <= 223:
-                self._count(data, size)
-            elif data and data[0] < 2:
-                self._stun(data)
-            elif data and 20 <= data[0] <= 63:
-                self._link.incoming.put_nowait(data)
+            if size < _SHORTEST:
+                continue
+            first, second = _BUFFER[0], _BUFFER[1]
+            if 128 <= first <= 191 and not 192 <= second <= 223:
+                segment = size
+                for level, kind, value in ancillary:
+                    if (level, kind) == (socket.IPPROTO_UDP, UDP_GRO):
+                        (segment,) = struct.unpack_from("=H", value)
+                self._count(_BUFFER[2] << 8 | _BUFFER[3], -(-size // segment), size)
+            elif first < 2:
+                self._stun(bytes(_BUFFER[:size]))
+            elif 20 <= first <= 63:
+                self._link.incoming.put_nowait(bytes(_BUFFER[:size]))
 
-    def _count(self, data: bytes, size: int) -> None:
-        """RTP packets in a row, each of `size` bytes but perhaps the last."""
-        tally, starts = self._tally, range(0, len(data), size)
-        count, first = len(starts), int.from_bytes(data[2:4], "big")
-        self.packets += count
-        tally.packets += count
-        tally.bytes += len(data)
-        if (int.from_bytes(data[starts[-1] + 2 : starts[-1] + 4], "big") - first) & 0xFFFF == count - 1:
-            starts = starts[:1]  # they are consecutive: the first tells what is missing before them all
-        for start in starts:
-            sequence = int.from_bytes(data[start + 2 : start + 4], "big")
-            if self._next is not None:
-                missing = (sequence - self._next) & 0xFFFF
-                if missing >= 1 << 15:
-                    continue  # late: it was counted as missing, and stays so
-                tally.lost += missing
-            self._next = (sequence + 1) & 0xFFFF
-        if len(starts) < count and self._next is not None:
-            self._next = (self._next + count - 1) & 0xFFFF
+    def _count(self, sequence: int, packets: int, octets: int) -> None:
+        """RTP packets that were sent in one call and arrived as one: the first has the number `sequence`."""
+        tally = self._tally
+        self.packets += packets
+        tally.packets += packets
+        tally.bytes += octets
+        if self._next is not None:
+            missing = (sequence - self._next) & 0xFFFF
+            if missing >= 1 << 15:
+                return  # late: it was counted as missing, and stays so
+            tally.lost += missing
+        self._next = (sequence + packets) & 0xFFFF
 
     def _stun(self, data: bytes) -> None:
         try:

@@ -44,15 +44,15 @@ COUNT_FRAMES = """(video, wanted) => new Promise(resolve => {
 
 
 @contextlib.asynccontextmanager
-async def chromium(*, webgl: bool = False) -> AsyncIterator[Any]:
-    """A browser, which can show a map if `webgl`; skips where there is none."""
+async def chromium(*, webgl: bool = False, program: Path = CHROMIUM) -> AsyncIterator[Any]:
+    """A browser, which can show a map if `webgl`; skips where there is none. `program` starts it."""
     playwright = pytest.importorskip("playwright.async_api")
     if not CHROMIUM.exists():
         pytest.skip("Debian's chromium is not installed")
     if not BUILT_PAGE.exists():
         pytest.skip("the page is not built: run make setup")
     async with playwright.async_playwright() as p:
-        browser = await p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS + (WEBGL if webgl else NO_WEBGL))
+        browser = await p.chromium.launch(executable_path=str(program), args=FLAGS + (WEBGL if webgl else NO_WEBGL))
         try:
             yield browser
         finally:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.measure import Child
 from gateway.access.rights import Role
 from gateway.base.settings import CameraSettings
 from gateway.simulator import Simulation
-from tests.browser.chromium import chromium, opened
+from tests.browser.chromium import CHROMIUM, chromium, opened
 from tests.browser.player import play
 from tests.lossy_proxy import Weather, lossy_proxy
+from tests.network_namespace import slow_network
 from tests.running import running
 
 pytestmark = pytest.mark.browser
 
 LONGEST_FREEZE = 1.0
+SETTLE_SECONDS = 10.0
+"""Until a slow link is known to be slow, and the small picture is made."""
 SHORT = 8.0
 LONG = float(os.environ.get("SOAK_SECONDS", "60"))
 
@@ -63,3 +69,30 @@ async def test_the_picture_goes_on_where_a_twentieth_is_lost(
         still = [(at, length) for at, length in still if length > 4 or not at - 1 < moved_at < at + length]
     assert not still, seen
     assert seen["decoded"] > 30 * (seconds - seen["first_s"]) * 0.7, seen
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+async def test_the_picture_goes_on_where_a_quarter_of_it_fits(tmp_path: Path, record_property) -> None:
+    """A camera of 4 Mbit/s without a second profile, and a link of 1 Mbit/s."""
+    camera = ("-m", "benchmarks.camera", "1", "--mbit", "4", "--size", "1280x720")
+    with slow_network(1_000_000) as network, Child(sys.executable, *camera) as source:
+        (url,) = (await asyncio.to_thread(lambda: json.loads(source.line(60))))["urls"].values()
+        listen = {"listen": f"{network.address}:0"}
+        async with (
+            running(tmp_path, CameraSettings(id="cam", url=url), http=listen, webrtc=listen) as gateway,
+            chromium(program=network.wrapper(tmp_path, CHROMIUM)) as browser,
+            # Any page of the gateway's will do, and this one is small.
+            opened(browser, f"{gateway.url}/healthz") as page,
+        ):
+            await gateway.camera("cam")
+            path, token = "/api/cameras/cam/whep", gateway.tokens[Role.DISPATCHER]
+            seen = await play(page, path, token, LONG, lambda answer: answer)
+            seen["link_dropped"] = network.dropped()
+    for name, value in seen.items():
+        record_property(name, value)
+    print(seen)
+    assert seen["link_dropped"] > 0, "the link is a slow one"
+    assert seen["first_s"] < SETTLE_SECONDS, seen
+    still = [(at, length) for at, length in seen["still"] if at > SETTLE_SECONDS and length > LONGEST_FREEZE]
+    assert not still, seen
