@@ -142,6 +142,25 @@ def test_loss_counts_when_it_stays_and_at_once_when_it_is_heavy() -> None:
         assert link.is_congested(FULL, float(len(losses))) is congested, losses
 
 
+def test_the_start_shows_at_once_what_the_link_does_not_carry() -> None:
+    link = Link()
+    link.begins(1000, 0.0)
+    link.received(ReportBlock(1, 0, 150, 1199), 90_000, 0.45)
+    assert link.loss == pytest.approx(0.75)
+    assert link.is_congested(FULL, 0.45)
+    assert link.is_lossy
+
+
+def test_a_quarter_of_a_second_without_a_network_is_no_reason() -> None:
+    link = Link()
+    link.received(ReportBlock(1, 0, 0, 1000), 90_000, 0.0)
+    highest, lost = 1000, 0
+    for tenth in range(1, 31):
+        highest, lost = highest + 40, lost + (40 if 14 <= tenth <= 15 else 0)
+        link.received(ReportBlock(1, 0, lost, highest), 90_000, tenth / 10)
+        assert not link.is_congested(FULL, tenth / 10)
+
+
 def test_loss_is_not_judged_by_a_handful_of_packets() -> None:
     link = Link()
     reports(link, 0.3, 0.0, 0.0, seconds=0.2, packets=20)

@@ -75,6 +75,22 @@ def test_nobody_gets_more_than_a_fair_share_of_resends() -> None:
         assert len(wire.sent) == RESENDS_PER_REPORT
 
 
+def test_what_came_before_a_new_beginning_is_not_sent_again() -> None:
+    for rtx in (True, False):
+        stream, wire = outlet(rtx=rtx)
+        old = parse_rtp(send(stream, b"old")[0]).sequence
+        stream.forget()
+        new = parse_rtp(send(stream, b"new")[0]).sequence
+        stream.resend([old, new])
+        assert [parse_rtp(datagram).payload[-3:] for datagram in wire.sent] == [b"new"]
+        for _ in range(40):
+            for _ in range(1000):
+                send(stream, b"more")
+            wire.sent.clear()
+            stream.resend([stream.next_sequence - 1 & 0xFFFF])
+            assert len(wire.sent) == 1, "however many packets later"
+
+
 @settings(max_examples=60)
 @given(
     sequence=st.integers(0, 0xFFFF),

@@ -130,6 +130,23 @@ async def test_an_old_keyframe_is_no_answer_where_the_camera_gives_a_new_one(sta
     assert [index for index, _ in stage.pictures("v")][got + 3 :] == list(range(63))
 
 
+async def test_who_can_take_no_more_gets_keyframes_alone_until_it_can(stage: Stage) -> None:
+    await film(stage, 0, 50)
+    viewer = stage.join("v")
+    await stage.pass_time(0.2)
+    await film(stage, 50, 60, gop=30)
+    got = len(stage.pictures("v"))
+    stage.broadcast.thin(viewer)
+    await film(stage, 60, 125, gop=30)
+    assert [index for index, _ in stage.pictures("v")][got:] == [60, 90, 120]
+    stage.broadcast.thicken(viewer)
+    assert stage.asked == 1
+    await film(stage, 125, 127)
+    await film(stage, 150, 153, gop=30)
+    assert [index for index, _ in stage.pictures("v")][got + 3 :] == [150, 151, 152]
+    assert ascends([timestamp for _, timestamp in stage.pictures("v")])
+
+
 async def test_a_viewer_that_waits_is_told_so(stage: Stage) -> None:
     viewer = stage.join("v")
     assert stage.broadcast.refresh(viewer) is Answer.CAMERA

@@ -39,7 +39,7 @@ INLINE_XML = 32 << 10
 """Metadata documents up to this size are parsed where they arrive (0.1 ms for a usual one), larger ones in a thread."""
 HOLE_NS = 3 * NS
 """Two pictures further apart than this without packets lost: the camera stopped in between, and that is a Gap."""
-KEYFRAME_REQUEST_SECONDS = 2.0
+KEYFRAME_REQUEST_SECONDS = 1.0
 """How often a camera is asked for a keyframe at most."""
 DROPPED_DOCUMENTS = "The camera sends metadata that is too large, damaged or in a binary form: it cannot be read."
 

@@ -66,7 +66,7 @@ class Source(Protocol):
         """Add what was counted since the last call to the metrics. Called once in a while, not per packet."""
 
     def request_keyframe(self) -> bool:
-        """Ask the camera for a keyframe, at most every two seconds; False: it cannot be asked."""
+        """Ask the camera for a keyframe, at most once a second; False: it cannot be asked."""
 
 
 class Camera:

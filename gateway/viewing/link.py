@@ -25,8 +25,11 @@ HEAVY_LOSS = 0.25
 LOSS = 0.1
 """For `LOSSY_SECONDS`. What NACK repairs is below."""
 LOSSY_SECONDS = 2.0
-SPAN_SECONDS, SPAN_PACKETS = 0.5, 100
-"""What loss is counted over at least: reports come five times a second, and chance has its way with twenty packets."""
+SPAN_SECONDS, SPAN_PACKETS = 1.0, 100
+"""What loss is counted over at least: reports come five times a second, and chance has its way with twenty packets. A
+phone that changes cells loses everything for a quarter of a second."""
+FIRST_SPAN_SECONDS = 0.4
+"""At the very beginning: what the start burst meets is all that is known of the link."""
 LONGEST_SPAN = 3.0
 DELAY = 0.4
 """A round trip longer than the shortest by this, by two sender reports in a row: a queue that does not empty."""
@@ -93,6 +96,7 @@ class Link:
         self._sent: deque[tuple[int, float]] = deque(maxlen=_SENT_REPORTS)
         self._span: tuple[float, int, int] | None = None
         """When the span under way began, and what had been sent and lost by then."""
+        self._least_span = SPAN_SECONDS
         self._lossy_since: float | None = None
         self._late_reports = 0
         self._last_sr = 0
@@ -100,6 +104,10 @@ class Link:
         self._may_resend, self._resent_at = 0.0, float("-inf")
 
     # ---- what comes
+
+    def begins(self, sequence: int, now: float) -> None:
+        """The packet with this sequence number will be the first."""
+        self._span, self._least_span = (now, (sequence - 1) & 0xFFFF, 0), FIRST_SPAN_SECONDS
 
     def reported(self, utc_ns: UtcNs, now: float) -> int:
         """A sender report with this UTC leaves now; the LSR by which an answer to it can be told."""
@@ -133,9 +141,9 @@ class Link:
         sent = block.highest_sequence - highest & 0xFFFFFFFF
         if sent >= 1 << 31 or sent > _MOST_SENT:
             self._span = None  # it counts anew, or lies
-        elif (now - began >= SPAN_SECONDS and sent >= SPAN_PACKETS) or (now - began >= LONGEST_SPAN and sent):
+        elif (now - began >= self._least_span and sent >= SPAN_PACKETS) or (now - began >= LONGEST_SPAN and sent):
             self.loss = min(max((block.lost - lost) / sent, 0.0), 1.0)
-            self._span = (now, block.highest_sequence, block.lost)
+            self._span, self._least_span = (now, block.highest_sequence, block.lost), SPAN_SECONDS
             if self.loss < LOSS:
                 self._lossy_since = None
             elif self._lossy_since is None:
@@ -174,9 +182,14 @@ class Link:
         """Of the last half minute; 0 before the first."""
         return min(self._round_trips, default=0.0)
 
+    @property
+    def is_lossy(self) -> bool:
+        """So much is lost that hardly a picture can be whole."""
+        return (self.loss or 0) >= HEAVY_LOSS
+
     def is_congested(self, rate: float, now: float) -> bool:
         """Whether a stream of this rate does not fit."""
-        if (self.loss or 0) >= HEAVY_LOSS or self._late_reports >= 2:
+        if self.is_lossy or self._late_reports >= 2:
             return True
         if self._lossy_since is not None and now - self._lossy_since >= LOSSY_SECONDS:
             return True

@@ -57,6 +57,8 @@ class Outlet:
         self.tcp: TcpRoute | None = None
         """The connection that they go by, if not by the port's UDP socket."""
         self.resent = 0
+        self._worth_from = 0
+        """Which packet is the first that is sent again when asked for, counted as `stream.next` is."""
         self._payload_type = payload_type
         self._cname = cname
         self._extension = b"" if playout_delay is None else _no_playout_delay(playout_delay)
@@ -90,6 +92,15 @@ class Outlet:
     def close(self) -> None:
         """Send nothing more, and let go of keys and history."""
         self.stream = None
+
+    @property
+    def next_sequence(self) -> int:
+        """Of the next packet."""
+        return 0 if self.stream is None else self.stream.next & 0xFFFF
+
+    def forget(self) -> None:
+        """What was sent until now is not worth sending again: a keyframe follows."""
+        self._worth_from = 0 if self.stream is None else self.stream.next
 
     def resend(self, sequences: Sequence[int]) -> None:
         """Send packets again: as the viewer's retransmission stream where it has one, else byte for byte, since
@@ -138,6 +149,8 @@ class Outlet:
     def _again(self, sequence: int) -> bytes | None:
         srtp, stream = self.peer.srtp, self.stream
         if srtp is None or stream is None:
+            return None
+        if stream.next - (stream.next - sequence & 0xFFFF) < self._worth_from:
             return None
         if self.rtx is None:
             try:
