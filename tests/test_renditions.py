@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from gateway.base.errors import CameraError, Fault
+from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub
 from gateway.media.model import NS, AccessUnit, Codec, TimeSource
 from gateway.media.rtcp import ReportBlock
@@ -16,6 +17,7 @@ from gateway.media.rtp import parse_rtp
 from gateway.viewing import renditions
 from gateway.viewing.link import HOLD
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
+from gateway.viewing.sound import Sound
 from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import SOUND, TRACK, Stage, ascends
 from tests.webrtc_samples import UTC, picture
@@ -209,23 +211,6 @@ async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> N
     assert place.quality is Quality.REDUCED
 
 
-async def test_until_there_is_a_smaller_picture_a_link_that_loses_most_gets_keyframes_alone(theatre: Theatre) -> None:
-    theatre.has_second = False
-    theatre.enter("v")
-    await theatre.film(4)
-    theatre.silent.add(Quality.REDUCED)
-    theatre.carries = 1e6
-    asked = theatre.asked
-    await theatre.film(4)
-    assert theatre.asked >= asked + 2, "a picture a second, where the camera can"
-    late = [index for index, _ in theatre.pictures("v")][-2:]
-    assert all(index % 30 == 0 for index in late), late
-    theatre.silent.clear()
-    await theatre.film(1)
-    shown = [index for index, _ in theatre.pictures("v")]
-    assert shown[-10:] == list(range(theatre.index - 10, theatre.index))
-
-
 async def test_a_stream_that_dies_leaves_its_viewers_with_the_original_and_they_are_told(theatre: Theatre) -> None:
     theatre.has_second = False
     place = theatre.enter("v")
@@ -270,6 +255,8 @@ async def test_a_stream_that_never_comes_is_given_up(theatre: Theatre) -> None:
 
 async def test_sound_goes_on_while_the_picture_changes(theatre: Theatre) -> None:
     place = theatre.enter("v", Codec.PCMU)
+    tasks = TaskOwner("sound")
+    Sound(theatre.hub, FanOut(theatre.port, theatre.clock), theatre.clock, tasks).add(place.viewer)
     await theatre.film(4)
     theatre.carries = 2e6
     await theatre.film(4)
@@ -278,6 +265,7 @@ async def test_sound_goes_on_while_the_picture_changes(theatre: Theatre) -> None
     theatre.hub.publish(AccessUnit(SOUND, 800, 800, utc, TimeSource.RTCP, utc, (bytes(160),), True, 160))
     await theatre.settle()
     assert len(theatre.packets("v", payload_type=0)) == 1
+    await tasks.close()
     reports = [d for d in theatre.port.signalled[theatre.addresses["v"]] if d[1] == 200]
     assert reports
 

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -228,8 +229,8 @@ async def test_who_cannot_be_served_is_told_why_and_leaves_no_trace() -> None:
 
         with pytest.raises(NotLiveError, match="not live yet"):
             await create(CHROMIUM_OFFER)
-        service.hub.open((video_track(codec=Codec.H265),))
-        with pytest.raises(NoCodecError, match="sends H265"):
+        service.hub.open((replace(video_track(codec=Codec.UNSUPPORTED), name="JPEG"),))
+        with pytest.raises(NoCodecError, match="sends JPEG"):
             await create(CHROMIUM_OFFER)
         service.hub.open((video_track(),))
         with pytest.raises(BadRequestError):

@@ -83,7 +83,6 @@ class Stage:
     def join(self, name: str, audio: Codec | None = None) -> Viewer:
         viewer = self.viewer(name, audio)
         self.broadcast.add(viewer)
-        self.broadcast.add_listener(viewer)
         return viewer
 
     async def settle(self) -> None:

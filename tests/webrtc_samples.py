@@ -126,10 +126,10 @@ def picture(
 
 
 @lru_cache
-def encoded(frames: int, gop: int) -> tuple[AccessUnit, ...]:
-    """Pictures that decode: `frames` of them, 320x240, a keyframe every `gop`."""
+def encoded(frames: int, gop: int, width: int = 320, height: int = 240) -> tuple[AccessUnit, ...]:
+    """Pictures that decode: `frames` of them, a keyframe every `gop`."""
     encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = 320, 240, "yuv420p"
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base = Fraction(1, 30)
     encoder.options = {
         "preset": "ultrafast",
@@ -140,9 +140,9 @@ def encoded(frames: int, gop: int) -> tuple[AccessUnit, ...]:
     units: list[AccessUnit] = []
     track: Track | None = None
     for index in range(frames):
-        luma = np.full((240, 320), 40 + index % 180, np.uint8)
+        luma = np.full((height, width), 40 + index % 180, np.uint8)
         luma[index % 200 : index % 200 + 40] = 235
-        chroma = np.full((120, 320), 128, np.uint8)
+        chroma = np.full((height // 2, width), 128, np.uint8)
         frame = av.VideoFrame.from_ndarray(np.vstack([luma, chroma]), format="yuv420p")
         frame.pts = index
         (packet,) = encoder.encode(frame)

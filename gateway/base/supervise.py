@@ -60,6 +60,12 @@ class Backoff:
         return pause * (1 - 0.2 * self._random())
 
 
+def cancel_once(task: asyncio.Task[Any]) -> None:
+    """Cancel `task` unless it is being cancelled already: a second time would interrupt it while it cleans up."""
+    if not task.cancelling():
+        task.cancel()
+
+
 class TaskOwner:
     """Owns a set of named tasks: logs the one that ends by an exception, and ends them all on `close`."""
 
@@ -88,7 +94,7 @@ class TaskOwner:
         """Cancel every task and wait until each has ended."""
         tasks = list(self._tasks)
         for task in tasks:
-            task.cancel()
+            cancel_once(task)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

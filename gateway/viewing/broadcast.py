@@ -16,10 +16,10 @@ from typing import TypeGuard
 from gateway.base.clock import Clock
 from gateway.base.metrics import READER_MOVED, VIEWER_PACKETS
 from gateway.hub import Hub, HubClosedError, Start
-from gateway.media.h264 import NalType, is_reference, nal_type
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.media.payloads import payloads
 from gateway.viewing.link import Link
+from gateway.viewing.order import Order
 from gateway.viewing.rate import Rate
 from gateway.viewing.timebase import Timebase
 from gateway.webrtc.fanout import FanOut
@@ -55,8 +55,6 @@ _DRIFT_NS = NS // 20
 _JUMP_NS = NS // 2
 """An anchor off by this much is renewed at once."""
 _REPORTS_PER_SLICE = 64
-_AUDIO_PIECE = 960
-"""Bytes of G.711, one a tick: 120 ms."""
 
 _MISSING = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.SLOW_READER, GapReason.RESTART}
 """After these the decoder could not go on without a keyframe. After lost packets it can: a flaw in the picture for a
@@ -72,8 +70,6 @@ class Phase(Enum):
     LIVE = "live"
     WAITING = "waiting"
     """For a keyframe."""
-    SPARSE = "sparse"
-    """Gets keyframes alone: its link loses so much that nothing else would be whole."""
     GONE = "gone"
 
 
@@ -108,8 +104,8 @@ class Viewer:
         """While starting: items from `position` on, shared with the ring."""
         self.ticks: int | None = None
         """Of the picture sent last, as far as it was sent by a start; None: there was none."""
-        self.highest_pts: int | None = None
-        """While starting: as `Broadcast` keeps it for those that are live."""
+        self.order = Order()
+        """While starting: of its pictures."""
         self.credit = 0.0
         """While starting: bits that may be sent now."""
         self.is_slow = False
@@ -123,7 +119,7 @@ class Broadcast:
     `on_anchor` takes the session, an RTP timestamp as that viewer sees it, and the UTC it was captured at.
     `request_keyframe` asks the camera, and says whether it can be asked at all; it is called at most once a second.
     `on_keyframe` is called when one was sent. `like` is the Broadcast of another stream of the same camera: a viewer
-    that is removed there and added here sees time go on.
+    that is removed there and added here sees time go on. All its viewers play `codec`.
     """
 
     def __init__(
@@ -136,9 +132,12 @@ class Broadcast:
         request_keyframe: Callable[[], bool],
         on_keyframe: Callable[[], None] = lambda: None,
         like: Broadcast | None = None,
+        codec: Codec = Codec.H264,
     ) -> None:
         self.hub = hub
-        self.dropped_b_pictures = 0
+        self._codec = codec
+        self.is_unplayable = False
+        """Whether it ended because the camera now sends what its viewers cannot play."""
         self._fanout = fanout
         self._clock = clock
         self._on_anchor = on_anchor
@@ -151,15 +150,12 @@ class Broadcast:
         self._next = self._subscription.position
         """The ring position of the next item that live viewers get: who has read up to here is live."""
         self._viewers: dict[Viewer, None] = {}
-        self._listeners: dict[Viewer, None] = {}
         self._rate = Rate()
         self._news = asyncio.Event()
         self._video_track: Track | None = None
         self._video = Timebase()
-        self._audio = Timebase()
-        self._highest_pts: int | None = None
+        self._order = Order()
         self._video_utc: UtcNs = 0
-        self._audio_utc: UtcNs = 0
         self._reported = float("-inf")
         self._anchored = float("-inf")
         self._anchor = (0, 0)
@@ -193,14 +189,6 @@ class Broadcast:
         viewer.backlog.clear()
         self._viewers.pop(viewer, None)
 
-    def add_listener(self, viewer: Viewer) -> None:
-        """Send the sound to `viewer`, wherever its pictures come from, as soon as it has any."""
-        self._listeners[viewer] = None
-
-    def remove_listener(self, viewer: Viewer) -> None:
-        """Send no more sound to `viewer`. Idempotent."""
-        self._listeners.pop(viewer, None)
-
     def ask_for_keyframe(self) -> bool:
         """Have the camera send a keyframe, unless it was asked just now; False: it cannot be asked."""
         now = self._clock.monotonic()
@@ -224,19 +212,6 @@ class Broadcast:
                 self._start(viewer)
                 return Answer.RING
         return Answer.CAMERA if self.ask_for_keyframe() else Answer.NONE
-
-    def thin(self, viewer: Viewer) -> None:
-        """Send `viewer` nothing but keyframes, until `thicken`."""
-        if viewer.phase in (Phase.LIVE, Phase.STARTING, Phase.WAITING):
-            self._note_ticks(viewer)
-            viewer.backlog.clear()
-            viewer.phase = Phase.SPARSE
-            viewer.video.forget()
-
-    def thicken(self, viewer: Viewer) -> None:
-        """Send `viewer` all pictures again, from the next keyframe on."""
-        if viewer.phase is Phase.SPARSE:
-            self._wait(viewer)
 
     def report_to(self, viewer: Viewer) -> int | None:
         """Report on the video to one viewer now; the LSR that names it in answers. None: there was no picture yet."""
@@ -282,11 +257,13 @@ class Broadcast:
                 # Set before the item is sent: a starting viewer that reads it meanwhile goes on after it.
                 self._next = position
                 if self._is_picture(item):
-                    if item.track.codec is not Codec.H264:
+                    if item.track.codec is not self._codec:
+                        self.is_unplayable = True
                         return f"the camera now sends {item.track.codec}"
                     await self._send_video(item)
-                elif type(item) is AccessUnit and item.track.kind is TrackKind.AUDIO:
-                    await self._send_audio(item)
+                    if self._order.needs_reordering:
+                        self.is_unplayable = True
+                        return "the camera sends pictures in another order than they are shown"
                 elif type(item) is Gap:
                     self._note(item)
 
@@ -308,8 +285,7 @@ class Broadcast:
             return
         if gap.reason in _NEW_TIMELINE:
             self._video.interrupt()
-            self._audio.interrupt()
-            self._highest_pts = None
+            self._order.restart()
         if gap.reason in _MISSING:
             for viewer in self._in(Phase.LIVE):
                 viewer.phase = Phase.WAITING
@@ -317,14 +293,11 @@ class Broadcast:
             self.ask_for_keyframe()
 
     async def _send_video(self, unit: AccessUnit) -> None:
-        if is_disposable(unit, self._highest_pts):
-            self.dropped_b_pictures += 1
+        if not self._order.add(unit):
             return
-        leaps = self._video.leaps
         ticks = self._map(unit)
         self._rate.add(unit)
         self.sent_at = self._clock.monotonic()
-        self._highest_pts = unit.pts if self._video.leaps != leaps else _higher(self._highest_pts, unit.pts)
         self._news.set()
         if unit.is_keyframe:
             for viewer in self._in(Phase.WAITING):
@@ -333,8 +306,6 @@ class Broadcast:
                 else:
                     self._start(viewer)
         live = self._in(Phase.LIVE)
-        if unit.is_keyframe:
-            live += self._in(Phase.SPARSE)
         if live:
             missed = await self._send(unit, ticks, [viewer.video for viewer in live])
             for viewer in live if missed else ():
@@ -347,23 +318,6 @@ class Broadcast:
         if now - self._reported >= REPORT_SECONDS:
             self._reported = now
             await self._report()
-
-    async def _send_audio(self, unit: AccessUnit) -> None:
-        ticks = self._audio.map(unit)
-        self._audio_utc = unit.utc_ns
-        outlets = [
-            viewer.audio
-            for viewer in self._listeners
-            if viewer.audio is not None and viewer.hears and viewer.audio_codec is unit.track.codec
-        ]
-        if not outlets:
-            return
-        samples = unit.nals[0]
-        for at in range(0, len(samples), _AUDIO_PIECE):
-            piece = samples[at : at + _AUDIO_PIECE]
-            # A sound cut short needs no keyframe: nothing to do for those who missed it.
-            await self._fanout.send(Frame.of((piece,), marker=False), ticks + at, outlets)
-            self._packets.inc(len(outlets))
 
     async def _send(self, unit: AccessUnit, ticks: int, outlets: list[Outlet]) -> list[Outlet]:
         pieces = payloads(unit, limit=MAX_PAYLOAD)
@@ -383,11 +337,9 @@ class Broadcast:
         viewer.phase = Phase.STARTING
         viewer.position = keyframe
         viewer.backlog.clear()
-        viewer.highest_pts = None
+        viewer.order = Order()
         viewer.credit = 0.0
         viewer.is_slow = False
-        if viewer.hears:
-            viewer.video.forget()
         self._news.set()
 
     def _wait(self, viewer: Viewer) -> None:
@@ -462,10 +414,8 @@ class Broadcast:
                 viewer.backlog.extend(self.hub.since(viewer.position))
             item = viewer.backlog.popleft()
             viewer.position += 1
-            if not self._is_picture(item) or is_disposable(item, viewer.highest_pts):
-                continue
-            viewer.highest_pts = _higher(viewer.highest_pts, item.pts)
-            return item
+            if self._is_picture(item) and viewer.order.add(item):
+                return item
         newest = self._video.newest
         if newest is not None and viewer.ticks is not None and viewer.ticks <= newest:
             self._go_live(viewer)
@@ -507,9 +457,6 @@ class Broadcast:
             viewer.ticks = newest if viewer.ticks is None else max(viewer.ticks, newest)
 
     async def _report(self) -> None:
-        for viewer in list(self._listeners):
-            if viewer.audio is not None and viewer.hears and self._audio.newest is not None:
-                viewer.audio.report(self._audio_utc, self._audio.newest)
         for count, viewer in enumerate(self._in(Phase.LIVE), 1):
             if not viewer.link.awaits_answer:
                 self.report_to(viewer)
@@ -525,18 +472,3 @@ class Broadcast:
             self._anchored = self._clock.monotonic()
             for viewer in self._in(Phase.LIVE):
                 self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(ticks), utc_ns)
-
-
-def is_disposable(unit: AccessUnit, highest_pts: int | None) -> bool:
-    """Whether this is a picture that no other needs and that is shown before one already sent: a B-picture.
-
-    Browsers play in the order of sending and reorder nothing: without it the rest plays rightly.
-    """
-    if highest_pts is None or unit.pts >= highest_pts:
-        return False
-    slices = (nal for nal in unit.nals if nal_type(nal) in (NalType.SLICE, NalType.PARTITION_A, NalType.IDR))
-    return not any(is_reference(nal) for nal in slices)
-
-
-def _higher(highest: int | None, pts: int) -> int:
-    return pts if highest is None or pts > highest else highest

@@ -7,13 +7,10 @@ Here belongs the gateway's side of the worker process and the Hub that the resul
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT, TRANSCODED, WORKER_DEATHS
 from gateway.base.piped import PipedWorker, keep_working
-from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub, HubClosedError, Start
 from gateway.media.model import (
     NS,
@@ -40,10 +37,10 @@ _NEW_TIMELINE = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.CLO
 
 
 class Opus:
-    """Fills `hub` with 20 ms packets of Opus while somebody is inside `listening`.
+    """Run `run` as a task for as long as somebody listens; cancelling that ends the worker and closes `hub`.
 
-    They carry the UTC and time source of what they were made of, so that sound and picture meet. Close it in the end.
-    All calls from the event loop's thread.
+    The packets of 20 ms in `hub` carry the UTC and time source of what they were made of, so that sound and picture
+    meet. All calls from the event loop's thread.
     """
 
     def __init__(self, source: Hub, clock: Clock) -> None:
@@ -52,9 +49,6 @@ class Opus:
         """How often the worker ended without being asked to."""
         self._source = source
         self._clock = clock
-        self._tasks = TaskOwner(f"opus of {source.camera_id}")
-        self._task: asyncio.Task[None] | None = None
-        self._listeners = 0
         self._worker: PipedWorker | None = None
         self._aac: Track | None = None
         self._opus: Track | None = None
@@ -68,26 +62,12 @@ class Opus:
         """Of the worker, while there is one."""
         return None if self._worker is None else self._worker.pid
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Have the sound made for as long as the block lasts."""
-        self._listeners += 1
-        if self._listeners == 1:
-            self._task = self._tasks.start(self._run(), name="code")
+    async def run(self) -> None:
+        """Code until the camera is removed, or this is cancelled."""
         try:
-            yield
+            await keep_working(self._start, self._clock, feed=self._feed, take=self._take, died=self._died)
         finally:
-            self._listeners -= 1
-            if not self._listeners and self._task is not None:
-                self._task.cancel()
-
-    async def close(self) -> None:
-        """Nobody will listen any more."""
-        self.hub.close()
-        await self._tasks.close()
-
-    async def _run(self) -> None:
-        await keep_working(self._start, self._clock, feed=self._feed, take=self._take, died=self._died)
+            self.hub.close()
 
     def _start(self) -> PipedWorker:
         self._undigested, self._aac = 0, None

@@ -24,12 +24,13 @@ from gateway.base.metrics import (
     VIEWER_LOSS,
     VIEWER_ROUND_TRIP,
 )
-from gateway.base.supervise import TaskOwner
+from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
-from gateway.media.model import UtcNs
+from gateway.media.model import Codec, UtcNs
 from gateway.media.rtcp import ReportBlock
-from gateway.viewing.broadcast import Broadcast, Phase, Viewer
+from gateway.viewing.broadcast import Broadcast, Viewer
 from gateway.viewing.link import PROBE_SECONDS, Judge, Verdict
+from gateway.viewing.playable import plays_as_sent
 from gateway.viewing.transcode_worker import VideoSettings
 from gateway.webrtc.fanout import FanOut
 
@@ -129,8 +130,9 @@ class _Step:
 class Renditions:
     """Made for the first viewer of a camera, closed after the last one. Run `run`. All calls from the loop's thread.
 
-    `on_anchor` and `request_keyframe` are as `Broadcast` has them. `on_quality` takes the session, what it
-    sees and why.
+    All viewers play `codec`. As soon as the camera sends something else, or pictures that cannot be shown as they come,
+    `make_playable` makes the original of it. `on_anchor` and `request_keyframe` are as `Broadcast` has them.
+    `on_quality` takes the session, what it sees and why.
     """
 
     def __init__(
@@ -139,38 +141,40 @@ class Renditions:
         fanout: FanOut,
         clock: Clock,
         *,
+        codec: Codec = Codec.H264,
+        make_playable: Callable[[], Rendition] | None = None,
         lower: Sequence[Lower] = (),
         on_anchor: Callable[[str, int, UtcNs], None],
         on_quality: Callable[[str, Quality, Trouble | None], None],
         request_keyframe: Callable[[], bool],
     ) -> None:
-        self.original = Broadcast(
-            hub,
-            fanout,
-            clock,
-            on_anchor=on_anchor,
-            request_keyframe=request_keyframe,
-            on_keyframe=lambda: self._arrived(0),
-        )
+        self.hub = hub
+        """What the camera sends."""
+        self.codec = codec
         self._fanout = fanout
         self._clock = clock
         self._on_anchor = on_anchor
+        self._request_keyframe = request_keyframe
+        self._make_playable = make_playable
+        self._made: Rendition | None = None
+        is_made = make_playable is not None and not plays_as_sent(hub)
+        self.original = self._make_original() if is_made else self._pass_original()
         self._on_quality = on_quality
         self._steps = [_Step(level, step) for level, step in enumerate(lower, 1)]
         self._places: dict[Place, None] = {}
         self._closing = False
         self._tasks = TaskOwner(f"renditions of {hub.camera_id}")
 
-    @property
-    def hub(self) -> Hub:
-        """Of the original."""
-        return self.original.hub
-
     async def run(self) -> str:
         """Serve until the camera can be watched no more; returns why."""
         watch = self._tasks.start(self._watch(), name="watch")
         try:
-            return await self.original.run()
+            while True:
+                reason = await self._serve_original()
+                if self._made is not None or self._make_playable is None or not self.original.is_unplayable:
+                    return reason
+                log.info("%s: %s: it is transcoded from now on", self.hub.camera_id, reason)
+                self._replace_original()
         finally:
             self._closing = True
             watch.cancel()
@@ -185,9 +189,7 @@ class Renditions:
     def join(self, viewer: Viewer) -> Place:
         """Start `viewer` with the original."""
         place = Place(viewer)
-        viewer.link.begins(viewer.video.next_sequence, self._clock.monotonic())
         self._places[place] = None
-        self.original.add_listener(viewer)
         self.original.add(viewer)
         return place
 
@@ -195,7 +197,6 @@ class Renditions:
         """Send nothing more to its viewer. Idempotent."""
         if place in self._places:
             del self._places[place]
-            self.original.remove_listener(place.viewer)
             self._stream(place.level).remove(place.viewer)
             self._close_unneeded()
 
@@ -236,11 +237,9 @@ class Renditions:
             for step in self._steps:
                 if step.task is not None and self._has_failed(step, now):
                     log.warning("%s: the %s stream gives no picture", self.hub.camera_id, step.lower.quality)
-                    step.task.cancel()
+                    cancel_once(step.task)
             for place in list(self._places):
                 self._consider(place)
-                if place.viewer.phase is Phase.SPARSE:
-                    self._stream(place.level).ask_for_keyframe()
                 if place.target is not None and now - place.aimed_at > KEYFRAME_PATIENCE:
                     self._move_if_seen(place, place.target)
 
@@ -268,7 +267,6 @@ class Renditions:
             case Verdict.STAY:
                 if place.level == 0 and place.trouble and now - place.slow_at > ALL_CLEAR_SECONDS:
                     place.target = None
-                    self.original.thicken(place.viewer)
                     self._tell(place, None)
                     self._close_unneeded()
 
@@ -289,11 +287,8 @@ class Renditions:
         link, now = place.viewer.link, self._clock.monotonic()
         below = sorted(self._steps[place.level :], key=lambda step: link.denies(step.rate, now))
         if any(self._aim(place, step.level) for step in below):
-            if link.is_lossy:
-                self._stream(place.level).thin(place.viewer)
             return
         place.target = None
-        self._stream(place.level).thicken(place.viewer)
         self._tell(place, Trouble.SLOW_LINK if place.level else Trouble.NOTHING_SMALLER)
 
     def _ascend(self, place: Place) -> None:
@@ -346,6 +341,55 @@ class Renditions:
         if moved or trouble is not place.trouble:
             place.trouble = trouble
             self._on_quality(place.viewer.session_id, place.quality, trouble)
+
+    # ---- the original
+
+    def _pass_original(self) -> Broadcast:
+        return Broadcast(
+            self.hub,
+            self._fanout,
+            self._clock,
+            on_anchor=self._on_anchor,
+            request_keyframe=self._request_keyframe,
+            on_keyframe=lambda: self._arrived(0),
+            codec=self.codec,
+        )
+
+    def _make_original(self, like: Broadcast | None = None) -> Broadcast:
+        assert self._make_playable is not None
+        made = self._made = self._make_playable()
+        return Broadcast(
+            made.hub,
+            self._fanout,
+            self._clock,
+            on_anchor=self._on_anchor,
+            request_keyframe=lambda: made.request_keyframe() is not False,
+            on_keyframe=lambda: self._arrived(0),
+            like=like,
+        )
+
+    async def _serve_original(self) -> str:
+        if self._made is None:
+            return await self.original.run()
+        fill, serve = asyncio.ensure_future(self._made.run()), asyncio.ensure_future(self.original.run())
+        try:
+            await asyncio.wait({fill, serve}, return_when=asyncio.FIRST_COMPLETED)
+            if fill.done():
+                fill.result()
+            return await serve
+        finally:
+            for task in (fill, serve):
+                task.cancel()
+            await asyncio.gather(fill, serve, return_exceptions=True)
+
+    def _replace_original(self) -> None:
+        """Its viewers go on with what is made of it, as soon as there is a picture."""
+        old = self.original
+        self.original = self._make_original(like=old)
+        for place in self._places:
+            if place.level == 0:
+                old.remove(place.viewer)
+                self.original.add(place.viewer)
 
     # ---- the streams below
 
@@ -407,5 +451,5 @@ class Renditions:
         wanted = {level for place in self._places for level in (place.level, place.target)}
         for step in self._steps:
             if step.task is not None and step.level not in wanted:
-                step.task.cancel()
+                cancel_once(step.task)
                 step.broadcast = step.task = None

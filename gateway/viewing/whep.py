@@ -17,14 +17,17 @@ from dataclasses import replace
 from gateway.base.clock import Clock
 from gateway.base.errors import LaterError, NotFoundError
 from gateway.base.metrics import VIEWERS
-from gateway.base.supervise import TaskOwner
+from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
-from gateway.media.model import Fix, UtcNs
+from gateway.media.model import Codec, Fix, UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.broadcast import Viewer
 from gateway.viewing.ice_session import IceSession
+from gateway.viewing.playable import PLAYABLE, forms
 from gateway.viewing.positions import Positions
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
+from gateway.viewing.sound import Sound
+from gateway.viewing.transcode import Transcode
 from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate
 from gateway.webrtc.fanout import FanOut
@@ -82,6 +85,7 @@ class Session:
         ice: IceSession,
         renditions: Renditions,
         viewer: Viewer,
+        sound: Sound,
         follow: Callable[[DataChannels], Callable[[], None]],
     ) -> None:
         self.id = id_
@@ -94,6 +98,7 @@ class Session:
         self.viewer = viewer
         self.place: Place | None = None
         """Which stream of the camera it sees; None until it is connected."""
+        self._sound = sound
         self._follow = follow
         self._unfollow: Callable[[], None] | None = None
 
@@ -111,12 +116,14 @@ class Session:
             finally:
                 if self._unfollow is not None:
                     self._unfollow()
+                self._sound.remove(self.viewer)
                 if self.place is not None:
                     self.renditions.leave(self.place)
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
         self.place = self.renditions.join(self.viewer)
+        self._sound.add(self.viewer)
         if self.peer.data is not None:
             self._unfollow = self._follow(self.peer.data)
 
@@ -171,7 +178,9 @@ class Whep:
         self._fanout = FanOut(port, clock)
         self._tasks = TaskOwner("viewing")
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
-        self._renditions: dict[str, tuple[Renditions, asyncio.Task[None]]] = {}
+        self._renditions: dict[tuple[str, Codec], tuple[Renditions, asyncio.Task[None]]] = {}
+        self._using: Counter[Renditions] = Counter()
+        self._sounds: dict[str, Sound] = {}
         self._viewers: Counter[str] = Counter()
 
     @property
@@ -208,7 +217,7 @@ class Whep:
         if len(self._sessions) >= self._max_sessions:
             raise FullError(self._max_sessions)
         parsed = parse_offer(offer)
-        agreement = negotiate(parsed, hub.tracks)
+        agreement = negotiate(parsed, forms(hub))
         if position is None:
             agreement = replace(agreement, data=None)
         session_id = secrets.token_urlsafe(16)
@@ -228,15 +237,18 @@ class Whep:
             ssrcs=ssrcs,
             rtx_ssrc=None if rtx is None else rtx.ssrc,
         )
-        renditions = self._renditions_of(camera_id, hub)
+        renditions = self._renditions_of(camera_id, hub, agreement.video.track.codec)
 
         def follow(channels: DataChannels) -> Callable[[], None]:
             return self.positions.follow(camera_id, channels, position() if position is not None else None)
 
-        session = Session(session_id, camera_id, owner, answer, ice, renditions, viewer, follow)
+        session = Session(
+            session_id, camera_id, owner, answer, ice, renditions, viewer, self._sound_of(camera_id, hub), follow
+        )
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
         self._sessions[session_id] = (session, task)
+        self._using[renditions] += 1
         self._count(camera_id, 1)
         return session
 
@@ -255,7 +267,7 @@ class Whep:
             NotFoundError: see `session`.
         """
         _, task = self._find(session_id, owner)
-        task.cancel()
+        cancel_once(task)
         await asyncio.wait([task])
 
     async def run(self) -> None:
@@ -283,42 +295,65 @@ class Whep:
     def _local(self, credentials: Credentials) -> LocalTransport:
         return LocalTransport(credentials, self._certificate.fingerprint, self._port.candidates())
 
-    def _renditions_of(self, camera_id: str, hub: Hub) -> Renditions:
-        entry = self._renditions.get(camera_id)
+    def _sound_of(self, camera_id: str, hub: Hub) -> Sound:
+        sound = self._sounds.get(camera_id)
+        if sound is None or sound.hub is not hub:
+            sound = self._sounds[camera_id] = Sound(hub, self._fanout, self._clock, self._tasks)
+        return sound
+
+    def _renditions_of(self, camera_id: str, hub: Hub, codec: Codec) -> Renditions:
+        entry = self._renditions.get((camera_id, codec))
         if entry is not None and entry[0].hub is hub:
             return entry[0]
+
+        def ask() -> bool:
+            return self._request_keyframe(camera_id)
+
+        def make_playable() -> Transcode:
+            return Transcode(hub, self._clock, PLAYABLE, work="playable", ask_camera=ask)
+
         renditions = Renditions(
             hub,
             self._fanout,
             self._clock,
+            codec=codec,
+            make_playable=make_playable if codec is Codec.H264 else None,
             lower=self._lower(camera_id, hub),
             on_anchor=self._anchor,
             on_quality=self._quality,
-            request_keyframe=lambda: self._request_keyframe(camera_id),
+            request_keyframe=ask,
         )
-        task = self._tasks.start(self._run_renditions(camera_id, renditions), name=f"renditions of {camera_id}")
-        self._renditions[camera_id] = (renditions, task)
+        key = camera_id, codec
+        task = self._tasks.start(self._run_renditions(key, renditions), name=f"renditions of {camera_id}")
+        self._renditions[key] = (renditions, task)
         return renditions
 
-    async def _run_renditions(self, camera_id: str, renditions: Renditions) -> None:
+    async def _run_renditions(self, key: tuple[str, Codec], renditions: Renditions) -> None:
         try:
             reason = await renditions.run()
-            log.info("the viewers of %s are sent away: %s", camera_id, reason)
+            log.info("the viewers of %s are sent away: %s", key[0], reason)
         finally:
-            if camera_id in self._renditions and self._renditions[camera_id][0] is renditions:
-                del self._renditions[camera_id]
+            if key in self._renditions and self._renditions[key][0] is renditions:
+                del self._renditions[key]
             for session, task in self._sessions.values():
                 if session.renditions is renditions:
-                    task.cancel()
+                    cancel_once(task)
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session.id]
         self._count(session.camera_id, -1)
-        renditions, task = self._renditions.get(session.camera_id, (None, None))
-        if renditions is session.renditions and task is not None and not self._viewers[session.camera_id]:
-            del self._renditions[session.camera_id]
+        if not self._viewers[session.camera_id]:
+            self._sounds.pop(session.camera_id, None)
+        renditions = session.renditions
+        self._using[renditions] -= 1
+        if self._using[renditions]:
+            return
+        del self._using[renditions]
+        running, task = self._renditions.get((session.camera_id, renditions.codec), (None, None))
+        if running is renditions and task is not None:
+            del self._renditions[session.camera_id, renditions.codec]
             renditions.close()
-            task.cancel()
+            cancel_once(task)
 
     def _quality(self, session_id: str, quality: Quality, trouble: Trouble | None) -> None:
         session, _ = self._sessions.get(session_id, (None, None))

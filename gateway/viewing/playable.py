@@ -1,0 +1,63 @@
+"""In which forms viewers can have what a camera sends: as it is, or made by the gateway.
+
+Here belongs the choice by codec. Which form a player takes is negotiated with its offer (`gateway.webrtc.sdp`); what is
+made is made by `transcode` and `opus`; smaller streams for slow links are `renditions`' affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.hub import Hub
+from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
+from gateway.viewing.opus_worker import RATE
+from gateway.viewing.order import Order
+from gateway.viewing.transcode import CONSTRAINED_BASELINE, VideoSettings
+
+PLAYABLE = VideoSettings(max_width=1920)
+"""What is made of a camera that players do not play: its own size, and what pictures of that size take."""
+_ENOUGH_PICTURES = 16
+"""Whoever sent so many in order will go on, whatever its parameter set allows."""
+
+
+def forms(hub: Hub) -> tuple[Track, ...]:
+    """The tracks that a viewer can have of a camera, best first: to be negotiated with an offer.
+
+    H.264 as it is, or as it will be made if its pictures come in another order than they are shown; H.265 as it is
+    and as H.264; G.711 as it is, AAC as Opus. Other codecs stand there as they are, and no offer will fit them.
+    """
+    video = next((track for track in hub.tracks if track.kind is TrackKind.VIDEO), None)
+    found: list[Track] = []
+    if video is not None:
+        made = replace(video, codec=Codec.H264, parameters=VideoParameters(CONSTRAINED_BASELINE))
+        if video.codec is Codec.H264:
+            found = [video if plays_as_sent(hub) else made]
+        elif video.codec is Codec.H265:
+            assert isinstance(video.parameters, VideoParameters)
+            found = [made] if video.parameters.reorder_depth else [video, made]
+        else:
+            found = [video]
+    for track in hub.tracks:
+        if track.codec is Codec.AAC:
+            track = replace(track, codec=Codec.OPUS, clock_rate=RATE, parameters=AudioParameters(RATE))
+        if track.kind is TrackKind.AUDIO:
+            found.append(track)
+    return tuple(found)
+
+
+def plays_as_sent(hub: Hub) -> bool:
+    """Whether the newest pictures are H.264 that plays in the order in which they come.
+
+    Pictures that come late and that no other needs are left out, so they do not count.
+    """
+    track = next((track for track in hub.tracks if track.kind is TrackKind.VIDEO), None)
+    if track is None or track.codec is not Codec.H264:
+        return False
+    assert isinstance(track.parameters, VideoParameters)
+    order = Order()
+    for item in hub.since(hub.end if hub.last_keyframe is None else hub.last_keyframe):
+        if isinstance(item, AccessUnit) and item.track.id == track.id:
+            order.add(item)
+    if order.needs_reordering:
+        return False
+    return track.parameters.reorder_depth == 0 or order.pictures >= _ENOUGH_PICTURES

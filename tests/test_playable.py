@@ -1,0 +1,160 @@
+"""In which form a viewer gets what a camera sends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from gateway.base.clock import SystemClock
+from gateway.base.metrics import REGISTRY
+from gateway.hub import Hub
+from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
+from gateway.viewing.playable import forms
+from gateway.viewing.transcode import CONSTRAINED_BASELINE
+from tests.test_transcode import filmed
+from tests.test_webrtc_session import Service, serving, until
+from tests.webrtc_samples import AiortcViewer, encoded, picture, video_track
+
+
+def hub_with(*units: AccessUnit, tracks: tuple[Track, ...] = ()) -> Hub:
+    hub = Hub("cam")
+    hub.open(tracks or (units[0].track,))
+    for unit in units:
+        hub.publish(unit)
+    return hub
+
+
+def in_order(track: Track, *indexes: int, reference: bool = True) -> Hub:
+    late = {index for at, index in enumerate(indexes) if any(index < before for before in indexes[:at])}
+    return hub_with(
+        *(picture(index, key=index == 0, track=track, reference=reference or index not in late) for index in indexes)
+    )
+
+
+BASELINE = VideoParameters(CONSTRAINED_BASELINE)
+H264 = video_track()
+H264_REORDERS = replace(H264, parameters=replace(H264.parameters, reorder_depth=2))
+H265 = replace(H264, codec=Codec.H265)
+H265_REORDERS = replace(H264_REORDERS, codec=Codec.H265)
+PYRAMID = [0, 4, 2, 1, 3, 8, 6, 5, 7, 12, 10, 9, 11, 16, 14, 13, 15]
+
+
+@pytest.mark.parametrize(
+    ("hub", "passed", "made"),
+    [
+        (in_order(H264, *range(5)), True, False),
+        (in_order(H264, *PYRAMID), False, True),
+        (in_order(H264, *PYRAMID, reference=False), True, False),
+        (in_order(H264_REORDERS, 0, 1), False, True),
+        (in_order(H264_REORDERS, *range(20)), True, False),
+        (in_order(H264_REORDERS, *PYRAMID, reference=False), True, False),
+        (in_order(H264, 0, 1, 3, 2, 4, 5), True, False),
+        (in_order(H265, 0, 1), True, True),
+        (in_order(H265_REORDERS, 0, 1), False, True),
+    ],
+    ids=[
+        "in order", "B-pictures that others need", "B-pictures that none needs", "reorders, nothing seen yet",
+        "could reorder and does not", "reorders what none needs", "a slip of the camera's clock",
+        "H.265", "H.265 that reorders",
+    ],
+)  # fmt: skip
+def test_the_video_is_passed_where_that_plays(hub: Hub, passed: bool, made: bool) -> None:
+    (sent,) = hub.tracks
+    expected = [sent] * passed + [replace(sent, codec=Codec.H264, parameters=BASELINE)] * made
+    assert forms(hub) == tuple(expected)
+
+
+def test_aac_is_offered_as_opus_and_everything_else_as_it_is() -> None:
+    aac = Track(1, TrackKind.AUDIO, Codec.AAC, 44_100, AudioParameters(44_100, 2, b"\x12\x10"))
+    law = Track(2, TrackKind.AUDIO, Codec.PCMA, 8000, AudioParameters())
+    jpeg = Track(0, TrackKind.VIDEO, Codec.UNSUPPORTED, 90_000, VideoParameters(), "JPEG")
+    document = Track(3, TrackKind.METADATA, Codec.ONVIF_METADATA, 90_000, VideoParameters())
+    opus = Track(1, TrackKind.AUDIO, Codec.OPUS, 48_000, AudioParameters(48_000))
+    assert forms(hub_with(tracks=(jpeg, aac, law, document))) == (jpeg, opus, law)
+
+
+# ---- whole sessions
+
+
+@contextlib.asynccontextmanager
+async def filming(service: Service, *reels: tuple[AccessUnit, ...]) -> AsyncIterator[asyncio.Event]:
+    """Publishes the first reel again and again, and the next one from when the event is set."""
+    go_on = asyncio.Event()
+
+    async def film() -> None:
+        clock, ticks, reel = SystemClock(), 0, 0
+        while True:
+            if go_on.is_set() and reel + 1 < len(reels):
+                reel += 1
+            units = reels[reel]
+            start_ns = clock.utc_ns()
+            for unit in units:
+                utc_ns = start_ns + unit.pts * 10**5 // 9
+                moved = replace(unit, pts=unit.pts + ticks, utc_ns=utc_ns, received_ns=clock.utc_ns())
+                service.hub.publish(moved)
+                await asyncio.sleep(0.02)
+            ticks += len(units) * 3000
+
+    service.hub.open((reels[0][0].track,))
+    task = asyncio.create_task(film())
+    try:
+        yield go_on
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def transcoded() -> float:
+    labels = {"camera": "cam", "work": "playable"}
+    return REGISTRY.get_sample_value("sightline_transcoded_units_total", labels) or 0
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+async def test_a_viewer_sees_a_camera_that_browsers_cannot_play(codec: Codec) -> None:
+    viewer, other = AiortcViewer("video"), AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, filmed(codec)):
+        before = transcoded()
+        session = await service.watch(viewer)
+        assert "profile-level-id=42e01f" in session.answer
+        await service.watch(other)
+        await until(lambda: viewer.received["video"] >= 10 and other.received["video"] >= 10)
+        assert transcoded() > before
+        assert service.hub.readers == ("playable",), "one transcode for both"
+        assert service.anchors
+        await viewer.close()
+        await other.close()
+        await until(lambda: not service.hub.readers)
+
+
+@pytest.mark.parametrize(
+    "after", [filmed(), filmed(Codec.H265), filmed(width=480, height=272)], ids=["B-pictures", "H.265", "both changed"]
+)
+async def test_a_camera_that_changes_goes_on_playing_in_the_same_session(after: tuple[AccessUnit, ...]) -> None:
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, encoded(60, 30), after) as go_on:
+        session = await service.watch(viewer)
+        await until(lambda: viewer.received["video"] >= 5)
+        assert service.hub.readers == ("viewing",), "nothing is transcoded that need not be"
+        go_on.set()
+        await until(lambda: service.hub.readers == ("playable",))
+        seen = viewer.received["video"]
+        await until(lambda: viewer.received["video"] >= seen + 20)
+        size = after[0].track.parameters
+        assert (viewer.picture.width, viewer.picture.height) == (size.width, size.height)
+        assert service.whep.sessions == (session,)
+        await viewer.close()
+
+
+async def test_a_camera_whose_picture_changes_its_size_is_passed_on_as_before() -> None:
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, encoded(60, 30), encoded(60, 30, 480, 272)) as go_on:
+        await service.watch(viewer)
+        await until(lambda: viewer.received["video"] >= 5)
+        go_on.set()
+        await until(lambda: viewer.picture is not None and viewer.picture.width == 480)
+        assert service.hub.readers == ("viewing",)
+        await viewer.close()
