@@ -211,6 +211,23 @@ async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> N
     assert place.quality is Quality.REDUCED
 
 
+async def test_until_there_is_a_smaller_picture_a_link_that_loses_most_gets_keyframes_alone(theatre: Theatre) -> None:
+    theatre.has_second = False
+    theatre.enter("v")
+    await theatre.film(4)
+    theatre.silent.add(Quality.REDUCED)
+    theatre.carries = 1e6
+    asked = theatre.asked
+    await theatre.film(4)
+    assert theatre.asked >= asked + 2, "a picture a second, where the camera can"
+    late = [index for index, _ in theatre.pictures("v")][-2:]
+    assert all(index % 30 == 0 for index in late), late
+    theatre.silent.clear()
+    await theatre.film(1)
+    shown = [index for index, _ in theatre.pictures("v")]
+    assert shown[-10:] == list(range(theatre.index - 10, theatre.index))
+
+
 async def test_a_stream_that_dies_leaves_its_viewers_with_the_original_and_they_are_told(theatre: Theatre) -> None:
     theatre.has_second = False
     place = theatre.enter("v")

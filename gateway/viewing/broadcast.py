@@ -70,6 +70,8 @@ class Phase(Enum):
     LIVE = "live"
     WAITING = "waiting"
     """For a keyframe."""
+    SPARSE = "sparse"
+    """Gets keyframes alone: its link loses so much that nothing else would be whole."""
     GONE = "gone"
 
 
@@ -213,6 +215,19 @@ class Broadcast:
                 return Answer.RING
         return Answer.CAMERA if self.ask_for_keyframe() else Answer.NONE
 
+    def thin(self, viewer: Viewer) -> None:
+        """Send `viewer` nothing but keyframes, until `thicken`."""
+        if viewer.phase in (Phase.LIVE, Phase.STARTING, Phase.WAITING):
+            self._note_ticks(viewer)
+            viewer.backlog.clear()
+            viewer.phase = Phase.SPARSE
+            viewer.video.forget()
+
+    def thicken(self, viewer: Viewer) -> None:
+        """Send `viewer` all pictures again, from the next keyframe on."""
+        if viewer.phase is Phase.SPARSE:
+            self._wait(viewer)
+
     def report_to(self, viewer: Viewer) -> int | None:
         """Report on the video to one viewer now; the LSR that names it in answers. None: there was no picture yet."""
         if self._video.newest is None:
@@ -306,6 +321,8 @@ class Broadcast:
                 else:
                     self._start(viewer)
         live = self._in(Phase.LIVE)
+        if unit.is_keyframe:
+            live += self._in(Phase.SPARSE)
         if live:
             missed = await self._send(unit, ticks, [viewer.video for viewer in live])
             for viewer in live if missed else ():
@@ -340,6 +357,8 @@ class Broadcast:
         viewer.order = Order()
         viewer.credit = 0.0
         viewer.is_slow = False
+        if viewer.hears:
+            viewer.video.forget()
         self._news.set()
 
     def _wait(self, viewer: Viewer) -> None:

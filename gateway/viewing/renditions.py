@@ -28,7 +28,7 @@ from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
 from gateway.media.model import Codec, UtcNs
 from gateway.media.rtcp import ReportBlock
-from gateway.viewing.broadcast import Broadcast, Viewer
+from gateway.viewing.broadcast import Broadcast, Phase, Viewer
 from gateway.viewing.link import PROBE_SECONDS, Judge, Verdict
 from gateway.viewing.playable import plays_as_sent
 from gateway.viewing.transcode_worker import VideoSettings
@@ -189,6 +189,7 @@ class Renditions:
     def join(self, viewer: Viewer) -> Place:
         """Start `viewer` with the original."""
         place = Place(viewer)
+        viewer.link.begins(viewer.video.next_sequence, self._clock.monotonic())
         self._places[place] = None
         self.original.add(viewer)
         return place
@@ -240,6 +241,8 @@ class Renditions:
                     cancel_once(step.task)
             for place in list(self._places):
                 self._consider(place)
+                if place.viewer.phase is Phase.SPARSE:
+                    self._stream(place.level).ask_for_keyframe()
                 if place.target is not None and now - place.aimed_at > KEYFRAME_PATIENCE:
                     self._move_if_seen(place, place.target)
 
@@ -267,6 +270,7 @@ class Renditions:
             case Verdict.STAY:
                 if place.level == 0 and place.trouble and now - place.slow_at > ALL_CLEAR_SECONDS:
                     place.target = None
+                    self.original.thicken(place.viewer)
                     self._tell(place, None)
                     self._close_unneeded()
 
@@ -287,8 +291,11 @@ class Renditions:
         link, now = place.viewer.link, self._clock.monotonic()
         below = sorted(self._steps[place.level :], key=lambda step: link.denies(step.rate, now))
         if any(self._aim(place, step.level) for step in below):
+            if link.is_lossy:
+                self._stream(place.level).thin(place.viewer)
             return
         place.target = None
+        self._stream(place.level).thicken(place.viewer)
         self._tell(place, Trouble.SLOW_LINK if place.level else Trouble.NOTHING_SMALLER)
 
     def _ascend(self, place: Place) -> None:
