@@ -274,9 +274,7 @@ class Whep:
         """End sessions whose viewers are gone. Never returns."""
         while True:
             await self._clock.sleep(EXPIRY_CHECK_SECONDS)
-            self._port.expire()
-            for session in self.sessions:
-                session.peer.expire()
+            self._expire()
 
     async def close(self) -> None:
         """End every session, and the port."""
@@ -285,6 +283,12 @@ class Whep:
         self._port.close()
 
     # ---- inside
+
+    def _expire(self) -> None:
+        # Not in `run`, which would hold on to the last session while it sleeps.
+        self._port.expire()
+        for session in self.sessions:
+            session.peer.expire()
 
     def _find(self, session_id: str, owner: bytes) -> tuple[Session, asyncio.Task[None]]:
         session, task = self._sessions.get(session_id, (None, None))
