@@ -16,6 +16,7 @@ from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, Tra
 
 DEFAULT_CAP_BYTES = 64 << 20
 DEFAULT_SECONDS = 30.0
+_EVICT_NS = NS // 4
 
 
 class Start(Enum):
@@ -63,7 +64,10 @@ class Hub:
         self._now_ns = 0
         self._first = 0
         self._last_keyframe: int | None = None
+        self._evicted_ns = 0
         self._subscriptions: set[Subscription] = set()
+        self._waiting: list[Subscription] = []
+        """Those that have read everything and want to be woken."""
 
     # ---- the source's side
 
@@ -84,12 +88,17 @@ class Hub:
             if item.is_keyframe and track.kind is TrackKind.VIDEO:
                 self._last_keyframe = self._first + len(self._items)
                 self.keyframe_evicted = False
+                self._evicted_ns = 0  # the GOP before it need not be held any more
             self._tracks[track.id] = track
         self._items.append((item, size, self._now_ns))
         self.bytes += size
-        self._evict()
-        for subscription in self._subscriptions:
-            subscription._wake()
+        since_ns = self._now_ns - self._evicted_ns
+        if since_ns > _EVICT_NS or since_ns < 0 or self.bytes > self.cap_bytes:
+            self._evict()
+        if self._waiting:
+            for subscription in self._waiting:
+                subscription._wake()
+            self._waiting.clear()
 
     def close(self) -> None:
         """End every Subscription once it has read what is held. Idempotent."""
@@ -148,6 +157,8 @@ class Hub:
     # ---- inside
 
     def _evict(self) -> None:
+        """Let go of what is too old; that a few times a second is soon enough, unless the cap is reached."""
+        self._evicted_ns = self._now_ns
         items = self._items
         while len(items) > 1:
             _, size, received_ns = items[0]
@@ -216,6 +227,7 @@ class Subscription:
             if self.hub.closed:
                 raise HubClosedError(self.hub.camera_id)
             self._waiter = asyncio.get_running_loop().create_future()
+            self.hub._waiting.append(self)
             try:
                 await self._waiter
             finally:

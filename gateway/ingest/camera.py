@@ -214,8 +214,7 @@ class CameraSource:
         """Move what was counted since the last call to the metrics, and give up packets waited for too long."""
         now = self._clock.utc_ns()
         for stream in self._streams:
-            stream.receiver.poll(now)
-            self._publish(stream)
+            self._publish(stream, stream.receiver.poll(now))
             if stream.count() and stream.kind is TrackKind.METADATA:
                 self._camera.remark = DROPPED_DOCUMENTS
         if self._session is not None:
@@ -231,8 +230,8 @@ class CameraSource:
     def rtp(self, index: int, packets: list[bytes]) -> None:
         """RTP packets of the track with this place among the session's tracks."""
         stream = self._streams[index]
-        if stream.receiver.receive(packets, self._clock.utc_ns()):
-            self._publish(stream)
+        if items := stream.receiver.receive(packets, self._clock.utc_ns()):
+            self._publish(stream, items)
 
     def rtcp(self, index: int, packets: list[bytes]) -> None:
         """RTCP compound packets of that track."""
@@ -255,34 +254,31 @@ class CameraSource:
 
     # ---- units
 
-    def _publish(self, stream: _Stream) -> None:
-        hub = self._camera.hub
-        while (item := stream.receiver.pull()) is not None:
-            if type(item) is AccessUnit:
-                stream.units += 1
+    def _publish(self, stream: _Stream, items: Sequence[AccessUnit | Gap]) -> None:
+        camera, publish = self._camera, self._camera.hub.publish
+        for item in items:
+            if isinstance(item, Gap):
                 if stream.is_video:
-                    self._note_hole(item)
-                    hub.publish(item)
-                    self._camera.video_arrived(item.utc_ns)
-                    continue
-                hub.publish(item)
+                    self._video_utc_ns = None
+                publish(item)
+                continue
+            stream.units += 1
+            if stream.is_video:
+                before, utc_ns = self._video_utc_ns, item.utc_ns
+                if before is not None and utc_ns - before > HOLE_NS:
+                    publish(Gap(before, utc_ns, GapReason.STALLED, item.track.id))
+                self._video_utc_ns = utc_ns
+                publish(item)
+                camera.video_arrived(utc_ns)
+            else:
+                publish(item)
                 if stream.kind is TrackKind.METADATA:
                     self._read_metadata(item)
-            else:
-                hub.publish(item)
-                if type(item) is Gap and stream.is_video:
-                    self._video_utc_ns = None
-
-    def _note_hole(self, unit: AccessUnit) -> None:
-        before, self._video_utc_ns = self._video_utc_ns, unit.utc_ns
-        if before is not None and unit.utc_ns - before > HOLE_NS:
-            self._camera.hub.publish(Gap(before, unit.utc_ns, GapReason.STALLED, unit.track.id))
 
     def _flush(self) -> None:
         """What is complete when the attempt ends still counts."""
         for stream in self._streams:
-            stream.receiver.flush()
-            self._publish(stream)
+            self._publish(stream, stream.receiver.flush())
 
     # ---- positions
 

@@ -47,6 +47,9 @@ _UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
 # (profile_idc) of those H.264 profiles whose SPS and avcC tell chroma format and bit depths.
 _H264_CHROMA_PROFILES = {100, 110, 122, 144, 44, 244, 83, 86, 118, 128, 138, 139, 134, 135}
 
+_length = struct.Struct(">I").pack
+"""What precedes each NAL unit (ISO/IEC 14496-15 4.3.3: lengthSizeMinusOne is 3)."""
+
 
 class Fragment:
     """The samples of one track, collected until they are written. Nothing of them is copied."""
@@ -81,8 +84,7 @@ class Fragment:
             for part in parts:
                 length = len(part)
                 size += length + 4
-                buffers.append(length.to_bytes(4, "big"))
-                buffers.append(part)
+                buffers += (_length(length), part)
             flags = SYNC_SAMPLE if is_sync else NON_SYNC_SAMPLE
             self.numbers += (duration, size, flags, composition_offset & 0xFFFFFFFF)
         else:

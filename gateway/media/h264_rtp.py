@@ -12,7 +12,7 @@ from gateway.media import h264
 from gateway.media.bits import BitstreamError
 from gateway.media.h264 import NalType
 from gateway.media.kernel import Picture
-from gateway.media.model import Track, UtcNs, VideoParameters
+from gateway.media.model import AccessUnit, Track, UtcNs, VideoParameters
 from gateway.media.timeline import Timeline
 from gateway.media.video_rtp import (
     BEGINS,
@@ -66,17 +66,21 @@ class H264Depacketizer(VideoDepacketizer):
             return None
         return self._timestamp
 
-    def push_picture(self, picture: Picture, first_received_ns: UtcNs, received_ns: UtcNs) -> None:
-        """Take the packets of a whole picture at once, as `kernel.pictures` finds it; there is something to pull then.
+    def push_picture(self, picture: Picture, first_received_ns: UtcNs, received_ns: UtcNs) -> AccessUnit | None:
+        """Take the packets of a whole picture at once, as `kernel.pictures` finds it: the same as to push them singly.
 
-        The same as to push them one by one.
+        Returns its unit. None: there are items to pull, since something came before it, or it has parameter sets.
         """
-        self._timestamp, self._nals, self._kinds, self._size, packets, _ = picture
+        timestamp, nals, kinds, size, packets, _ = picture
+        self._timestamp = timestamp
         self._expected = self._expected + packets & 0xFFFF
-        self._first_received_ns, self._received_ns = first_received_ns, received_ns
-        if self._kinds & _HAS_SETS:
-            self._sets = [nal for nal in self._nals if nal[0] & 0x1F in _SETS]
-        self._deliver()
+        if kinds & _HAS_SETS or self._hole:
+            self._first_received_ns, self._received_ns = first_received_ns, received_ns
+            self._nals, self._kinds, self._size = nals, kinds, size
+            self._sets = [nal for nal in nals if nal[0] & 0x1F in _SETS]
+            self._deliver()
+            return None
+        return self._unit(timestamp, first_received_ns, received_ns, nals, kinds, size)
 
     def _unpack(self, payload: bytes) -> None:
         if not payload:  # padding alone: some cameras keep the way open with it
@@ -172,12 +176,11 @@ class H264Depacketizer(VideoDepacketizer):
         except BitstreamError:
             return DEFAULT_FRAME_SECONDS
 
-    def _is_keyframe(self, pts: int) -> bool:
-        kinds = self._kinds
+    def _is_keyframe(self, pts: int, nals: Sequence[bytes], kinds: int) -> bool:
         if not kinds & _HAS_IDR:
             if not kinds & _HAS_SEI:
                 return False
-            counts = [h264.recovery_frame_count(nal) for nal in self._nals if nal[0] & 0x1F == NalType.SEI]
+            counts = [h264.recovery_frame_count(nal) for nal in nals if nal[0] & 0x1F == NalType.SEI]
             count = next((count for count in counts if count is not None), None)
             if count is None:
                 return False

@@ -100,9 +100,9 @@ class H265Depacketizer(VideoDepacketizer):
     def _frame_seconds(self, parameters: VideoParameters) -> float:
         return DEFAULT_FRAME_SECONDS
 
-    def _is_keyframe(self, pts: int) -> bool:
+    def _is_keyframe(self, pts: int, nals: Sequence[bytes], kinds: int) -> bool:
         """An IRAP picture (3.69). After a CRA the pictures that precede it in output order are skipped by decoders."""
-        return self._kinds & _HAS_IRAP != 0
+        return kinds & _HAS_IRAP != 0
 
 
 def _place(kind: int, first_byte: int) -> Place:

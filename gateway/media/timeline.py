@@ -34,6 +34,8 @@ _FILTER_NS = 60 * NS
 _BACK_NS = NS
 """Pictures reordered for B-frames go back less than this."""
 _SETTLED_NS = NS // 10
+_NEVER = 1 << 63
+"""Later than any time there is."""
 _REPORT_REACH_NS = 60 * NS
 """A sender report whose timestamp is further from the media speaks of another stream."""
 _ORIGIN = 1 << 32
@@ -93,7 +95,14 @@ class Timeline:
         if self._timestamp < 0:
             self._begin(timestamp, received_ns)
         else:
-            self._proceed(timestamp, received_ns)
+            pts = self._pts + (timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            media_ns = pts * NS // self.clock_rate
+            passed_ns = media_ns - self._highest_ns
+            self._timestamp = timestamp
+            if passed_ns <= 0 or passed_ns > JUMP_NS:
+                self._move_oddly(pts, media_ns, passed_ns, received_ns)
+            else:
+                self._advance(pts, media_ns, passed_ns, received_ns)
         source = _RTCP if self._settled else _ARRIVAL
         return _stamp(Stamp, (self._pts, self._offset + self._media_ns, source))
 
@@ -105,6 +114,11 @@ class Timeline:
             self._waiting = report
         else:
             self._apply(report)
+
+    @property
+    def jumped(self) -> bool:
+        """Whether there is a jump to take."""
+        return self._gap is not None
 
     def take_jump(self) -> Gap | None:
         """The jump that precedes the unit stamped last, once: `start_ns` by the old reckoning, `end_ns` by the new.
@@ -131,26 +145,28 @@ class Timeline:
             self._offset = self._report_offset
             self._settled = True
 
-    def _proceed(self, timestamp: int, received_ns: UtcNs) -> None:
-        pts = self._pts + (timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        media_ns = pts * NS // self.clock_rate
-        passed_ns = media_ns - self._highest_ns
-        arrival = received_ns - media_ns
-        self._timestamp = timestamp
-        if passed_ns < -_BACK_NS or (passed_ns > JUMP_NS and arrival - self._arrival.offset < -JUMP_NS):
-            self._leap(received_ns)
-            return
-        self._pts = pts
-        self._media_ns = media_ns
+    def _advance(self, pts: int, media_ns: int, passed_ns: int, received_ns: UtcNs) -> None:
+        """The unit is the newest so far, by `passed_ns` of media: the way of nearly every one."""
+        self._pts = self._highest = pts
+        self._media_ns = self._highest_ns = media_ns
         self._received_ns = received_ns
-        if passed_ns <= 0:
-            return
-        self._highest = pts
-        self._highest_ns = media_ns
-        self._arrival.add(arrival, passed_ns)
-        target = self._arrival.offset if self._report_offset is None else self._report_offset
-        if target != self._offset or (self._report_offset is not None and not self._settled):
+        target = self._arrival.add(received_ns - media_ns, passed_ns)
+        if self._report_offset is not None:
+            target = self._report_offset
+            if not self._settled or target != self._offset:
+                self._approach(target, passed_ns)
+        elif target != self._offset:
             self._approach(target, passed_ns)
+
+    def _move_oddly(self, pts: int, media_ns: int, passed_ns: int, received_ns: UtcNs) -> None:
+        """The unit goes back in time, or far ahead."""
+        leaps = passed_ns > JUMP_NS and received_ns - media_ns - self._arrival.offset < -JUMP_NS
+        if leaps or passed_ns < -_BACK_NS:
+            self._leap(received_ns)
+        elif passed_ns > 0:
+            self._advance(pts, media_ns, passed_ns, received_ns)
+        else:
+            self._pts, self._media_ns, self._received_ns = pts, media_ns, received_ns
 
     def _leap(self, received_ns: UtcNs) -> None:
         """The timestamps began anew: go on by the time of arrival."""
@@ -214,23 +230,21 @@ class _LeastDelay:
     after it is shorter than a span.
     """
 
-    __slots__ = ("_now", "_past", "_span_ns", "_started", "offset")
+    __slots__ = ("_now", "_past", "_span_ns", "offset")
 
     def __init__(self) -> None:
         self.offset = 0
-        self._started = False
-        self._now = 0
-        self._past = 0
+        self._now = self._past = _NEVER
         self._span_ns = 0
 
-    def add(self, offset: int, passed_ns: int) -> None:
-        """Take the offset of one unit, `passed_ns` of media after the one before."""
-        self._span_ns += passed_ns
-        if not self._started:
-            self._started = True
-            self._now = self._past = offset
-        elif self._span_ns > _FILTER_NS:
+    def add(self, offset: int, passed_ns: int) -> int:
+        """Take the offset of one unit, `passed_ns` of media after the one before; returns the smallest."""
+        span_ns = self._span_ns + passed_ns
+        if span_ns > _FILTER_NS:
             self._past, self._now, self._span_ns = self._now, offset, 0
-        elif offset < self._now:
-            self._now = offset
-        self.offset = self._now if self._now < self._past else self._past
+        else:
+            self._span_ns = span_ns
+            if offset < self._now:
+                self._now = offset
+        self.offset = least = self._now if self._now < self._past else self._past
+        return least

@@ -17,6 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import insort
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -77,11 +78,13 @@ class DecodingTimes:
         self._frame_ticks = max(1, frame_ticks)
         self._recent: list[int] = []
         """The largest `depth + 1` pts, ascending."""
-        self._last: int | None = None
+        self._last = -1 << 63
+        self._in_order = False
 
     def set_depth(self, depth: int) -> None:
         """For pictures from now on: another parameter set is in force."""
         self.depth = depth
+        self._in_order = False
         recent = self._recent
         del recent[: max(0, len(recent) - depth - 1)]
         self._pad()
@@ -92,10 +95,10 @@ class DecodingTimes:
         A picture that comes later than `depth` allows raises `depth`; its own pts, and perhaps those of the next few,
         are then moved up to their dts.
         """
-        recent, last = self._recent, self._last
-        if not self.depth and last is not None and len(recent) == 1 and recent[0] < pts > last:
-            recent[0] = self._last = pts  # the way of most cameras: nothing is reordered
+        if self._in_order and pts > self._last:
+            self._last = self._recent[0] = pts  # the way of most cameras: nothing is reordered
             return pts, pts
+        recent, last = self._recent, self._last
         insort(recent, pts)
         self._pad()
         if len(recent) > self.depth + 1:
@@ -104,9 +107,11 @@ class DecodingTimes:
             else:
                 del recent[0]
         dts = recent[0]
-        if last is not None and dts <= last:
+        if dts <= last:
             dts = last + 1
         self._last = dts
+        # From now on, the newest pts is all there is to remember, and it was its own dts.
+        self._in_order = not self.depth and recent == [dts]
         return max(pts, dts), dts
 
     def _pad(self) -> None:
@@ -218,8 +223,8 @@ class VideoDepacketizer(ABC):
         """`old` brought up to date; may raise BitstreamError."""
 
     @abstractmethod
-    def _is_keyframe(self, pts: int) -> bool:
-        """Whether decoding can start with the unit in `_nals`, of types `_kinds`."""
+    def _is_keyframe(self, pts: int, nals: Sequence[bytes], kinds: int) -> bool:
+        """Whether decoding can start with the unit of these NAL units; bit n of `kinds` is set for each type n."""
 
     @abstractmethod
     def _frame_seconds(self, parameters: VideoParameters) -> float:
@@ -397,23 +402,36 @@ class VideoDepacketizer(ABC):
             self._hole = True
             self._hole_units += 1
         else:
-            pts, utc_ns, source = self.timeline.stamp(self._timestamp, self._first_received_ns)
-            depth = self._times.depth
-            pts, dts = self._times.assign(pts)
-            if self._times.depth != depth:
-                self._replace_parameters(reorder_depth=self._times.depth)
-            if (jump := self.timeline.take_jump()) is not None:
-                self._ready.append(jump)
-            if self._hole:
-                self._tell_hole(utc_ns)
-            keyframe = self._is_keyframe(pts)
-            nals = tuple(self._nals)
-            self._ready.append(
-                AccessUnit(self.track, pts, dts, utc_ns, source, self._received_ns, nals, keyframe, self._size)
+            unit = self._unit(
+                self._timestamp, self._first_received_ns, self._received_ns, self._nals, self._kinds, self._size
             )
-            self._last_utc_ns = utc_ns
+            if unit is not None:
+                self._ready.append(unit)
         self._clear()
         self._delivered = True
+
+    def _unit(
+        self, timestamp: int, first_received_ns: UtcNs, received_ns: UtcNs, nals: list[bytes], kinds: int, size: int
+    ) -> AccessUnit | None:
+        """The unit of these NAL units; None: it is ready, after what must be told before it."""
+        times, timeline = self._times, self.timeline
+        pts, utc_ns, source = timeline.stamp(timestamp, first_received_ns)
+        depth = times.depth
+        pts, dts = times.assign(pts)
+        if times.depth != depth:
+            self._replace_parameters(reorder_depth=times.depth)
+        keyframe = self._is_keyframe(pts, nals, kinds)
+        unit = AccessUnit(self.track, pts, dts, utc_ns, source, received_ns, tuple(nals), keyframe, size)
+        if not (timeline.jumped or self._hole):
+            self._last_utc_ns = utc_ns
+            return unit
+        if (jump := timeline.take_jump()) is not None:
+            self._ready.append(jump)
+        if self._hole:
+            self._tell_hole(utc_ns)
+        self._ready.append(unit)
+        self._last_utc_ns = utc_ns
+        return None
 
     def _tell_hole(self, utc_ns: UtcNs) -> None:
         """A Gap from the last unit delivered to this one; before the first there is nothing to miss."""

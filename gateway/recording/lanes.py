@@ -62,13 +62,15 @@ class _Lane:
         """Hold `unit`, and release the one before it."""
         assert self.offset is not None
         place = unit.dts + self.offset
+        position = self.position
         if self.held is None:
-            self.position = max(self.position, place)
+            if place > position:
+                self.position = place
         else:
             # A dts that does not ascend is squeezed in; the next one that is beyond it finds its true place.
-            duration = place - self.position
+            duration = place - position
             self.release(duration if duration > 0 else 1)
-            if (self.is_video and unit.is_keyframe) or self.position + duration - self._fragment_start > self._limit:
+            if self.position + duration - self._fragment_start > self._limit or (self.is_video and unit.is_keyframe):
                 self.cut()
         self.held = unit
 
@@ -77,7 +79,8 @@ class _Lane:
         unit, offset = self.held, self.offset
         if unit is None or offset is None:
             return
-        duration = min(duration, _MAX_DURATION)
+        if duration > _MAX_DURATION:
+            duration = _MAX_DURATION
         position, fragment, utc_ns = self.position, self._fragment, unit.utc_ns
         if not fragment.count:
             self._fragment_start = position
@@ -85,7 +88,8 @@ class _Lane:
         fragment.add(unit.nals, duration, unit.pts + offset - position, unit.is_keyframe)
         self.position = position + duration
         self.duration = duration
-        self._end_utc_ns = max(self._end_utc_ns, utc_ns)
+        if utc_ns > self._end_utc_ns:
+            self._end_utc_ns = utc_ns
         self.held = None
 
     def cut(self) -> None:

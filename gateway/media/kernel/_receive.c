@@ -139,7 +139,8 @@ static bool measure(PyObject *packets, Py_ssize_t start, struct stream stream, s
                 if (!!(data[13] & 0x80) == slices)
                     return true;
             } else if (1u << kind & PRECEDING) {
-                if (slices || ++others > MAX_OTHERS || has_start_code(data + 12, packet.size - HEADER_SIZE))
+                if (data[1] & MARKER || ++others > MAX_OTHERS
+                    || has_start_code(data + 12, packet.size - HEADER_SIZE))
                     return true;
             } else {
                 return true;
