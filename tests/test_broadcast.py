@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track
 from gateway.media.rtp import parse_rtp
 from gateway.viewing.broadcast import Phase
+from gateway.webrtc.tcp import TcpRoute
 from tests.viewing_stage import TRACK, Stage, ascends
 from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, picture, video_track
 
@@ -288,3 +290,20 @@ async def test_a_burst_that_is_held_up_catches_up_a_little_at_a_time(stage: Stag
         await stage.settle()
         counts.append(len(stage.pictures("v")) - before)
     assert counts == [6, 6, 6]
+
+
+async def test_who_does_not_read_waits_for_the_next_keyframe_and_asks_none_of_the_camera(stage: Stage) -> None:
+    stage.hub.publish(picture(0, key=True, track=TRACK))
+    await stage.run()
+    stage.join("reads")
+    deaf = stage.viewer("deaf")
+    deaf.video.peer.address = TcpRoute(SimpleNamespace())  # not connected: takes nothing
+    deaf.video.aim()
+    stage.broadcast.add(deaf)
+    await stage.pass_time(0.05)
+    for index in range(1, 90):
+        await stage.publish(picture(index, key=index % 30 == 0, track=TRACK))
+        stage.clock.advance(1 / 30)
+    assert stage.asked == 0
+    assert deaf.phase is Phase.WAITING
+    assert [index for index, _ in stage.pictures("reads")] == list(range(90))

@@ -327,7 +327,7 @@ class Broadcast:
             missed = await self._send(unit, ticks, [viewer.video for viewer in live])
             for viewer in live if missed else ():
                 if viewer.video in missed and viewer.phase is Phase.LIVE:
-                    self._wait(viewer)
+                    self._cut_short(viewer)
         if unit.is_keyframe:
             self._on_keyframe()
         self._renew_anchors(ticks, unit.utc_ns)
@@ -361,10 +361,16 @@ class Broadcast:
             viewer.video.forget()
         self._news.set()
 
-    def _wait(self, viewer: Viewer) -> None:
+    def _wait(self, viewer: Viewer, *, ask: bool = True) -> None:
         viewer.phase = Phase.WAITING
         viewer.backlog.clear()
-        self.ask_for_keyframe()
+        if ask:
+            self.ask_for_keyframe()
+
+    def _cut_short(self, viewer: Viewer) -> None:
+        # A full socket is everybody's. A full connection is the matter of who does not read it: no keyframe is asked of
+        # the camera for that, which all others would have to carry.
+        self._wait(viewer, ask=viewer.video.tcp is None)
 
     def _go_live(self, viewer: Viewer) -> None:
         assert self._video.newest is not None
@@ -452,7 +458,7 @@ class Broadcast:
             ticks = viewer.ticks + SQUEEZED_TICKS
         viewer.ticks = ticks
         if await self._send(unit, ticks, [viewer.video]) and viewer.phase is Phase.STARTING:
-            self._wait(viewer)
+            self._cut_short(viewer)
 
     def _newest_in_ring(self, fallback: AccessUnit) -> AccessUnit:
         held: Iterable[Item] = reversed(self.hub.since(self.hub.last_keyframe or self.hub.first))
