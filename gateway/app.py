@@ -89,7 +89,7 @@ async def run(
     """
     async with contextlib.AsyncExitStack() as stack:
         catalog_database, positions_database = await _open_state(settings, stack)
-        xml_threads, disk_threads = Threads("xml", 1, limit=8), Threads("disk", DISK_THREADS)
+        xml_threads, disk_threads = Threads("xml", 1, limit=8), Threads("disk", DISK_THREADS, together=8)
         for threads in (xml_threads, disk_threads):
             stack.callback(threads.close)
         processes = Processes()

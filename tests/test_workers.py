@@ -96,3 +96,21 @@ def test_pauses_are_jittered_downwards():
     backoff = Backoff(ManualClock(), random_=lambda: 1.0)
     backoff.failed()
     assert backoff.failed() == pytest.approx(0.8)
+
+
+async def test_calls_of_one_turn_go_to_a_thread_together_and_fail_each_for_itself():
+    threads = Threads("test", 3, together=3)
+    calls = [threads.run(_thread_of, number) for number in range(5)]
+    first, second, third, fourth, fifth = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(second, KeyError)
+    assert first == third
+    assert fourth == fifth
+    threads.close()
+    with pytest.raises(RuntimeError):
+        await threads.run(_thread_of, 0)
+
+
+def _thread_of(number: int) -> int:
+    if number == 1:
+        raise KeyError(number)
+    return threading.get_ident()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
@@ -17,13 +17,49 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Threads:
-    """A named pool of `size` threads with at most `limit` calls waiting or running."""
+class _Call:
+    """One call on its way to a thread and back."""
 
-    def __init__(self, name: str, size: int = 1, *, limit: int = 1000) -> None:
+    __slots__ = ("args", "error", "function", "kwargs", "outcome", "result")
+
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, outcome: asyncio.Future[Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.outcome = outcome
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def work(self) -> None:
+        """In the thread."""
+        try:
+            self.result = self.function(*self.args, **self.kwargs)
+        except BaseException as error:
+            self.error = error
+
+    def settle(self) -> None:
+        """In the loop."""
+        if self.outcome.done():
+            return  # its caller was cancelled
+        if self.error is not None:
+            self.outcome.set_exception(self.error)
+        else:
+            self.outcome.set_result(self.result)
+
+
+class Threads:
+    """A named pool of `size` threads with at most `limit` calls waiting or running.
+
+    Calls made in the same turn of the event loop go to a thread together, up to `together` of them, one after the
+    other: waking a thread, and being woken by it, costs more than many a call.
+    """
+
+    def __init__(self, name: str, size: int = 1, *, limit: int = 1000, together: int = 1) -> None:
         self.name = name
         self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
         self._slots = asyncio.Semaphore(limit)
+        self._together = together
+        self._calls: list[_Call] = []
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `function` in a thread and return what it returns or raise what it raises.
@@ -33,27 +69,35 @@ class Threads:
         await self._slots.acquire()
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
+        self._calls.append(_Call(function, args, kwargs, outcome))
+        if self._together == 1 or len(self._calls) == self._together:
+            self._submit(loop)
+        elif len(self._calls) == 1:
+            loop.call_soon(self._submit, loop)
+        return await outcome
 
-        def settle(tell: Callable[[Any], None], what: object) -> None:
-            self._slots.release()
-            if not outcome.done():  # or else its caller was cancelled
-                tell(what)
+    def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
+        calls, self._calls = self._calls, []
+        if not calls:
+            return  # enough had come to go at once
 
-        def call() -> None:
+        def work() -> None:
             # Straight to the loop: run_in_executor and shield take four more futures and callbacks to get there.
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                loop.call_soon_threadsafe(settle, outcome.set_exception, error)
-            else:
-                loop.call_soon_threadsafe(settle, outcome.set_result, result)
+            for call in calls:
+                call.work()
+            loop.call_soon_threadsafe(self._settle, calls)
 
         try:
-            self._executor.submit(call)
-        except BaseException:
+            self._executor.submit(work)
+        except RuntimeError as error:  # closed
+            for call in calls:
+                call.error = error
+            self._settle(calls)
+
+    def _settle(self, calls: Sequence[_Call]) -> None:
+        for call in calls:
             self._slots.release()
-            raise
-        return await outcome
+            call.settle()
 
     def close(self) -> None:
         """Refuse new calls and wait for those under way. Blocks: call it last, or from a thread."""
