@@ -10,7 +10,7 @@ import pytest
 
 from gateway.hub import Hub
 from gateway.media.model import Codec
-from gateway.viewing.broadcast import BURST_RATE, Answer, Broadcast, Phase
+from gateway.viewing.broadcast import BURST_RATE, MOST_STARTS, Answer, Broadcast, Phase
 from gateway.viewing.link import CATCH_UP
 from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import TRACK, Stage, ascends
@@ -55,6 +55,20 @@ async def test_large_pictures_are_paced_by_their_bits(stage: Stage) -> None:
     assert sent * 8 == pytest.approx(BURST_RATE * 0.1, rel=0.1)
     await stage.pass_time(0.2)
     assert [index for index, _ in stage.pictures("v")] == list(range(90))
+
+
+async def test_a_crowd_is_served_in_its_order(stage: Stage) -> None:
+    await film(stage, 0, 60)
+    names = [f"v{number:02d}" for number in range(3 * MOST_STARTS)]
+    viewers = [stage.join(name) for name in names]
+    await stage.pass_time(0.02)
+    begun = [bool(stage.pictures(name)) for name in names]
+    assert begun == [True] * MOST_STARTS + [False] * 2 * MOST_STARTS
+    for index in range(60, 75):
+        await stage.publish(picture(index, track=TRACK))
+        await stage.pass_time(1 / 30)
+    assert {viewer.phase for viewer in viewers} == {Phase.LIVE}
+    assert all([index for index, _ in stage.pictures(name)] == list(range(75)) for name in names)
 
 
 async def test_a_link_that_loses_gets_the_start_at_the_streams_pace(stage: Stage) -> None:

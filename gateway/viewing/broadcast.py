@@ -36,6 +36,11 @@ BURST_RATE = 160e6
 """Bits a second: what two pictures every 2 ms of a stream of 8 Mbit/s with large keyframes come to."""
 BURST_SLACK = 0.05
 """Seconds of the burst's rate that a viewer may save up from turns in which it sent nothing."""
+MOST_STARTS = 16
+"""Viewers brought to the live edge at a time, beside those whose link sets the pace. A crowd is served in order: all
+at once, each would need pictures of its own as fast as the camera makes them, and none would ever arrive."""
+MOST_CUT = 1000
+"""Pictures kept cut for those who start."""
 CATCH_UP_SECONDS = 1.0
 """A burst that would take longer is not sent, if the camera gives a keyframe instead."""
 FRESH_SECONDS = 1.0
@@ -154,6 +159,8 @@ class Broadcast:
         self._viewers: dict[Viewer, None] = {}
         self._rate = Rate()
         self._news = asyncio.Event()
+        self._cut: dict[int, tuple[AccessUnit, Frame]] = {}
+        """While somebody starts: what was sent to one who did, by its unit's id."""
         self._video_track: Track | None = None
         self._video = Timebase()
         self._order = Order()
@@ -324,7 +331,7 @@ class Broadcast:
         if unit.is_keyframe:
             live += self._in(Phase.SPARSE)
         if live:
-            missed = await self._send(unit, ticks, [viewer.video for viewer in live])
+            missed = await self._send(_cut(unit), ticks, [viewer.video for viewer in live])
             for viewer in live if missed else ():
                 if viewer.video in missed and viewer.phase is Phase.LIVE:
                     self._cut_short(viewer)
@@ -336,10 +343,9 @@ class Broadcast:
             self._reported = now
             await self._report()
 
-    async def _send(self, unit: AccessUnit, ticks: int, outlets: list[Outlet]) -> list[Outlet]:
-        pieces = payloads(unit, limit=MAX_PAYLOAD)
-        self._packets.inc(len(pieces) * len(outlets))
-        return await self._fanout.send(Frame.of(pieces), ticks, outlets)
+    async def _send(self, frame: Frame, ticks: int, outlets: list[Outlet]) -> list[Outlet]:
+        self._packets.inc(len(frame.payloads) * len(outlets))
+        return await self._fanout.send(frame, ticks, outlets)
 
     def _in(self, phase: Phase) -> list[Viewer]:
         return [viewer for viewer in self._viewers if viewer.phase is phase]
@@ -381,7 +387,7 @@ class Broadcast:
         self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(self._video.newest), self._video_utc)
 
     async def _run_starts(self) -> None:
-        """Bring starting viewers to the live edge, all at the same pace."""
+        """Bring starting viewers to the live edge, those who came first at the same pace."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -389,10 +395,15 @@ class Broadcast:
             while starting:
                 last, turn = turn, self._clock.monotonic()
                 starting = False
+                room = MOST_STARTS
                 for viewer in self._in(Phase.STARTING):
-                    starting |= await self._continue_start(viewer, turn - last)
+                    if room or viewer.is_slow:
+                        starting |= await self._continue_start(viewer, turn - last)
+                        room -= not viewer.is_slow
+                starting |= not room
                 if starting:
                     await self._clock.sleep(BURST_SECONDS)
+            self._cut.clear()
 
     async def _continue_start(self, viewer: Viewer, passed: float) -> bool:
         """Send what is due after `passed` seconds; False when nothing is left to send now."""
@@ -457,7 +468,12 @@ class Broadcast:
         elif ticks <= viewer.ticks:
             ticks = viewer.ticks + SQUEEZED_TICKS
         viewer.ticks = ticks
-        if await self._send(unit, ticks, [viewer.video]) and viewer.phase is Phase.STARTING:
+        kept = self._cut.get(id(unit))
+        if kept is None:
+            if len(self._cut) >= MOST_CUT:
+                self._cut.clear()
+            kept = self._cut[id(unit)] = (unit, _cut(unit))
+        if await self._send(kept[1], ticks, [viewer.video]) and viewer.phase is Phase.STARTING:
             self._cut_short(viewer)
 
     def _newest_in_ring(self, fallback: AccessUnit) -> AccessUnit:
@@ -497,3 +513,7 @@ class Broadcast:
             self._anchored = self._clock.monotonic()
             for viewer in self._in(Phase.LIVE):
                 self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(ticks), utc_ns)
+
+
+def _cut(unit: AccessUnit) -> Frame:
+    return Frame.of(payloads(unit, limit=MAX_PAYLOAD))
