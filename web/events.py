@@ -93,6 +93,10 @@ class Events:
             camera_json(parts, camera, with_position=listener.position) for camera in parts.fleet.cameras.values()
         ]
         listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
+        for session in parts.whep.sessions:
+            place = session.place
+            if session.owner == who.key and place is not None and place.trouble is not None:
+                listener.send(_quality(session.id, place.quality, place.trouble))
         self._listeners.add(listener)
         return listener
 
@@ -149,7 +153,7 @@ class Events:
 
     def quality(self, owner: bytes, session: str, quality: Quality, trouble: Trouble | None) -> None:
         """Tell a viewer which stream of the camera it sees, and what keeps it from the best."""
-        self._tell_owner(owner, _message("quality", session=session, quality=quality, trouble=trouble))
+        self._tell_owner(owner, _quality(session, quality, trouble))
 
     # ---- inside
 
@@ -211,6 +215,10 @@ async def _ping(listener: Listener, parts: Services) -> None:
     while True:
         await parts.clock.sleep(PING_SECONDS)
         listener.send(_message("ping", utc=format_utc(parts.clock.utc_ns())))
+
+
+def _quality(session: str, quality: Quality, trouble: Trouble | None) -> str:
+    return _message("quality", session=session, quality=quality, trouble=trouble)
 
 
 def _message(kind: str, **members: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import itertools
+import json
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -107,6 +108,40 @@ async def test_pictures_count_up_and_the_overlay_moves_with_them(browser, gatewa
             elsewhere = f'[data-camera="{camera.id}"] [data-testid="overlay"]:not([data-fix-utc="{said["fixUtc"]}"])'
             await page.locator(elsewhere).wait_for()
         assert len(set(places)) == 3
+
+
+async def test_a_slow_link_is_said_over_the_picture(browser, gateway, simulation) -> None:
+    camera = simulation.cameras[0]
+    session: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    sockets: list[Any] = []
+
+    def pass_on(socket: Any) -> None:
+        def received(message: str) -> None:
+            said = json.loads(message)
+            if said["type"] == "anchor" and not session.done():
+                session.set_result(said["session"])
+            socket.send(message)
+
+        sockets.append(socket)
+        socket.connect_to_server().on_message(received)
+
+    async with opened(browser, gateway.url) as page:
+        await page.route_web_socket("**/api/events", pass_on)
+        await log_in(page)
+        await watch(tile(page, camera.id).get_by_test_id("video"))
+        mark = tile(page, camera.id).get_by_test_id("quality")
+        assert await mark.count() == 0
+
+        async def say(quality: str, trouble: str | None) -> None:
+            told = {"type": "quality", "session": await session, "quality": quality, "trouble": trouble}
+            sockets[-1].send(json.dumps(told))
+
+        await say("reduced", "slow link")
+        await mark.filter(has_text="Reduced quality: slow link").wait_for()
+        await say("original", "slow link, no smaller picture")
+        await mark.filter(has_text="Slow link").wait_for()
+        await say("original", None)
+        await mark.wait_for(state="detached")
 
 
 async def test_a_camera_that_cannot_be_reached_says_why(browser, gateway) -> None:

@@ -4,7 +4,7 @@
 
 import { age } from "./format";
 import type { FeedFailure } from "./live-feed";
-import type { Camera } from "./model";
+import type { Camera, StreamState } from "./model";
 import { strings } from "./strings";
 
 export type Look = "live" | "stale" | "offline" | "connecting" | "disabled" | "unknown" | "refused";
@@ -26,9 +26,11 @@ export interface PictureState {
   /** Whether frames come now. */
   playing: boolean;
   failure: FeedFailure | null;
+  /** The WHEP session it comes by. */
+  session: string | null;
 }
 
-export const NO_PICTURE: PictureState = { lastFrameAt: null, playing: false, failure: null };
+export const NO_PICTURE: PictureState = { lastFrameAt: null, playing: false, failure: null, session: null };
 
 const secondsUntil = (at: number, now: number) => Math.max(0, Math.ceil((at - now) / 1000));
 
@@ -70,6 +72,13 @@ export function faceOf(camera: Camera, picture: PictureState, now: number, here:
 function noPictureSince(camera: Camera, now: number): string {
   if (camera.video_utc === null) return strings.face.noPicture;
   return strings.face.noPictureFor(age(now - Date.parse(camera.video_utc)));
+}
+
+/** What stands over a picture that is not, or may not stay, what the camera sends; empty while all is well. */
+export function qualityOf({ quality, trouble }: StreamState): string {
+  if (trouble === null) return "";
+  if (quality !== "original") return strings.quality.reduced;
+  return trouble === "slow link" ? strings.quality.soon : strings.quality.none;
 }
 
 /** A unit's state where no picture is shown: on the map, in a list. */

@@ -40,6 +40,12 @@ export interface Camera {
   source: "file" | "database";
 }
 
+/** Which stream of a camera a WHEP session sees, best first, and what keeps it from the best. */
+export interface StreamState {
+  quality: "original" | "second" | "reduced";
+  trouble: "slow link" | "slow link, no smaller picture" | null;
+}
+
 export interface Session {
   user: { name: string; role: string; rights: string[] };
   csrf: string;
@@ -87,4 +93,5 @@ export type ServerEvent =
   | { type: "removed"; id: string }
   | { type: "fix"; camera: string; fix: Fix }
   | { type: "anchor"; session: string; rtp: number; utc: string }
+  | ({ type: "quality"; session: string } & StreamState)
   | { type: "ping"; utc: string };

@@ -7,7 +7,7 @@ import * as api from "./api";
 import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
-import type { Camera, Fix, ServerEvent, Session } from "./model";
+import type { Camera, Fix, ServerEvent, Session, StreamState } from "./model";
 
 export type View = { name: "wall" } | { name: "map" } | { name: "unit"; id: string };
 export type Theme = "dark" | "light" | "system";
@@ -25,11 +25,16 @@ export interface Link {
 const THEME_KEY = "sightline.theme";
 /** The socket may be gone this long before the page says so: a reconnect usually takes less. */
 const GRACE_MS = 1_500;
-/** Sessions whose anchors are kept: more than a wall can open. */
-const MOST_CLOCKS = 64;
+/** Sessions that are known here: more than a wall can open. */
+const MOST_SESSIONS = 64;
 const TRAIL_REQUESTS = 4;
 
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+function forgetOldest(sessions: Map<string, unknown>): void {
+  const oldest = sessions.keys().next();
+  if (sessions.size > MOST_SESSIONS && !oldest.done) sessions.delete(oldest.value);
+}
 
 export class Store {
   /** Undefined until the gateway has said. */
@@ -49,6 +54,7 @@ export class Store {
 
   private readonly trails = new Map<string, Trail>();
   private readonly frameClocks = new Map<string, FrameClock>();
+  private readonly streams = new Map<string, StreamState>();
   private readonly listeners = new Set<() => void>();
   private readonly events = new EventStream({
     received: (event) => this.receive(event),
@@ -91,15 +97,16 @@ export class Store {
     let clock = this.frameClocks.get(session);
     if (!clock) {
       this.frameClocks.set(session, (clock = new FrameClock()));
-      const oldest = this.frameClocks.keys().next();
-      if (this.frameClocks.size > MOST_CLOCKS && !oldest.done) this.frameClocks.delete(oldest.value);
+      forgetOldest(this.frameClocks);
     }
     return clock;
   }
 
-  forgetFrameClock(session: string): void {
-    this.frameClocks.delete(session);
+  /** What the gateway said last of a WHEP session's stream; undefined: all is well. */
+  stream(session: string): StreamState | undefined {
+    return this.streams.get(session);
   }
+
 
   get mayWatch(): boolean {
     return this.session?.user.rights.includes("live") ?? false;
@@ -239,6 +246,9 @@ export class Store {
       case "anchor":
         this.frameClock(event.session).add(event.rtp, Date.parse(event.utc));
         break;
+      case "quality":
+        this.takeStream(event);
+        break;
       case "ping":
         this.clockOffset = Date.parse(event.utc) - Date.now();
         break;
@@ -260,6 +270,13 @@ export class Store {
   private takeFix(id: string, fix: Fix): void {
     this.trail(id).add(fix);
     this.fixVersion++;
+    this.changed();
+  }
+
+  private takeStream({ session, quality, trouble }: { session: string } & StreamState): void {
+    if (quality === "original" && trouble === null) this.streams.delete(session);
+    else this.streams.set(session, { quality, trouble });
+    forgetOldest(this.streams);
     this.changed();
   }
 

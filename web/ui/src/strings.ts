@@ -99,6 +99,17 @@ export const strings = {
     label: (name: string, state: string) => `${name}, ${state}`,
   },
 
+  quality: {
+    reduced: "Reduced quality: slow link",
+    soon: "Slow link: a smaller picture is coming",
+    none: "Slow link: the picture may stand still",
+    explain: {
+      original: "The link to this browser does not carry the camera's picture.",
+      second: "You see the camera's smaller picture, until the link to this browser is better.",
+      reduced: "You see a smaller picture of 400 kbit/s, until the link to this browser is better.",
+    },
+  },
+
   fix: {
     label: (name: string) => `Position of ${name}`,
     none: "no position yet",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { faceOf, NO_PICTURE, type PictureState } from "../src/faces";
+import { faceOf, NO_PICTURE, qualityOf, type PictureState } from "../src/faces";
 import type { Camera } from "../src/model";
 
 const NOW = Date.parse("2026-11-22T14:00:00Z");
@@ -54,5 +54,15 @@ describe("faceOf", () => {
     const failure = { message: "Unit 12 has no H.264.", refused: false, retryAt: HERE + 2_000 };
     expect(face({}, { failure })).toMatchObject({ look: "live", message: failure.message, detail: "Retrying in 2 s" });
     expect(face({}, { failure: { ...failure, refused: true } }).look).toBe("refused");
+  });
+});
+
+describe("qualityOf", () => {
+  it("says that a picture is reduced, or may be, and why", () => {
+    expect(qualityOf({ quality: "original", trouble: null })).toBe("");
+    for (const quality of ["second", "reduced"] as const)
+      expect(qualityOf({ quality, trouble: "slow link" })).toBe("Reduced quality: slow link");
+    expect(qualityOf({ quality: "original", trouble: "slow link" })).toMatch(/smaller picture is coming/);
+    expect(qualityOf({ quality: "original", trouble: "slow link, no smaller picture" })).toMatch(/stand still/);
   });
 });

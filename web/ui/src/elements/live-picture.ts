@@ -214,6 +214,7 @@ export class LivePicture extends LitElement {
       lastFrameAt: this.lastFrameAt,
       playing: this.playing,
       failure: store.mayWatch ? (this.feed?.failure ?? null) : NO_RIGHT,
+      session: this.feed?.session?.id ?? null,
     };
     this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
   }

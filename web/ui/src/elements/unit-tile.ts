@@ -12,6 +12,7 @@ import { controls } from "./controls";
 import "./fix-line";
 import "./live-picture";
 import "./picture-message";
+import "./quality-mark";
 import "./state-mark";
 
 /** Controls leave after the pointer has rested for this long. */
@@ -235,6 +236,7 @@ export class UnitTile extends LitElement {
         ${face.message
           ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
           : nothing}
+        <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${frameUtc}></fix-line>
       </div>
       <button

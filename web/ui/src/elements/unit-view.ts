@@ -13,6 +13,7 @@ import { controls } from "./controls";
 import "./fix-line";
 import "./live-picture";
 import "./picture-message";
+import "./quality-mark";
 import "./remove-camera";
 import "./state-mark";
 
@@ -145,6 +146,7 @@ export class UnitView extends LitElement {
         ${face.message
           ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
           : nothing}
+        <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
       ${this.dialog === "edit"
