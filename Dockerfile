@@ -5,11 +5,14 @@ ARG RUN_IMAGE=${BUILD_IMAGE}
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
+# A C compiler for the kernels. Without one the image works too, with their slower Python twins.
+COPY scripts/bootstrap scripts/
+RUN scripts/bootstrap run || echo "No C compiler could be installed: Python twins are used."
 COPY requirements.lock ./
 RUN python3 -m venv /opt/sightline \
  && /opt/sightline/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
 COPY . .
-# The wheel's build hook builds the page, with Node from PyPI where the image has none.
+# The wheel's build hook builds the page, with Node from PyPI where the image has none, and the kernels.
 RUN /opt/sightline/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
 FROM ${RUN_IMAGE}
