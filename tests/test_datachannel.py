@@ -15,8 +15,8 @@ from gateway.media.model import Fix
 from gateway.positions.formats import fix_json
 from gateway.viewing.whep import Session
 from gateway.webrtc import datachannel
-from tests.test_webrtc_session import OWNER, Service, camera, serving, until
 from tests.webrtc_samples import UTC, AiortcViewer
+from tests.whep_service import OWNER, Service, camera, serving, until
 
 
 def fix(number: int) -> Fix:

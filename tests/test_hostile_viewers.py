@@ -19,8 +19,8 @@ from gateway.webrtc import peer
 from gateway.webrtc.dtls import Dtls
 from gateway.webrtc.ice import Credentials
 from gateway.webrtc.peer import Peer
-from tests.test_webrtc_session import OWNER, Service, camera, serving, until
 from tests.webrtc_samples import AiortcViewer, binding
+from tests.whep_service import OWNER, Service, camera, serving, until
 
 PICTURES = 30
 
@@ -141,3 +141,23 @@ async def open_and_close(service: Service, count: int) -> None:
             await viewer.close()
             await until(lambda session=session: session not in service.whep.sessions)
         assert (port.peers, port.routes) == (0, 0)
+
+
+async def test_media_moves_only_to_where_the_viewer_nominates() -> None:
+    async with watching() as audience:
+        port, credentials = audience.session.peer.port, audience.session.peer.credentials
+        home = audience.session.peer.address
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+            elsewhere.setblocking(False)
+            elsewhere.bind(("127.0.0.1", 0))
+            elsewhere.connect(("127.0.0.1", port.address.port))
+            loop = asyncio.get_running_loop()
+            elsewhere.send(binding(credentials))  # a browser checks every pair it has
+            await loop.sock_recv(elsewhere, 2048)
+            assert audience.session.peer.address == home
+            await audience.undisturbed()
+            elsewhere.send(binding(credentials, nominate=True))
+            async with asyncio.timeout(5):
+                while not 128 <= (await loop.sock_recv(elsewhere, 2048))[0] <= 191:
+                    pass  # the answer; what follows is media
+            assert audience.session.peer.address == elsewhere.getsockname()

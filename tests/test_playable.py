@@ -16,8 +16,8 @@ from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, Track
 from gateway.viewing.playable import forms
 from gateway.viewing.transcode import CONSTRAINED_BASELINE
 from tests.test_transcode import filmed
-from tests.test_webrtc_session import Service, serving, until
 from tests.webrtc_samples import AiortcViewer, encoded, picture, video_track
+from tests.whep_service import Service, serving, until
 
 
 def hub_with(*units: AccessUnit, tracks: tuple[Track, ...] = ()) -> Hub:
