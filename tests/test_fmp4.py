@@ -20,7 +20,6 @@ from gateway.media.bits import BitstreamError
 from gateway.media.fmp4 import (
     METADATA_MIME,
     Fmp4Muxer,
-    Fragment,
     ntp_from_utc_ns,
     recordable,
     utc_ns_from_ntp,
@@ -43,11 +42,12 @@ def mux(units: Sequence[AccessUnit], *, per_fragment: int = 15) -> list[bytes]:
         durations = [after.dts - before.dts for before, after in itertools.pairwise(own)]
         durations.append(durations[-1] if durations else 1)
         for first in range(0, len(own), per_fragment):
-            fragment = Fragment(track.kind)
-            for u, duration in list(zip(own, durations, strict=True))[first : first + per_fragment]:
-                fragment.add(u.nals, duration, u.pts - u.dts, u.is_keyframe)
+            samples = [
+                (u.nals, duration, u.pts - u.dts, u.is_keyframe)
+                for u, duration in list(zip(own, durations, strict=True))[first : first + per_fragment]
+            ]
             buffers: list[bytes] = []
-            size = muxer.write(track.id, own[first].dts - own[0].dts, own[first].utc_ns, fragment, buffers)
+            size = muxer.write(track, own[first].dts - own[0].dts, own[first].utc_ns, samples, buffers)
             parts.append(b"".join(buffers))
             assert len(parts[-1]) == size
     return parts

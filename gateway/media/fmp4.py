@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from gateway.media import h264, h265
 from gateway.media.bits import BitstreamError
@@ -51,48 +52,9 @@ _length = struct.Struct(">I").pack
 """What precedes each NAL unit (ISO/IEC 14496-15 4.3.3: lengthSizeMinusOne is 3)."""
 
 
-class Fragment:
-    """The samples of one track, collected until they are written. Nothing of them is copied."""
-
-    __slots__ = ("_is_video", "_offset", "buffers", "count", "numbers", "payload")
-
-    def __init__(self, kind: TrackKind) -> None:
-        self.count = 0
-        self.payload = 0
-        """Bytes as stored: those of the samples, and four before each NAL unit."""
-        self.numbers: list[int] = []
-        """What `trun` says of each sample."""
-        self.buffers: list[bytes] = []
-        self._is_video = kind is TrackKind.VIDEO
-        self._offset = 0
-
-    @property
-    def composition_offset(self) -> int:
-        """How long after its decoding the first sample is shown, in ticks."""
-        return self._offset
-
-    def add(self, parts: tuple[bytes, ...], duration: int, composition_offset: int = 0, is_sync: bool = True) -> None:
-        """Add a sample. `parts`: NAL units without start codes, or the bytes as they are stored; times in ticks.
-
-        Only video has composition offsets and samples that are not sync samples.
-        """
-        buffers = self.buffers
-        if self._is_video:
-            if not self.count:
-                self._offset = composition_offset
-            size = 0
-            for part in parts:
-                length = len(part)
-                size += length + 4
-                buffers += (_length(length), part)
-            flags = SYNC_SAMPLE if is_sync else NON_SYNC_SAMPLE
-            self.numbers += (duration, size, flags, composition_offset & 0xFFFFFFFF)
-        else:
-            size = sum(map(len, parts))
-            buffers += parts
-            self.numbers += (duration, size)
-        self.count += 1
-        self.payload += size
+Sample: TypeAlias = tuple[Sequence[bytes], int, int, bool]
+"""(its parts: NAL units without start codes, or the bytes as they are stored; duration; composition offset; whether it
+is a sync sample). Times in ticks. Only video has the last two."""
 
 
 def recordable(track: Track) -> bool:
@@ -131,33 +93,59 @@ class Fmp4Muxer:
         ftyp = _box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
         return ftyp + _box(b"moov", mvhd, traks, _box(b"mvex", trexs))
 
-    def write(self, track_id: int, decode_time: int, utc_ns: UtcNs, fragment: Fragment, into: list[bytes]) -> int:
-        """Append the buffers of `fragment`, which holds at least one sample, to `into`; returns their bytes.
+    def write(self, track: Track, decode_time: int, utc_ns: UtcNs, samples: Sequence[Sample], into: list[bytes]) -> int:
+        """Append the buffers of a fragment of `samples`, one at least, to `into`; returns their bytes.
 
-        `decode_time` is that of the first sample in ticks from the file's origin; `utc_ns` is when the first sample
-        was captured, which `prft` ties to its presentation time.
+        Nothing of them is copied. `decode_time` is that of the first sample in ticks from the file's origin; `utc_ns`
+        is when the first sample was captured, which `prft` ties to its presentation time.
         """
         self._sequence += 1
-        count, payload, numbers = fragment.count, fragment.payload, fragment.numbers
+        is_video = track.kind is TrackKind.VIDEO
+        buffers, numbers, payload = _lay_out(samples) if is_video else _lay_out_plain(samples)
+        count, track_id = len(samples), track.id + 1
         # Sizes are fixed, so the whole moof is one pack: boxes built one by one would cost more than the rest.
         trun_size = 20 + 4 * len(numbers)
-        trun_flags = 0xF01 if len(numbers) == 4 * count else 0x301
+        trun_flags = 0xF01 if is_video else 0x301
         traf_size = 8 + 20 + 20 + trun_size
         moof_size = 8 + 16 + traf_size
         into.append(
             struct.pack(
                 f">I4sIIQQI4sI4sIII4sI4sIIII4sIQI4sIII{len(numbers)}II4s",
-                32, b"prft", 1 << 24 | PRFT_CAPTURED, track_id + 1, ntp_from_utc_ns(utc_ns),
-                decode_time + fragment.composition_offset,
+                32, b"prft", 1 << 24 | PRFT_CAPTURED, track_id, ntp_from_utc_ns(utc_ns),
+                decode_time + (samples[0][2] if is_video else 0),
                 moof_size, b"moof", 16, b"mfhd", 0, self._sequence, traf_size, b"traf",
-                20, b"tfhd", 0x020020, track_id + 1, SYNC_SAMPLE,
+                20, b"tfhd", 0x020020, track_id, SYNC_SAMPLE,
                 20, b"tfdt", 1 << 24, decode_time,
                 trun_size, b"trun", 1 << 24 | trun_flags, count, moof_size + 8, *numbers,
                 8 + payload, b"mdat",
             )
         )  # fmt: skip
-        into += fragment.buffers
+        into += buffers
         return 32 + moof_size + 8 + payload
+
+
+def _lay_out(samples: Sequence[Sample]) -> tuple[list[bytes], list[int], int]:
+    """Of video: the buffers of `mdat`, what `trun` says of each sample, and the buffers' bytes."""
+    buffers: list[bytes] = []
+    numbers: list[int] = []
+    payload = 0
+    for parts, duration, composition_offset, is_sync in samples:
+        size = 0
+        for part in parts:
+            length = len(part)
+            size += length + 4
+            buffers += (_length(length), part)
+        flags = SYNC_SAMPLE if is_sync else NON_SYNC_SAMPLE
+        numbers += (duration, size, flags, composition_offset & 0xFFFFFFFF)
+        payload += size
+    return buffers, numbers, payload
+
+
+def _lay_out_plain(samples: Sequence[Sample]) -> tuple[list[bytes], list[int], int]:
+    """The same of what is stored as it is."""
+    buffers = [part for parts, _, _, _ in samples for part in parts]
+    numbers = [number for parts, duration, _, _ in samples for number in (duration, sum(map(len, parts)))]
+    return buffers, numbers, sum(map(len, buffers))
 
 
 def ntp_from_utc_ns(utc_ns: UtcNs) -> int:

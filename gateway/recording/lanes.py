@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gateway.media.audio import parse_audio_config
-from gateway.media.fmp4 import Fmp4Muxer, Fragment
+from gateway.media.fmp4 import Fmp4Muxer, Sample
 from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, Track, TrackKind, UtcNs
 from gateway.recording.commands import Append
 from gateway.recording.entries import TrackContent
@@ -27,7 +27,7 @@ class _Lane:
     """One track. One unit is held back until the next one tells how long it lasts."""
 
     __slots__ = (
-        "_aac_frame", "_end_utc_ns", "_fragment", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_sink",
+        "_aac_frame", "_end_utc_ns", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_samples", "_sink",
         "duration", "held", "is_video", "offset", "position", "track", "units",
     )  # fmt: skip
 
@@ -48,7 +48,8 @@ class _Lane:
         if track.codec is Codec.AAC and isinstance(track.parameters, AudioParameters):
             self._aac_frame = parse_audio_config(track.parameters.config).frame_length
         self._limit = int(track.clock_rate * FRAGMENT_SECONDS)
-        self._fragment = Fragment(track.kind)
+        self._samples: list[Sample] = []
+        """Of the fragment under way."""
         self._fragment_start = 0
         self._fragment_utc_ns = 0
         self._end_utc_ns = 0
@@ -81,11 +82,11 @@ class _Lane:
             return
         if duration > _MAX_DURATION:
             duration = _MAX_DURATION
-        position, fragment, utc_ns = self.position, self._fragment, unit.utc_ns
-        if not fragment.count:
+        position, samples, utc_ns = self.position, self._samples, unit.utc_ns
+        if not samples:
             self._fragment_start = position
             self._fragment_utc_ns = utc_ns
-        fragment.add(unit.nals, duration, unit.pts + offset - position, unit.is_keyframe)
+        samples.append((unit.nals, duration, unit.pts + offset - position, unit.is_keyframe))
         self.position = position + duration
         self.duration = duration
         if utc_ns > self._end_utc_ns:
@@ -94,16 +95,14 @@ class _Lane:
 
     def cut(self) -> None:
         """End the fragment."""
-        fragment = self._fragment
-        if not fragment.count:
+        samples = self._samples
+        if not samples:
             return
-        into = self._sink()
-        into.size += self._muxer.write(
-            self.track.id, self._fragment_start, self._fragment_utc_ns, fragment, into.buffers
-        )
-        into.units[self.track.kind] += fragment.count
-        self.units += fragment.count
-        self._fragment = Fragment(self.track.kind)
+        into, count = self._sink(), len(samples)
+        into.size += self._muxer.write(self.track, self._fragment_start, self._fragment_utc_ns, samples, into.buffers)
+        into.units[self.track.kind] += count
+        self.units += count
+        self._samples = []
 
     def nominal(self) -> int:
         """How long the held unit lasts, judged by itself and what came before."""
