@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.media.model import NS
 from gateway.media.rtcp import ReportBlock
-from gateway.viewing.link import CATCH_UP, HOLD, LONGEST_HOLD, Judge, Link, Verdict
+from gateway.viewing.link import CATCH_UP, GRACE, HOLD, LONGEST_HOLD, PROBE_SECONDS, SLOWEST_START, Judge, Link, Verdict
 
 FULL, SMALL = 4e6, 400e3
 
@@ -54,7 +54,7 @@ class Viewer:
         self._train = 0.0
         if verdict is Verdict.PROBE:
             self.probes += 1
-            self._train = FULL * 0.1
+            self._train = FULL * PROBE_SECONDS
             # The report that the next step sends is the one behind the train.
             self.judge.probing(self._next_sr(), round(self._train), arrived)
         elif (verdict is Verdict.DOWN and self.rate == FULL) or verdict is Verdict.UP:
@@ -161,6 +161,18 @@ def test_a_quarter_of_a_second_without_a_network_is_no_reason() -> None:
         assert not link.is_congested(FULL, tenth / 10)
 
 
+def test_what_the_stream_before_lost_is_not_held_against_the_next() -> None:
+    link = Link()
+    reports(link, 0.5)
+    assert link.is_lossy
+    link.forgive(1.0)
+    assert not link.is_congested(FULL, 1.0)
+    link.received(ReportBlock(1, 0, 900, 2200), 90_000, 1.5)
+    link.received(ReportBlock(1, 0, 1900, 3200), 90_000, 1.0 + GRACE)
+    link.received(ReportBlock(1, 0, 1900, 3500), 90_000, 2.5 + GRACE)
+    assert link.loss == 0
+
+
 def test_loss_is_not_judged_by_a_handful_of_packets() -> None:
     link = Link()
     reports(link, 0.3, 0.0, 0.0, seconds=0.2, packets=20)
@@ -257,7 +269,8 @@ def test_how_fast_a_start_may_be() -> None:
     link.estimated(5_000_000, 6.0)
     assert link.start_rate(FULL, 6.0) is None, "a first estimate says no more than what came"
     link.estimated(2_000_000, 7.0)
-    assert link.start_rate(FULL, 7.0) == 2e6
+    assert link.start_rate(SMALL, 7.0) == 2e6
+    assert link.start_rate(FULL, 7.0) == SLOWEST_START * FULL, "or it would never be live"
     assert link.nacked == 23
 
 

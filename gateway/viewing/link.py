@@ -51,13 +51,15 @@ FEWEST_RESENT = 50
 """Packets a second that may be sent again however small the stream is."""
 CATCH_UP = 2.5
 """How many times the stream's own rate a start may take on a link that shows loss."""
+SLOWEST_START = 1.5
+"""The same, at least: slower, it would hardly reach the live edge."""
 
 HOLD = 10.0
 """Until it is tried for the first time whether more would fit."""
 LONGEST_HOLD = 80.0
 RELAPSE = 60.0
 """Going down again this soon after going up doubles the hold."""
-PROBE_SECONDS = 0.1
+PROBE_SECONDS = 0.07
 """What a train carries: the better stream for so long."""
 PROBE_PAUSE = 1.5
 PROBE_TIMEOUT = 4.0
@@ -97,6 +99,7 @@ class Link:
         self._span: tuple[float, int, int] | None = None
         """When the span under way began, and what had been sent and lost by then."""
         self._least_span = SPAN_SECONDS
+        self._deaf_until = float("-inf")
         self._lossy_since: float | None = None
         self._late_reports = 0
         self._last_sr = 0
@@ -135,7 +138,8 @@ class Link:
 
     def _count_loss(self, block: ReportBlock, now: float) -> None:
         if self._span is None:
-            self._span = (now, block.highest_sequence, block.lost)
+            if now >= self._deaf_until:
+                self._span = (now, block.highest_sequence, block.lost)
             return
         began, highest, lost = self._span
         sent = block.highest_sequence - highest & 0xFFFFFFFF
@@ -169,8 +173,9 @@ class Link:
         self._may_resend -= granted
         return granted
 
-    def forgive(self) -> None:
-        """Judge by what comes from now on: another stream is sent."""
+    def forgive(self, now: float) -> None:
+        """Judge by what comes from now on, once what is under way has come: another stream is sent."""
+        self._deaf_until = now + GRACE
         self._late_reports = 0
         self.loss = self._span = self._lossy_since = None
         self._lowered_at = float("-inf")
@@ -209,7 +214,7 @@ class Link:
     def start_rate(self, rate: float, now: float) -> float | None:
         """What a start burst of a stream of `rate` may take; None: nothing speaks against any speed."""
         if self.estimate is not None and now - self._lowered_at <= LOWERED_SECONDS:
-            return float(self.estimate)
+            return max(float(self.estimate), SLOWEST_START * rate)
         return CATCH_UP * rate if self.shows_loss(now) else None
 
 
@@ -291,7 +296,7 @@ class Judge:
         self._moved_at = now
         self._passed, self._calm_since = 0, None
         self._drop_probe()
-        self._link.forgive()
+        self._link.forgive(now)
 
     def _fail(self, now: float) -> None:
         self._hold = min(2 * self._hold, LONGEST_HOLD)
