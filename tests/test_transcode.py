@@ -228,12 +228,31 @@ async def test_lost_packets_have_the_camera_asked_once_a_second_and_garbage_is_c
     async with stage() as s:
         s.publish(*filmed()[:20])
         await s.until(lambda: s.pictures)
+        assert s.asked == 1, "at the start"
+        s.clock.advance(1)
         for _ in range(3):
             s.hub.publish(Gap(UTC, UTC, GapReason.LOSS, 0, 3))
             s.hub.publish(Gap(UTC, UTC, GapReason.LOSS, 5, 3))
         garbage = replace(filmed()[0], nals=(b"\x65garbage",), pts=20 * 3000, is_keyframe=False)
         s.publish(garbage, *filmed(), pts=21 * 3000)
         await s.until(lambda: len(s.pictures) >= 60)
-        assert s.asked == 1
+        assert s.asked == 2
     labels = {"camera": "cam", "what": "picture that cannot be decoded"}
     assert REGISTRY.get_sample_value("sightline_bad_input_total", labels) == 1
+
+
+async def test_of_what_is_late_nothing_before_the_newest_keyframe_is_decoded() -> None:
+    async with stage() as s:
+        s.publish(*filmed())
+        await s.until(lambda: s.pictures)
+        os.kill(s.transcode.pid, signal.SIGSTOP)
+        s.publish(*filmed(), pts=2 * 90_000)
+        s.publish(*filmed(), pts=4 * 90_000)
+        s.clock.advance(0.5)
+        s.publish(*filmed(), pts=6 * 90_000)
+        os.kill(s.transcode.pid, signal.SIGCONT)
+        await s.until(lambda: s.pictures[-1].pts >= 7 * 90_000)
+    skipped = [unit.pts / 90_000 for unit in s.pictures if 2.2 < unit.pts / 90_000 < 6]
+    assert not skipped
+    assert 6 * 90_000 in [unit.pts for unit in s.pictures]
+    assert len(decoded(s.pictures)) == len(s.pictures)

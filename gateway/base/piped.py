@@ -1,7 +1,7 @@
 """A worker process that lives longer than one call: records go in by its standard input, and come out by its output.
 
 For work that keeps state from one piece to the next, as decoders and encoders do; what is asked and answered once is
-for `workers`. What the records mean belongs to whoever uses this. A record is its length in four bytes, then its bytes.
+for `workers`. What the records mean belongs to whoever uses this; the worker's side of it is `records`.
 """
 
 from __future__ import annotations
@@ -9,27 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import struct
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import BinaryIO
 
 from gateway.base.clock import Clock
+from gateway.base.records import LENGTH, MAX_RECORD
 from gateway.base.supervise import Backoff
 from gateway.base.workers import WorkerDiedError
 
 log = logging.getLogger(__name__)
 
-MAX_RECORD = 32 << 20
-"""Bytes: more than any picture. Whoever sends more has lost its place."""
-NICENESS = 10
-"""A worker steps back for the event loop, the disk and the packets: its work is the first to suffer."""
 WELL_SECONDS = 10.0
 """A worker that lived so long was well: its successor is not made to wait."""
-
-_LENGTH = struct.Struct("<I")
 
 
 class PipedWorker:
@@ -76,7 +68,7 @@ class PipedWorker:
         """Give it a record made of `parts`. Never waits; a worker that died meanwhile is noticed by `receive`."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.writelines((_LENGTH.pack(sum(map(len, parts))), *parts))
+        self._process.stdin.writelines((LENGTH.pack(sum(map(len, parts))), *parts))
 
     async def receive(self) -> bytes:
         """The next record from it.
@@ -87,7 +79,7 @@ class PipedWorker:
         assert self._process is not None
         assert self._process.stdout is not None
         try:
-            (size,) = _LENGTH.unpack(await self._process.stdout.readexactly(_LENGTH.size))
+            (size,) = LENGTH.unpack(await self._process.stdout.readexactly(LENGTH.size))
             if size <= MAX_RECORD:
                 return await self._process.stdout.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -139,28 +131,3 @@ async def _converse(
         for task in (talking, listening):
             task.cancel()
         await asyncio.gather(talking, listening, return_exceptions=True)
-
-
-# ---- the worker's side
-
-
-def records(stream: BinaryIO) -> Iterator[bytes]:
-    """What the gateway sends, until it sends no more."""
-    while len(header := stream.read(_LENGTH.size)) == _LENGTH.size:
-        (size,) = _LENGTH.unpack(header)
-        record = stream.read(size)
-        if len(record) < size:
-            return
-        yield record
-
-
-def reply(stream: BinaryIO, *parts: bytes) -> None:
-    """Send a record made of `parts` to the gateway. Call `stream.flush()` after the last of several."""
-    stream.write(_LENGTH.pack(sum(map(len, parts))))
-    for part in parts:
-        stream.write(part)
-
-
-def step_back() -> None:
-    """Be nice, in the system's sense of the word."""
-    os.nice(NICENESS)

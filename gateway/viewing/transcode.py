@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeGuard
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT, READER_MOVED, TRANSCODED, WORKER_DEATHS
@@ -58,8 +59,8 @@ class Transcode:
     and Gaps where the camera's time begins anew. `work` names it in metrics and logs. `ask_camera` has the camera
     send a keyframe; it is called at most once a second. All calls from the event loop's thread.
 
-    When the worker cannot keep up, pictures are left out: at first only from encoding, and once it is two seconds
-    behind, up to the camera's newest keyframe. When it dies, another goes on from that keyframe.
+    When the worker cannot keep up, it is spared the pictures before the camera's newest keyframe, and to encode those
+    after it that are late. When it dies, another goes on from that keyframe.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Transcode:
 
     def _start(self) -> PipedWorker:
         self._undigested = 0
+        self._ask()  # the answer is there about as soon as the worker is, and spares it the ring's whole GOP
         self._worker = PipedWorker(_MODULE, self._settings.to_json())
         return self._worker
 
@@ -108,29 +110,40 @@ class Transcode:
         self.deaths += 1
         WORKER_DEATHS.labels(self.hub.camera_id, self._work).inc()
 
+    def _ask(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._asked >= KEYFRAME_SECONDS:
+            self._asked = now
+            self._ask_camera()
+
     # ---- to the worker
 
     async def _feed(self, worker: PipedWorker) -> None:
         """Returns when the camera is removed."""
         with self._source.subscribe(self._work, start=Start.KEYFRAME) as subscription:
             self._wants_keyframe = True
+            resume = 0  # position of the keyframe before which nothing is decoded, as it would come late
             while True:
                 try:
                     items = await subscription.batch()
                 except HubClosedError:
                     return
+                at = subscription.position - len(items)
                 pictures = sum(map(self._is_picture, items))
                 for item in items:
                     if self._is_picture(item):
-                        assert isinstance(item, AccessUnit)
                         pictures -= 1
                         late = self._clock.utc_ns() - item.received_ns > LATE_NS
-                        # The newest is shown however old it is: a camera that has stopped is still seen.
-                        await self._give(worker, item, show=not (late and pictures))
+                        if late:
+                            resume = max(resume, self._source.last_keyframe or 0)
+                        if at >= resume:
+                            # The newest is shown however old it is: a camera that has stopped is still seen.
+                            await self._give(worker, item, show=not (late and pictures))
                     elif isinstance(item, Gap):
                         await self._note(worker, item)
+                    at += 1
 
-    def _is_picture(self, item: Item) -> bool:
+    def _is_picture(self, item: Item) -> TypeGuard[AccessUnit]:
         if not isinstance(item, AccessUnit) or item.track.kind is not TrackKind.VIDEO:
             return False
         first = next((track for track in self._source.tracks if track.kind is TrackKind.VIDEO), item.track)
@@ -156,10 +169,7 @@ class Transcode:
         if gap.reason is GapReason.SLOW_READER:
             READER_MOVED.labels(self.hub.camera_id, self._work).inc()
         elif gap.reason is GapReason.LOSS:
-            now = self._clock.monotonic()
-            if now - self._asked >= KEYFRAME_SECONDS:
-                self._asked = now
-                self._ask_camera()
+            self._ask()
         elif gap.reason in _NEW_TIMELINE:
             # What was before the Gap comes out before it.
             self._send(worker, Order.FLUSH, 0, 0, b"")

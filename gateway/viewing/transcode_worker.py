@@ -17,7 +17,7 @@ from enum import IntEnum, IntFlag
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
-from gateway.base.piped import records, reply, step_back
+from gateway.base.records import records, reply, step_back
 
 if TYPE_CHECKING:
     from av import VideoCodecContext, VideoFrame
