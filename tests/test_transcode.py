@@ -227,7 +227,7 @@ async def test_a_camera_that_begins_anew_is_told_of_in_order() -> None:
 async def test_lost_packets_have_the_camera_asked_once_a_second_and_garbage_is_counted() -> None:
     async with stage() as s:
         s.publish(*filmed()[:20])
-        await s.until(lambda: s.pictures)
+        await s.until(lambda: len(s.pictures) >= 17)  # the decoder holds the others back
         assert s.asked == 1, "at the start"
         s.clock.advance(1)
         for _ in range(3):
