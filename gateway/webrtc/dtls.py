@@ -22,6 +22,7 @@ from aiortc.rtcdtlstransport import (
     State,
 )
 from aiortc.rtcicetransport import RTCIceTransport
+from OpenSSL import SSL
 
 from gateway.base.clock import Clock
 from gateway.webrtc.datachannel import DataChannels
@@ -35,11 +36,23 @@ class DtlsError(Exception):
     """The handshake failed: another certificate than the offer's fingerprint names, no common cipher, or given up."""
 
 
+class _SharedContext(RTCCertificate):
+    """A certificate whose sessions share one OpenSSL context, of which each would otherwise hold 21 KB."""
+
+    _context: SSL.Context | None = None
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # or else it keeps every session that ever was
+        return self._context
+
+
 class Certificate:
     """The self-signed certificate of this process (RFC 5763 5): one serves every session."""
 
     def __init__(self) -> None:
-        self.rtc: Final = RTCCertificate.generateCertificate()
+        self.rtc: Final = _SharedContext.generateCertificate()
         self.fingerprint: Final = next(f.value for f in self.rtc.getFingerprints() if f.algorithm == "sha-256")
         """SHA-256, as in `a=fingerprint:sha-256 …`."""
 
@@ -65,6 +78,10 @@ class _Link:
         if self._incoming.empty():
             self._incoming.put_nowait(b"")
 
+    def forget(self) -> None:
+        """Nothing is sent any more."""
+        self._transmit = _nowhere
+
     async def _send(self, data: bytes) -> None:
         self._transmit(data)
 
@@ -73,6 +90,10 @@ class _Link:
         if self._gone:
             raise ConnectionError
         return datagram
+
+
+def _nowhere(_: bytes) -> None:
+    """Where datagrams go once the association is closed."""
 
 
 class Dtls:
@@ -119,7 +140,11 @@ class Dtls:
         assert ssl is not None
         chosen = ssl.get_selected_srtp_profile()
         profile = next(p for p in self._transport._srtp_profiles if p.openssl_profile == chosen)
+        # What aiortc would protect media with: that is done elsewhere.
+        self._transport._rx_srtp = self._transport._tx_srtp = None
         length = 2 * (profile.key_length + profile.salt_length)
+        # Media never passes through here: what libsrtp would keep for it is not needed. (aiortc begins with None, too.)
+        self._transport._rx_srtp = self._transport._tx_srtp = None  # type: ignore[assignment]
         return _server_keys(profile, ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length))
 
     async def open_data(self, remote_port: int, clock: Clock) -> DataChannels:
@@ -140,6 +165,9 @@ class Dtls:
         if pump is not None:
             await asyncio.wait([pump])
         self._transport.remove_all_listeners()
+        # OpenSSL's 40 KB and the way back to the peer go now, not when the cycles are collected: perhaps in an hour.
+        self._transport._ssl = None
+        self._link.forget()
 
     def _state_changed(self) -> None:
         if self._transport._state in (State.CLOSED, State.FAILED):

@@ -125,8 +125,10 @@ class Peer:
         finally:
             self.port.remove(self)
             self.srtp = None
+            self._listener = None
             for outlet in self.outlets:
                 outlet.close()
+            self._outlets.clear()
             if self.data is not None:
                 await self.data.close()
                 self.data = None
