@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_128_GCM,
@@ -22,7 +22,6 @@ from aiortc.rtcdtlstransport import (
     State,
 )
 from aiortc.rtcicetransport import RTCIceTransport
-from OpenSSL import SSL
 
 from gateway.base.clock import Clock
 from gateway.webrtc.datachannel import DataChannels
@@ -31,20 +30,23 @@ from gateway.webrtc.srtp import SrtpKeys
 MAX_QUEUED = 32
 """Datagrams of one peer waiting for the handshake to read them. A flight has fewer than ten."""
 
+_SESS_CACHE_OFF = 0
+"""OpenSSL's SSL_SESS_CACHE_OFF."""
+
 
 class DtlsError(Exception):
     """The handshake failed: another certificate than the offer's fingerprint names, no common cipher, or given up."""
 
 
-class _SharedContext(RTCCertificate):
-    """A certificate whose sessions share one OpenSSL context, of which each would otherwise hold 21 KB."""
+class _OneContext(RTCCertificate):
+    """A certificate whose sessions share an OpenSSL context, of which each would otherwise hold 21 KB."""
 
-    _context: SSL.Context | None = None
+    _context: Any = None
 
-    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> Any:
         if self._context is None:
             self._context = super()._create_ssl_context(srtp_profiles)
-            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # or else it keeps every session that ever was
+            self._context.set_session_cache_mode(_SESS_CACHE_OFF)  # it would keep the sessions that have ended
         return self._context
 
 
@@ -52,7 +54,7 @@ class Certificate:
     """The self-signed certificate of this process (RFC 5763 5): one serves every session."""
 
     def __init__(self) -> None:
-        self.rtc: Final = _SharedContext.generateCertificate()
+        self.rtc: Final = _OneContext.generateCertificate()
         self.fingerprint: Final = next(f.value for f in self.rtc.getFingerprints() if f.algorithm == "sha-256")
         """SHA-256, as in `a=fingerprint:sha-256 …`."""
 
@@ -140,8 +142,6 @@ class Dtls:
         assert ssl is not None
         chosen = ssl.get_selected_srtp_profile()
         profile = next(p for p in self._transport._srtp_profiles if p.openssl_profile == chosen)
-        # What aiortc would protect media with: that is done elsewhere.
-        self._transport._rx_srtp = self._transport._tx_srtp = None
         length = 2 * (profile.key_length + profile.salt_length)
         # Media never passes through here: what libsrtp would keep for it is not needed. (aiortc begins with None, too.)
         self._transport._rx_srtp = self._transport._tx_srtp = None  # type: ignore[assignment]
