@@ -10,7 +10,7 @@ import pytest
 
 from gateway.hub import Hub
 from gateway.media.model import Codec
-from gateway.viewing.broadcast import BURST_RATE, MOST_STARTS, Answer, Broadcast, Phase
+from gateway.viewing.broadcast import BURST_RATE, MOST_PLACES, Answer, Broadcast, Phase
 from gateway.viewing.link import CATCH_UP
 from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import TRACK, Stage, ascends
@@ -57,18 +57,31 @@ async def test_large_pictures_are_paced_by_their_bits(stage: Stage) -> None:
     assert [index for index, _ in stage.pictures("v")] == list(range(90))
 
 
-async def test_a_crowd_is_served_in_its_order(stage: Stage) -> None:
+async def test_a_crowd_gets_each_picture_in_one_pass(stage: Stage) -> None:
     await film(stage, 0, 60)
-    names = [f"v{number:02d}" for number in range(3 * MOST_STARTS)]
+    names = [f"v{number}" for number in range(8)]
     viewers = [stage.join(name) for name in names]
-    await stage.pass_time(0.02)
-    begun = [bool(stage.pictures(name)) for name in names]
-    assert begun == [True] * MOST_STARTS + [False] * 2 * MOST_STARTS
+    turns = stage.fanout.turns
+    await stage.pass_time(0.2)
+    assert stage.fanout.turns - turns == 60
     for index in range(60, 75):
         await stage.publish(picture(index, track=TRACK))
         await stage.pass_time(1 / 30)
     assert {viewer.phase for viewer in viewers} == {Phase.LIVE}
     assert all([index for index, _ in stage.pictures(name)] == list(range(75)) for name in names)
+
+
+async def test_who_comes_when_too_many_places_are_served_waits_for_one_to_be_free(stage: Stage) -> None:
+    await film(stage, 0, 90)
+    names = [f"v{number:02d}" for number in range(MOST_PLACES + 4)]
+    for name in names:
+        stage.join(name)
+        await stage.pass_time(0.002)
+    assert [bool(stage.pictures(name)) for name in names] == [True] * MOST_PLACES + [False] * 4
+    for index in range(90, 105):
+        await stage.publish(picture(index, track=TRACK))
+        await stage.pass_time(1 / 30)
+    assert all([index for index, _ in stage.pictures(name)] == list(range(105)) for name in names)
 
 
 async def test_a_link_that_loses_gets_the_start_at_the_streams_pace(stage: Stage) -> None:

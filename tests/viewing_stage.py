@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from gateway.media.model import Codec
 from gateway.media.rtp import RtpPacket, parse_rtp
 from gateway.viewing.broadcast import Broadcast, Viewer
 from gateway.webrtc.fanout import FanOut
+from gateway.webrtc.kernel import Frame
 from gateway.webrtc.outlet import Outlet
 from tests.plain_srtp import MemorySocket, PlainSrtp
 from tests.webrtc_samples import UTC, audio_track, video_track
@@ -38,6 +40,16 @@ class MemoryPort:
         return False
 
 
+class CountingFanOut(FanOut):
+    """Says how often it was given a frame, for however many viewers."""
+
+    turns = 0
+
+    async def send(self, frame: Frame, ticks: int, outlets: Sequence[Outlet]) -> list[Outlet]:
+        self.turns += 1
+        return await super().send(frame, ticks, outlets)
+
+
 class Stage:
     """A Hub, its Broadcast, and viewers whose packets are not encrypted."""
 
@@ -50,13 +62,14 @@ class Stage:
         self.anchors: list[tuple[str, int, int]] = []
         self.asked = 0
         self.can_ask = True
+        self.fanout = CountingFanOut(self.port, self.clock)
         self.broadcast = self.new_broadcast()
         self.task: asyncio.Task[str] | None = None
 
     def new_broadcast(self) -> Broadcast:
         return Broadcast(
             self.hub,
-            FanOut(self.port, self.clock),
+            self.fanout,
             self.clock,
             on_anchor=lambda *anchor: self.anchors.append(anchor),
             request_keyframe=self.ask,

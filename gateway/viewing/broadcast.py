@@ -36,9 +36,9 @@ BURST_RATE = 160e6
 """Bits a second: what two pictures every 2 ms of a stream of 8 Mbit/s with large keyframes come to."""
 BURST_SLACK = 0.05
 """Seconds of the burst's rate that a viewer may save up from turns in which it sent nothing."""
-MOST_STARTS = 16
-"""Viewers brought to the live edge at a time, beside those whose link sets the pace. A crowd is served in order: all
-at once, each would need pictures of its own as fast as the camera makes them, and none would ever arrive."""
+MOST_PLACES = 16
+"""Places in the ring that starting viewers are sent pictures from at a time; the others wait, and then begin together.
+With pictures for each as fast as the camera makes new ones, nobody in a crowd would ever arrive."""
 MOST_CUT = 1000
 """Pictures kept cut for those who start."""
 CATCH_UP_SECONDS = 1.0
@@ -387,38 +387,56 @@ class Broadcast:
         self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(self._video.newest), self._video_utc)
 
     async def _run_starts(self) -> None:
-        """Bring starting viewers to the live edge, those who came first at the same pace."""
+        """Bring starting viewers to the live edge, all at the same pace."""
         while True:
             await self._news.wait()
             self._news.clear()
             turn, starting = self._clock.monotonic(), True
             while starting:
                 last, turn = turn, self._clock.monotonic()
-                starting = False
-                room = MOST_STARTS
-                for viewer in self._in(Phase.STARTING):
-                    if room or viewer.is_slow:
-                        starting |= await self._continue_start(viewer, turn - last)
-                        room -= not viewer.is_slow
-                starting |= not room
+                starting = await self._continue_starts(turn - last)
                 if starting:
                     await self._clock.sleep(BURST_SECONDS)
             self._cut.clear()
 
-    async def _continue_start(self, viewer: Viewer, passed: float) -> bool:
+    async def _continue_starts(self, passed: float) -> bool:
         """Send what is due after `passed` seconds; False when nothing is left to send now."""
-        rate = self._start_rate(viewer)
-        pictures = min(max(round(passed * BURST_FRAMES / BURST_SECONDS), BURST_FRAMES), BURST_LIMIT)
-        viewer.credit = min(viewer.credit + max(passed, BURST_SECONDS) * rate, rate * BURST_SLACK)
-        # A picture is sent whole as soon as there is any credit, and the debt paid before the next.
-        while viewer.phase is Phase.STARTING and pictures and viewer.credit >= 0:
-            unit = self._next_unit(viewer)
-            if unit is None:
-                return False
-            await self._send_start(viewer, unit)
-            viewer.credit -= unit.size * 8
-            pictures -= 1
-        return viewer.phase is Phase.STARTING
+        served = self._in_turn()
+        for viewer in served:
+            rate = self._start_rate(viewer)
+            viewer.credit = min(viewer.credit + max(passed, BURST_SECONDS) * rate, rate * BURST_SLACK)
+        exhausted: set[Viewer] = set()
+        for _ in range(min(max(round(passed * BURST_FRAMES / BURST_SECONDS), BURST_FRAMES), BURST_LIMIT)):
+            batches: dict[tuple[int, int], tuple[AccessUnit, list[Viewer]]] = {}
+            for viewer in served:
+                # A picture is sent whole as soon as there is any credit, and the debt paid before the next.
+                if viewer.phase is not Phase.STARTING or viewer.credit < 0 or viewer in exhausted:
+                    continue
+                unit = self._next_unit(viewer)
+                if unit is None:
+                    exhausted.add(viewer)
+                    continue
+                viewer.credit -= unit.size * 8
+                viewer.ticks = self._start_ticks(viewer, unit)
+                batches.setdefault((id(unit), viewer.ticks), (unit, []))[1].append(viewer)
+            for (_, ticks), (unit, viewers) in batches.items():
+                await self._send_start(unit, ticks, viewers)
+        return any(viewer not in exhausted for viewer in self._in(Phase.STARTING))
+
+    def _in_turn(self) -> list[Viewer]:
+        """Starting viewers, by the order they came in, that are at no more than `MOST_PLACES` in the ring together;
+        and those whose link sets the pace.
+        """
+        places: set[tuple[int, int | None]] = set()
+        served = []
+        for viewer in self._in(Phase.STARTING):
+            place = viewer.position, viewer.ticks
+            if viewer.is_slow or place in places:
+                served.append(viewer)
+            elif len(places) < MOST_PLACES:
+                places.add(place)
+                served.append(viewer)
+        return served
 
     def _start_rate(self, viewer: Viewer) -> float:
         rate = viewer.link.start_rate(self.rate, self._clock.monotonic())
@@ -457,24 +475,27 @@ class Broadcast:
             self._go_live(viewer)
         return None
 
-    async def _send_start(self, viewer: Viewer, unit: AccessUnit) -> None:
+    def _start_ticks(self, viewer: Viewer, unit: AccessUnit) -> int:
         newest = self._video.newest
         if newest is None:
             # Nothing came since this Broadcast began: the timeline starts with the newest picture that is held.
             newest = self._map(self._newest_in_ring(unit))
-        ticks = min(self._video.peek(unit), newest)
         if viewer.ticks is None:
-            ticks = newest
-        elif ticks <= viewer.ticks:
-            ticks = viewer.ticks + SQUEEZED_TICKS
-        viewer.ticks = ticks
+            return newest
+        return max(min(self._video.peek(unit), newest), viewer.ticks + SQUEEZED_TICKS)
+
+    async def _send_start(self, unit: AccessUnit, ticks: int, viewers: list[Viewer]) -> None:
         kept = self._cut.get(id(unit))
         if kept is None:
             if len(self._cut) >= MOST_CUT:
                 self._cut.clear()
             kept = self._cut[id(unit)] = (unit, _cut(unit))
-        if await self._send(kept[1], ticks, [viewer.video]) and viewer.phase is Phase.STARTING:
-            self._cut_short(viewer)
+        # Some may have left while it was another place's turn.
+        viewers = [viewer for viewer in viewers if viewer in self._viewers and viewer.phase is Phase.STARTING]
+        missed = await self._send(kept[1], ticks, [viewer.video for viewer in viewers])
+        for viewer in viewers if missed else ():
+            if viewer.video in missed and viewer.phase is Phase.STARTING:
+                self._cut_short(viewer)
 
     def _newest_in_ring(self, fallback: AccessUnit) -> AccessUnit:
         held: Iterable[Item] = reversed(self.hub.since(self.hub.last_keyframe or self.hub.first))
