@@ -91,6 +91,25 @@ async def test_a_player_that_is_not_ours_plays_restarts_ice_and_leaves(client: C
     await viewer.close()
 
 
+async def test_how_well_a_viewer_is_served_can_be_seen(gateway: Running, client: Client, session) -> None:
+    overseer = gateway.client(Role.AUDITOR)
+    path = "/api/cameras/cam/viewers"
+    assert await overseer.get(path) == {"viewers": []}, "nobody who is connected"
+    viewer = AiortcViewer("video")
+    _, answer, response = await post(client, await viewer.offer())
+    await viewer.accept(answer.decode())
+    async with asyncio.timeout(20):
+        while not (told := (await overseer.get(path))["viewers"]) or told[0]["round_trip_s"] is None:
+            await asyncio.sleep(0.05)
+    (seen,) = told
+    assert (seen["quality"], seen["trouble"]) == ("original", None)
+    assert 0 <= seen["round_trip_s"] < 1
+    assert seen["packets_sent"] > 0
+    assert (await client.call("GET", path))[0] == 403
+    await client.call("DELETE", response.headers["Location"])
+    await viewer.close()
+
+
 async def pictures(viewer: AiortcViewer, count: int) -> None:
     """Returns when the viewer has had so many."""
     async with asyncio.timeout(20):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import archive, cameras, events, live, operations, page, session
+from web import archive, cameras, events, live, operations, page, session, viewers
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.operations import openapi
@@ -24,6 +24,7 @@ def all_routes() -> list[Route]:
         *session.ROUTES,
         *cameras.ROUTES,
         *live.ROUTES,
+        *viewers.ROUTES,
         *archive.ROUTES,
         *events.ROUTES,
         *operations.ROUTES,

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import GapReason
+from gateway.viewing.renditions import Quality, Trouble
 
 
 def ref(name: str) -> dict[str, str]:
@@ -85,6 +86,19 @@ COMPONENTS: dict[str, Any] = {
         address=_TEXT,
         camera={"type": ["string", "null"], "description": "the camera that uses it already"},
     ),
+    "Viewer": _object(
+        ["quality", "trouble"],
+        quality={"enum": [quality.value for quality in Quality]},
+        trouble={"enum": [*(trouble.value for trouble in Trouble), None]},
+        loss=_NUMBER,
+        round_trip_s=_NUMBER,
+        jitter_s=_NUMBER,
+        estimate_bps={"type": ["integer", "null"], "description": "what the viewer believes to get through (REMB)"},
+        packets_sent={"type": "integer"},
+        packets_lost={"type": "integer", "description": "before anything was sent again"},
+        packets_wanted={"type": "integer", "description": "asked for again, each time counted"},
+        packets_resent={"type": "integer"},
+    ),
     "Recording": _object(["start", "end"], start=_TIME, end=_TIME),
     "Gap": _object(
         ["start", "end", "reason"], start=_TIME, end=_TIME_OR_NULL, reason={"enum": [r.value for r in GapReason]}
@@ -101,6 +115,7 @@ SESSION = _object(
     csrf={"type": ["string", "null"]},
 )
 CAMERAS = _list("cameras", ref("Camera"))
+VIEWERS = _list("viewers", ref("Viewer"))
 DEVICES = _list("devices", ref("Device"))
 FIXES = _list("fixes", ref("Fix"))
 RECORDINGS = _object(

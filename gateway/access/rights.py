@@ -70,6 +70,7 @@ NEEDED: dict[str, Right] = {
     "PATCH /api/whep/{session}": Right.LIVE,
     "DELETE /api/whep/{session}": Right.LIVE,
     "OPTIONS /api/whep/{session}": Right.OPEN,
+    "GET /api/cameras/{id}/viewers": Right.METRICS,
     "GET /api/cameras/{id}/positions": Right.POSITION,
     "GET /api/cameras/{id}/recordings": Right.RECORDED,
     "GET /api/cameras/{id}/snapshot.jpg": Right.LIVE,

@@ -27,6 +27,7 @@ from gateway.viewing.playable import PLAYABLE, forms
 from gateway.viewing.positions import Positions
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
 from gateway.viewing.sound import Sound
+from gateway.viewing.stats import ViewerStats, stats_of
 from gateway.viewing.transcode import Transcode
 from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate
@@ -106,6 +107,11 @@ class Session:
     def peer(self) -> Peer:
         """Its transport."""
         return self.viewer.video.peer
+
+    @property
+    def stats(self) -> ViewerStats | None:
+        """How its viewer is doing; None until it is connected."""
+        return None if self.place is None else stats_of(self.place)
 
     async def run(self, hold: Callable[[], AbstractContextManager[object]]) -> None:
         """Until the viewer, or whoever cancels this, ends it."""
@@ -322,7 +328,7 @@ class Whep:
             self._clock,
             codec=codec,
             make_playable=make_playable if codec is Codec.H264 else None,
-            lower=self._lower(camera_id, hub),
+            lower=self._lower(camera_id, hub) if codec is Codec.H264 else (),  # all that is lower is H.264
             on_anchor=self._anchor,
             on_quality=self._quality,
             request_keyframe=ask,
