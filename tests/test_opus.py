@@ -59,10 +59,11 @@ def beep(rate: int = 44_100, channels: int = 1, seconds: float = 2.0) -> tuple[A
         packets += encoder.encode(frame)
     parameters = AudioParameters(rate, channels, bytes(encoder.extradata))
     track = Track(1, TrackKind.AUDIO, Codec.AAC, rate, parameters)
-    return tuple(
-        AccessUnit(track, packet.pts, packet.pts, UTC + packet.pts * NS // rate, TimeSource.RTCP, UTC, (bytes(packet),))
-        for packet in packets
-    )
+    units = []
+    for packet in packets:
+        utc_ns, data = UTC + packet.pts * NS // rate, bytes(packet)
+        units.append(AccessUnit(track, packet.pts, packet.pts, utc_ns, TimeSource.RTCP, UTC, (data,), size=len(data)))
+    return tuple(units)
 
 
 class Stage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -14,7 +16,8 @@ from gateway.base.metrics import REGISTRY
 from gateway.hub import Hub
 from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
 from gateway.viewing.playable import forms
-from gateway.viewing.transcode import CONSTRAINED_BASELINE
+from gateway.viewing.transcode import CONSTRAINED_BASELINE, Transcode
+from tests.reels import Reel, film
 from tests.test_transcode import filmed
 from tests.webrtc_samples import AiortcViewer, encoded, picture, video_track
 from tests.whep_service import Service, serving, until
@@ -81,26 +84,11 @@ def test_aac_is_offered_as_opus_and_everything_else_as_it_is() -> None:
 
 
 @contextlib.asynccontextmanager
-async def filming(service: Service, *reels: tuple[AccessUnit, ...]) -> AsyncIterator[asyncio.Event]:
-    """Publishes the first reel again and again, and the next one from when the event is set."""
+async def filming(service: Service, first: Reel, then: Reel = ()) -> AsyncIterator[asyncio.Event]:
+    """The camera sends `first` again and again, and `then` once the event is set."""
     go_on = asyncio.Event()
-
-    async def film() -> None:
-        clock, ticks, reel = SystemClock(), 0, 0
-        while True:
-            if go_on.is_set() and reel + 1 < len(reels):
-                reel += 1
-            units = reels[reel]
-            start_ns = clock.utc_ns()
-            for unit in units:
-                utc_ns = start_ns + unit.pts * 10**5 // 9
-                moved = replace(unit, pts=unit.pts + ticks, utc_ns=utc_ns, received_ns=clock.utc_ns())
-                service.hub.publish(moved)
-                await asyncio.sleep(0.02)
-            ticks += len(units) * 3000
-
-    service.hub.open((reels[0][0].track,))
-    task = asyncio.create_task(film())
+    service.hub.open((first[0].track,))
+    task = asyncio.create_task(film(service.hub, lambda: [then if go_on.is_set() else first]))
     try:
         yield go_on
     finally:
@@ -130,10 +118,25 @@ async def test_a_viewer_sees_a_camera_that_browsers_cannot_play(codec: Codec) ->
         await until(lambda: not service.hub.readers)
 
 
+async def test_the_session_survives_the_worker() -> None:
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, filmed()):
+        session = await service.watch(viewer)
+        await until(lambda: viewer.received["video"] >= 5)
+        made = session.renditions._made
+        assert isinstance(made, Transcode)
+        os.kill(made.pid, signal.SIGKILL)
+        await until(lambda: made.deaths)
+        seen = viewer.received["video"]
+        await until(lambda: viewer.received["video"] >= seen + 10)
+        assert service.whep.sessions == (session,)
+        await viewer.close()
+
+
 @pytest.mark.parametrize(
     "after", [filmed(), filmed(Codec.H265), filmed(width=480, height=272)], ids=["B-pictures", "H.265", "both changed"]
 )
-async def test_a_camera_that_changes_goes_on_playing_in_the_same_session(after: tuple[AccessUnit, ...]) -> None:
+async def test_a_camera_that_changes_goes_on_playing_in_the_same_session(after: Reel) -> None:
     viewer = AiortcViewer("video")
     async with serving(SystemClock()) as service, filming(service, encoded(60, 30), after) as go_on:
         session = await service.watch(viewer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +13,11 @@ from aiohttp import web
 from gateway.base.clock import SystemClock
 from gateway.base.settings import Address
 from gateway.hub import Hub
-from gateway.media.model import NS, AccessUnit, Codec, Fix
+from gateway.media.model import NS, Codec, Fix
 from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from tests.browser.chromium import chromium
+from tests.reels import Reel, film
 from tests.test_opus import beep
 from tests.test_transcode import filmed
 
@@ -58,33 +58,14 @@ WATCH = """async () => {
 pytestmark = pytest.mark.browser
 
 
-def cycle(units: tuple[AccessUnit, ...], turn: int, start_ns: int) -> list[tuple[float, AccessUnit]]:
-    """The units of the `turn`-th repetition of two seconds, and when each is due."""
-    rate = units[0].track.clock_rate
-    moved = []
-    for unit in units:
-        pts, dts = (ticks + turn * 2 * rate for ticks in (unit.pts, unit.dts))
-        moved.append((dts / rate, replace(unit, pts=pts, dts=dts, utc_ns=start_ns + pts * NS // rate)))
-    return moved
-
-
-async def film(hub: Hub, changed: asyncio.Event) -> None:
-    clock, sound = SystemClock(), beep()
-    start, start_ns, turn = clock.monotonic(), clock.utc_ns(), 0
-    while True:
-        units = filmed(width=480, height=272) if changed.is_set() else filmed(Codec.H265)
-        due = [*cycle(units, turn, start_ns), *cycle(sound, turn, start_ns)]
-        for at, unit in sorted(due, key=lambda pair: pair[0]):
-            await asyncio.sleep(start + at - clock.monotonic())
-            hub.publish(replace(unit, received_ns=clock.utc_ns()))
-        turn += 1
-
-
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[str]:
     hub, changed = Hub("cam"), asyncio.Event()
     whep = Whep(await open_port(Address("127.0.0.1", 0), SystemClock()), SystemClock())
     hub.open((filmed(Codec.H265)[0].track, beep()[0].track))
+
+    def reels() -> tuple[Reel, ...]:
+        return filmed(width=480, height=272) if changed.is_set() else filmed(Codec.H265), beep()
 
     async def blank(_: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><body></body>", content_type="text/html")
@@ -102,7 +83,7 @@ async def site() -> AsyncIterator[str]:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    tasks = [asyncio.create_task(whep.run()), asyncio.create_task(film(hub, changed))]
+    tasks = [asyncio.create_task(whep.run()), asyncio.create_task(film(hub, reels))]
     try:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
