@@ -184,6 +184,13 @@ class Ratio:
         return f"{whole:.2f} ({min(rounds):.2f} to {max(rounds):.2f})" if len(rounds) > 1 else f"{whole:.2f}"
 
 
+def busy_seconds() -> float:
+    """CPU time that the whole machine has been busy for, all processes on all cores."""
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]))
+    user, nice, system, _idle, _waiting, interrupts, soft = fields[:7]
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
 def ratio(a: float, b: float) -> str:
     """`a` by `b`, with as many digits as mean something."""
     return f"{a / b:.1f}" if a / b >= 10 else f"{a / b:.2f}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from benchmarks.gateway_process import GatewayProcess
 from benchmarks.measure import Child, Table, folder, ratio
+from benchmarks.whep_viewer import OVERHEAD
 
 MBIT = 4.0
 TURNS = ((10, False), (100, False), (100, True), (500, True), (1000, True))
@@ -36,8 +37,8 @@ class Turn:
     """CPU for each viewer and second."""
     packet_us: float
     """CPU for each packet sent."""
-    mbit: float
-    """Received by each viewer and second."""
+    whole_percent: float
+    """Of what the camera sent, received by each viewer: the rest is lost, or was never sent to them."""
     lost_percent: float
     core_percent: float
     receiver_percent: float
@@ -52,16 +53,17 @@ def run() -> Table:
     theirs: list[Turn] = []
     camera = (sys.executable, "-m", "benchmarks.camera", "1", "--mbit", str(MBIT), "--size", "1280x720")
     with folder() as path, Child(*camera) as source:
-        urls = json.loads(source.line())["urls"]
+        told = json.loads(source.line())
+        urls, rate = told["urls"], told["bits_per_second"]
         with GatewayProcess(path, record=False) as gateway:
             gateway.watch(urls)
             whep, login = f"{gateway.url}/api/cameras/{CAMERA}/whep", {"Authorization": f"Bearer {gateway.token}"}
             baseline = list(BASELINE_TURNS)
             for viewers, gro in TURNS:
-                own.append(_turn(gateway.child, whep, viewers, login, gro=gro))
+                own.append(_turn(gateway.child, whep, viewers, login, rate, gro=gro))
                 if baseline:
                     with Child(sys.executable, "-m", "benchmarks.aiortc_relay", urls[CAMERA]) as relay:
-                        theirs.append(_turn(relay, relay.line(), baseline.pop(0), {}, gro=False))
+                        theirs.append(_turn(relay, relay.line(), baseline.pop(0), {}, rate, gro=False))
     named = [turn for turn in theirs if turn.viewers == BASELINE_TURNS[-1]]
     packet_us = statistics.fmean(turn.packet_us for turn in named)
     viewer_ms = statistics.fmean(turn.viewer_ms for turn in named)
@@ -74,7 +76,7 @@ def run() -> Table:
             "ms a viewer-second",
             "aiortc/it",
             "core %",
-            "Mbit/s each",
+            "whole %",
             "lost %",
             "MB a viewer",
             "receivers' core %",
@@ -86,14 +88,14 @@ def run() -> Table:
         (
             "us: CPU for each RTP packet sent; ms: for each viewer and second; reading the camera is part of both.",
             f"aiortc/it: how many times the baseline at {BASELINE_TURNS[-1]} viewers costs; above 1, it is dearer.",
-            "Lost: by sequence numbers, of what the viewers should have got. gro: they take bursts whole (UDP_GRO), so",
-            "nobody cuts them on the loopback; a network card would.",
+            "Whole: of what the camera sent, got by the viewers. Lost: of what was sent to them, by sequence numbers.",
+            "gro: they take bursts whole (UDP_GRO), so nobody cuts them on the loopback; a network card would.",
             "Baseline: aiortc's MediaPlayer(decode=False), MediaRelay and one RTCPeerConnection a viewer, on uvloop.",
         ),
     )
 
 
-def _turn(server: Child, url: str, count: int, headers: dict[str, str], *, gro: bool) -> Turn:
+def _turn(server: Child, url: str, count: int, headers: dict[str, str], bits_per_second: float, *, gro: bool) -> Turn:
     resident = server.resident_mb()
     with Child(sys.executable, "-m", "benchmarks.viewer_process") as viewers:
         order = {"url": url, "headers": headers, "count": count, "gro": gro}
@@ -106,13 +108,13 @@ def _turn(server: Child, url: str, count: int, headers: dict[str, str], *, gro: 
         after = viewers.ask("so far")
         grown = server.resident_mb() - resident
         viewers.finish()  # so that the gateway knows that they are gone
-    packets, lost = after["packets"] - before["packets"], after["lost"] - before["lost"]
+    packets, lost, octets = (after[name] - before[name] for name in ("packets", "lost", "bytes"))
     return Turn(
         viewers=count,
         gro=gro,
         viewer_ms=cpu * 1e3 / seconds / count,
         packet_us=cpu * 1e6 / (packets + lost),
-        mbit=(after["bytes"] - before["bytes"]) * 8 / 1e6 / seconds / count,
+        whole_percent=100 * (octets - OVERHEAD * packets) * 8 / seconds / count / bits_per_second,
         lost_percent=100 * lost / (packets + lost),
         core_percent=100 * cpu / seconds,
         receiver_percent=100 * (after["cpu"] - before["cpu"]) / seconds,
@@ -128,7 +130,7 @@ def _row(who: str, turn: Turn, packet_us: float, viewer_ms: float) -> tuple[str,
         f"{turn.viewer_ms:.2f}",
         ratio(viewer_ms, turn.viewer_ms),
         f"{turn.core_percent:.0f}",
-        f"{turn.mbit:.2f}",
+        f"{turn.whole_percent:.1f}",
         f"{turn.lost_percent:.3f}",
         f"{turn.viewer_mb:.2f}",
         f"{turn.receiver_percent:.0f}",

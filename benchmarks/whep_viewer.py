@@ -59,6 +59,10 @@ a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01
 """
 
 
+OVERHEAD = 12 + 16 + 2
+"""Bytes that a packet has beside the picture: RTP header, SRTP tag, the two bytes of a fragment (RFC 6184 5.8)."""
+
+
 @dataclass
 class Tally:
     """Of all viewers together."""
