@@ -337,9 +337,9 @@ class Broadcast:
                     self._cut_short(viewer)
         if unit.is_keyframe:
             self._on_keyframe()
-        self._renew_anchors(ticks, unit.utc_ns)
+        jumped = self._renew_anchors(ticks, unit.utc_ns)
         now = self._clock.monotonic()
-        if now - self._reported >= REPORT_SECONDS:
+        if jumped or now - self._reported >= REPORT_SECONDS:
             self._reported = now
             await self._report()
 
@@ -525,7 +525,8 @@ class Broadcast:
             if count % _REPORTS_PER_SLICE == 0:
                 await asyncio.sleep(0)
 
-    def _renew_anchors(self, ticks: int, utc_ns: UtcNs) -> None:
+    def _renew_anchors(self, ticks: int, utc_ns: UtcNs) -> bool:
+        """Whether the camera's time has jumped."""
         anchor_ticks, anchor_utc = self._anchor
         off = abs(utc_ns - anchor_utc - (ticks - anchor_ticks) * NS // 90_000)
         age = self._clock.monotonic() - self._anchored
@@ -534,6 +535,7 @@ class Broadcast:
             self._anchored = self._clock.monotonic()
             for viewer in self._in(Phase.LIVE):
                 self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(ticks), utc_ns)
+        return off > _JUMP_NS
 
 
 def _cut(unit: AccessUnit) -> Frame:

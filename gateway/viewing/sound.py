@@ -12,7 +12,7 @@ from gateway.base.clock import Clock
 from gateway.base.metrics import VIEWER_PACKETS
 from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub, HubClosedError, Start
-from gateway.media.model import AccessUnit, Codec, Gap, GapReason
+from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason
 from gateway.viewing.broadcast import Viewer
 from gateway.viewing.opus import Opus
 from gateway.viewing.timebase import Timebase
@@ -20,6 +20,8 @@ from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Frame
 
 REPORT_SECONDS = 1.0
+JUMP_NS = NS // 50
+"""When ticks and UTC have moved apart by more, the next report does not wait: the lips would not fit meanwhile."""
 _PIECE = 960
 """Bytes of G.711, one a tick: 120 ms."""
 _NEW_TIMELINE = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.CLOCK_JUMP}
@@ -79,6 +81,8 @@ class _Feed:
         self._time = Timebase()
         self._packets = VIEWER_PACKETS.labels(camera_id)
         self._reported = float("-inf")
+        self._told = (0, 0)
+        """Ticks and UTC of the last report."""
 
     async def run(self, hub: Hub) -> None:
         """Until the Hub closes."""
@@ -111,7 +115,9 @@ class _Feed:
             await self._fanout.send(Frame.of((data[at : at + step],), marker=False), ticks + at, outlets)
             self._packets.inc(len(outlets))
         now = self._clock.monotonic()
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+        told_ticks, told_utc = self._told
+        jumped = abs(unit.utc_ns - told_utc - (ticks - told_ticks) * NS // unit.track.clock_rate) > JUMP_NS
+        if jumped or now - self._reported >= REPORT_SECONDS:
+            self._reported, self._told = now, (ticks, unit.utc_ns)
             for outlet in outlets:
                 outlet.report(unit.utc_ns, ticks)
