@@ -108,7 +108,9 @@ def test_an_estimate_that_was_lowered_counts_where_something_goes_along_with_it(
     link.estimated(850_000, 2.0)
     assert link.denies(FULL, 2.1)
     assert not link.is_congested(FULL, 2.1), "the camera's own link may be what is slow"
-    reports(link, 0.03, start=1.0)
+    reports(link, 0.05, start=1.0)
+    assert not link.is_congested(FULL, 2.1), "and this link loses a little, whatever it carries"
+    link.loss = 0.09
     assert link.is_congested(FULL, 2.1)
     assert not link.is_congested(SMALL, 2.1), "what fits the estimate"
     assert not link.is_congested(FULL, 9.0), "long ago"

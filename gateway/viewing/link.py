@@ -36,9 +36,10 @@ DELAY = 0.4
 SHORTFALL = 0.8
 """An estimate below this share of the stream's rate says that the stream does not fit, once it was lowered to there: it
 also lies low when little was sent before, and rises with what comes."""
-SIGNS_OF_LOSS, SIGNS_OF_DELAY = 0.02, 0.05
+SIGNS_OF_LOSS, SIGNS_OF_DELAY = 0.08, 0.1
 """One of them must go along with a low estimate. A browser takes timestamps for sending times, so that it also lowers
-its estimate when it is the camera's own link, or a transcode, that delays pictures."""
+its estimate when it is the camera's own link, or a transcode, that delays pictures. A twentieth is lost on many a radio
+link that has room enough."""
 LOWERED_SECONDS = 3.0
 GRACE = 2.0
 """After a change: the queue that the stream before filled is still emptying."""
