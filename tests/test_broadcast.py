@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -185,6 +186,25 @@ async def test_b_pictures_that_others_need_end_it_and_a_slip_of_the_cameras_cloc
     await stage.publish(picture(9, track=TRACK), picture(8, track=TRACK))
     assert await stage.task == "the camera sends pictures in another order than they are shown"
     assert stage.broadcast.is_unplayable
+
+
+async def test_h265_goes_out_as_it_is_to_those_who_play_it(stage: Stage) -> None:
+    track = video_track(codec=Codec.H265)
+    stage.broadcast.close()
+    stage.hub.open((track,))
+    stage.broadcast = stage.new_broadcast(Codec.H265)
+    await stage.run()
+    stage.join("v")
+    key, following = b"\x26\x01" + bytes(20), b"\x02\x01" + bytes(20)  # IDR_W_RADL, TRAIL_R
+    for index, nal in enumerate((key, following)):
+        unit = picture(index, key=index == 0, track=track)
+        await stage.publish(replace(unit, nals=(nal,), size=len(nal)))
+        await stage.pass_time(0.004)
+    packets = stage.packets("v")
+    assert key in packets[0].payload
+    assert packets[-1].payload == following
+    await stage.publish(picture(2, key=True, track=TRACK))
+    assert await stage.task == "the camera now sends H264"
 
 
 async def test_without_a_keyframe_one_is_asked_for_and_waited_for(stage: Stage) -> None:

@@ -9,18 +9,20 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import av
 import pytest
 
 from gateway.base.clock import SystemClock
 from gateway.base.metrics import REGISTRY
 from gateway.hub import Hub
+from gateway.media.h264 import NalType, nal_type, split_annex_b
 from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
 from gateway.viewing.playable import forms
 from gateway.viewing.transcode import CONSTRAINED_BASELINE, Transcode
 from tests.reels import Reel, film
 from tests.test_transcode import filmed
-from tests.webrtc_samples import AiortcViewer, encoded, picture, video_track
-from tests.whep_service import Service, serving, until
+from tests.webrtc_samples import CHROMIUM_OFFER, AiortcViewer, encoded, picture, video_track
+from tests.whep_service import OWNER, Service, serving, until
 
 
 def hub_with(*units: AccessUnit, tracks: tuple[Track, ...] = ()) -> Hub:
@@ -36,6 +38,14 @@ def in_order(track: Track, *indexes: int, reference: bool = True) -> Hub:
     return hub_with(
         *(picture(index, key=index == 0, track=track, reference=reference or index not in late) for index in indexes)
     )
+
+
+def rich_sps() -> bytes:
+    """Of H.264 with 4:2:2."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = 64, 48, "yuv422p", 30
+    packets = encoder.encode(av.VideoFrame(64, 48, "yuv422p")) + encoder.encode(None)
+    return next(nal for nal in split_annex_b(bytes(packets[0])) if nal_type(nal) == NalType.SPS)
 
 
 BASELINE = VideoParameters(CONSTRAINED_BASELINE)
@@ -56,12 +66,13 @@ PYRAMID = [0, 4, 2, 1, 3, 8, 6, 5, 7, 12, 10, 9, 11, 16, 14, 13, 15]
         (in_order(H264_REORDERS, *range(20)), True, False),
         (in_order(H264_REORDERS, *PYRAMID, reference=False), True, False),
         (in_order(H264, 0, 1, 3, 2, 4, 5), True, False),
+        (in_order(video_track(rich_sps()), *range(5)), False, True),
         (in_order(H265, 0, 1), True, True),
         (in_order(H265_REORDERS, 0, 1), False, True),
     ],
     ids=[
         "in order", "B-pictures that others need", "B-pictures that none needs", "reorders, nothing seen yet",
-        "could reorder and does not", "reorders what none needs", "a slip of the camera's clock",
+        "could reorder and does not", "reorders what none needs", "a slip of the camera's clock", "4:2:2",
         "H.265", "H.265 that reorders",
     ],
 )  # fmt: skip
@@ -81,6 +92,18 @@ def test_aac_is_offered_as_opus_and_everything_else_as_it_is() -> None:
 
 
 # ---- whole sessions
+
+
+async def test_h265_is_passed_to_those_who_decode_it() -> None:
+    async with serving(SystemClock()) as service:
+        track = filmed(Codec.H265)[0].track
+        in_order_track = replace(track, parameters=replace(track.parameters, reorder_depth=0))
+        service.hub.open((in_order_track,))
+        session = await service.whep.create("cam", service.hub, CHROMIUM_OFFER, owner=OWNER)
+        assert "a=rtpmap:40 H265/90000" in session.answer
+        await service.whep.create("cam", service.hub, CHROMIUM_OFFER.replace("H265", "x"), owner=OWNER)
+        await until(lambda: len(service.hub.readers) == 2)
+        assert service.hub.readers == ("playable", "viewing"), "each has what it plays"
 
 
 @contextlib.asynccontextmanager

@@ -20,8 +20,8 @@ from tests.reels import Reel, film
 from tests.running import running
 from tests.test_opus import beep
 from tests.test_transcode import filmed
-from tests.test_webrtc_session import until
 from tests.webrtc_samples import AiortcViewer
+from tests.whep_service import until
 
 FIX = Fix(1_700_000_000 * NS, 59.3, 18.1)
 

@@ -66,13 +66,14 @@ class Stage:
         self.broadcast = self.new_broadcast()
         self.task: asyncio.Task[str] | None = None
 
-    def new_broadcast(self) -> Broadcast:
+    def new_broadcast(self, codec: Codec = Codec.H264) -> Broadcast:
         return Broadcast(
             self.hub,
             self.fanout,
             self.clock,
             on_anchor=lambda *anchor: self.anchors.append(anchor),
             request_keyframe=self.ask,
+            codec=codec,
         )
 
     def ask(self) -> bool:

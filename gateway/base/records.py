@@ -7,6 +7,7 @@ worker has to load, the sooner there is a picture.
 from __future__ import annotations
 
 import os
+import signal
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -36,5 +37,6 @@ def reply(stream: BinaryIO, *parts: bytes) -> None:
 
 
 def step_back() -> None:
-    """Be nice, in the system's sense of the word."""
+    """Be nice, in the system's sense of the word, and leave Ctrl-C to the gateway, which ends its workers itself."""
     os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -118,5 +118,5 @@ def main(orders: BinaryIO, replies: BinaryIO) -> None:
 
 if __name__ == "__main__":
     step_back()
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(BrokenPipeError):
         main(sys.stdin.buffer, sys.stdout.buffer)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.hub import Hub
+from gateway.media.bits import BitstreamError
+from gateway.media.h264 import parse_sps
 from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
 from gateway.viewing.opus_worker import RATE
 from gateway.viewing.order import Order
@@ -46,7 +48,7 @@ def forms(hub: Hub) -> tuple[Track, ...]:
 
 
 def plays_as_sent(hub: Hub) -> bool:
-    """Whether the newest pictures are H.264 that plays in the order in which they come.
+    """Whether the newest pictures are H.264 of a kind that browsers decode, in the order in which they are shown.
 
     Pictures that come late and that no other needs are left out, so they do not count.
     """
@@ -54,6 +56,8 @@ def plays_as_sent(hub: Hub) -> bool:
     if track is None or track.codec is not Codec.H264:
         return False
     assert isinstance(track.parameters, VideoParameters)
+    if not _is_ordinary(track.parameters.sps):
+        return False
     order = Order()
     for item in hub.since(hub.end if hub.last_keyframe is None else hub.last_keyframe):
         if isinstance(item, AccessUnit) and item.track.id == track.id:
@@ -61,3 +65,12 @@ def plays_as_sent(hub: Hub) -> bool:
     if order.needs_reordering:
         return False
     return track.parameters.reorder_depth == 0 or order.pictures >= _ENOUGH_PICTURES
+
+
+def _is_ordinary(sps: bytes) -> bool:
+    """Whether this H.264 has 8 bits a sample and 4:2:0, as all that browsers decode; one that cannot be read may."""
+    try:
+        info = parse_sps(sps)
+    except BitstreamError:
+        return True
+    return (info.chroma_format_idc, info.bit_depth_luma, info.bit_depth_chroma) == (1, 8, 8)

@@ -217,5 +217,5 @@ def _encoded(encoder: Encoder, frames: list[VideoFrame]) -> Iterator[tuple[bytes
 
 if __name__ == "__main__":
     step_back()
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(BrokenPipeError):
         main(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
