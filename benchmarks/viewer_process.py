@@ -1,7 +1,8 @@
 """A process that is the viewers: `whep_viewer`, as many as asked for.
 
-It reads one line of JSON, {"url", "headers", "count", "gro"}, opens that many sessions and answers with a line; each
-further line is answered with what has come so far. It ends them all when its standard input ends.
+It reads one line of JSON, {"url", "headers", "count", "gro"}, opens that many sessions and answers with a line, in
+which attempts that failed are named; each further line is answered with what has come so far. It ends them all when its
+standard input ends.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from benchmarks.whep_viewer import Tally, Viewer
 
 AT_ONCE = 8
+ATTEMPTS = 3
 CLOSE_SECONDS = 60.0
 
 
@@ -27,13 +29,25 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     order = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
     url, headers, tally, certificate = order["url"], order["headers"], Tally(), RTCCertificate.generateCertificate()
-    viewers = [Viewer(tally, certificate, gro=order["gro"]) for _ in range(order["count"])]
+    viewers: list[Viewer] = []
+    failures: list[str] = []
     turns = asyncio.Semaphore(AT_ONCE)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=AT_ONCE)) as http:
 
-        async def open_(viewer: Viewer) -> None:
+        async def open_() -> None:
             async with turns:
-                await viewer.open(http, url, headers)
+                for attempt in range(ATTEMPTS):
+                    viewer = Viewer(tally, certificate, gro=order["gro"])
+                    try:
+                        await viewer.open(http, url, headers)
+                    except RuntimeError as error:
+                        failures.append(str(error))
+                        await viewer.close(http, headers)
+                        if attempt == ATTEMPTS - 1:
+                            raise
+                    else:
+                        viewers.append(viewer)
+                        return
 
         async def close(viewer: Viewer) -> None:
             async with turns:
@@ -41,9 +55,9 @@ async def main() -> None:
 
         try:
             async with asyncio.TaskGroup() as opening:
-                for viewer in viewers:
-                    opening.create_task(open_(viewer))
-            print(json.dumps({"connected": len(viewers)}), flush=True)
+                for _ in range(order["count"]):
+                    opening.create_task(open_())
+            print(json.dumps({"connected": len(viewers), "failures": failures}), flush=True)
             while await loop.run_in_executor(None, sys.stdin.readline):
                 told = {
                     "packets": tally.packets,

@@ -43,6 +43,8 @@ class Turn:
     core_percent: float
     receiver_percent: float
     """Of a core, for receiving and counting."""
+    failures: int
+    """Attempts to connect that failed and were made again."""
     viewer_mb: float
     """Resident memory that each viewer added."""
 
@@ -80,6 +82,7 @@ def run() -> Table:
             "lost %",
             "MB a viewer",
             "receivers' core %",
+            "retried",
         ),
         [
             *(_row("gateway", turn, packet_us, viewer_ms) for turn in own),
@@ -99,7 +102,7 @@ def _turn(server: Child, url: str, count: int, headers: dict[str, str], bits_per
     resident = server.resident_mb()
     with Child(sys.executable, "-m", "benchmarks.viewer_process") as viewers:
         order = {"url": url, "headers": headers, "count": count, "gro": gro}
-        viewers.ask(order, timeout=30 + count / 5)
+        failures = viewers.ask(order, timeout=150 + count / 4)["failures"]
         time.sleep(SETTLE_SECONDS)
         before = viewers.ask("so far")
         start, cpu = time.monotonic(), server.cpu()
@@ -119,6 +122,7 @@ def _turn(server: Child, url: str, count: int, headers: dict[str, str], bits_per
         core_percent=100 * cpu / seconds,
         receiver_percent=100 * (after["cpu"] - before["cpu"]) / seconds,
         viewer_mb=grown / count,
+        failures=len(failures),
     )
 
 
@@ -134,4 +138,5 @@ def _row(who: str, turn: Turn, packet_us: float, viewer_ms: float) -> tuple[str,
         f"{turn.lost_percent:.3f}",
         f"{turn.viewer_mb:.2f}",
         f"{turn.receiver_percent:.0f}",
+        str(turn.failures),
     )
