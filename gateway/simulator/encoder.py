@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import struct
 import sys
 from collections.abc import Callable
@@ -21,19 +20,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault
+from gateway.base.piped import PipedWorker, keep_working
+from gateway.base.records import records, reply
 from gateway.media.model import UtcNs
 
 if TYPE_CHECKING:
     from av import VideoCodecContext, VideoFrame
 
-log = logging.getLogger(__name__)
-
 REQUEST = struct.Struct("<HHq")
-"""Camera, what is wanted (a Wanted), UTC in ns. From the gateway to the worker."""
-REPLY = struct.Struct("<HHqI")
-"""The request, and how many bytes of coded picture follow. From the worker to the gateway."""
-
-RESTART_SECONDS = 0.5
+"""Camera, what is wanted (a Wanted), UTC in ns. The answer is the same with the coded picture behind it."""
 MAX_WAITING = 4
 """Pictures of one camera asked for and not delivered: beyond it a picture is skipped, as a busy camera does."""
 
@@ -75,7 +70,7 @@ class Encoder:
         self._settings = settings
         self._on_unit = on_unit
         self._clock = clock
-        self._process: asyncio.subprocess.Process | None = None
+        self._worker: PipedWorker | None = None
         self._waiting = [0] * len(settings)
         self._stills: dict[int, asyncio.Future[bytes]] = {}
         self.skipped = 0
@@ -86,26 +81,22 @@ class Encoder:
     @property
     def pid(self) -> int | None:
         """The worker's process id, while there is one."""
-        return None if self._process is None else self._process.pid
+        return None if self._worker is None else self._worker.pid
 
     async def run(self) -> None:
         """Keep a worker running until cancelled."""
-        while True:
-            try:
-                await self._run_once()
-            except OSError as error:
-                log.warning("the simulator's encoder cannot be started: %s", error)
-            await self._clock.sleep(RESTART_SECONDS)
+        try:
+            await keep_working(self._start, self._clock, feed=_until_cancelled, take=self._take, died=self._died)
+        finally:
+            self._let_go()
 
     def request(self, camera: int, utc_ns: UtcNs, *, keyframe: bool = False) -> bool:
         """Ask for the picture at `utc_ns`. False: skipped, as the worker is behind or away."""
-        process = self._process
-        if process is None or self._waiting[camera] >= MAX_WAITING:
+        if self._worker is None or self._worker.pid is None or self._waiting[camera] >= MAX_WAITING:
             self.skipped += 1
             return False
-        assert process.stdin is not None
         self._waiting[camera] += 1
-        process.stdin.write(REQUEST.pack(camera, Wanted.KEYFRAME if keyframe else Wanted.VIDEO, utc_ns))
+        self._worker.send(REQUEST.pack(camera, Wanted.KEYFRAME if keyframe else Wanted.VIDEO, utc_ns))
         return True
 
     async def still(self, camera: int, utc_ns: UtcNs) -> bytes:
@@ -115,52 +106,41 @@ class Encoder:
             CameraError: the worker is away.
         """
         if (future := self._stills.get(camera)) is None:
-            if self._process is None or self._process.stdin is None:
+            if self._worker is None or self._worker.pid is None:
                 raise CameraError(Fault.UNREACHABLE, "the simulator's encoder is not running")
             future = self._stills[camera] = asyncio.get_running_loop().create_future()
-            self._process.stdin.write(REQUEST.pack(camera, Wanted.JPEG, utc_ns))
+            self._worker.send(REQUEST.pack(camera, Wanted.JPEG, utc_ns))
         return await asyncio.shield(future)
 
-    async def _run_once(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway.simulator.encoder",
-            json.dumps([asdict(settings) for settings in self._settings]),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert process.stdout is not None
+    def _start(self) -> PipedWorker:
         self._waiting = [0] * len(self._settings)
-        self._process = process
-        try:
-            while True:
-                camera, wanted, utc_ns, size = REPLY.unpack(await process.stdout.readexactly(REPLY.size))
-                coded = await process.stdout.readexactly(size)
-                if wanted == Wanted.JPEG:
-                    self._stills.pop(camera).set_result(coded)
-                else:
-                    self._waiting[camera] -= 1
-                    self._on_unit(camera, utc_ns, coded)
-        except asyncio.IncompleteReadError:
-            self.deaths += 1
-            log.warning("the simulator's encoder ended with %s; it is started again", await process.wait())
-        finally:
-            self._process = None
-            for future in self._stills.values():
-                future.cancel()
-            self._stills.clear()
-            await _end(process)
+        settings = json.dumps([asdict(settings) for settings in self._settings])
+        self._worker = PipedWorker("gateway.simulator.encoder", settings)
+        return self._worker
+
+    def _take(self, record: bytes) -> None:
+        camera, wanted, utc_ns = REQUEST.unpack_from(record)
+        coded = record[REQUEST.size :]
+        if wanted == Wanted.JPEG:
+            self._stills.pop(camera).set_result(coded)
+        else:
+            self._waiting[camera] -= 1
+            self._on_unit(camera, utc_ns, coded)
+
+    def _died(self) -> None:
+        self.deaths += 1
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._worker = None
+        for future in self._stills.values():
+            future.cancel()
+        self._stills.clear()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End the worker, which ends by itself when its standard input does."""
-    assert process.stdin is not None
-    process.stdin.close()
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await asyncio.shield(process.wait())
+async def _until_cancelled(_: PipedWorker) -> None:
+    """Requests are sent as they come: there is nothing to feed."""
+    await asyncio.get_running_loop().create_future()
 
 
 def main(arguments: list[str], requests: BinaryIO, replies: BinaryIO) -> None:
@@ -173,7 +153,7 @@ def main(arguments: list[str], requests: BinaryIO, replies: BinaryIO) -> None:
     scenes = [Scene(s.name, s.seed, width=s.width, height=s.height) for s in settings]
     encoders = [_h264(s) for s in settings]
     pictures = [0] * len(settings)
-    while len(request := requests.read(REQUEST.size)) == REQUEST.size:
+    for request in records(requests):
         camera, wanted, utc_ns = REQUEST.unpack(request)
         frame = av.VideoFrame.from_ndarray(scenes[camera].picture(utc_ns), format="yuv420p")
         if wanted == Wanted.JPEG:
@@ -185,7 +165,7 @@ def main(arguments: list[str], requests: BinaryIO, replies: BinaryIO) -> None:
             if wanted == Wanted.KEYFRAME:
                 frame.pict_type = av.video.frame.PictureType.I
             coded = b"".join(bytes(packet) for packet in encoders[camera].encode(frame))
-        replies.write(REPLY.pack(camera, wanted, utc_ns, len(coded)) + coded)
+        reply(replies, request, coded)
         replies.flush()
 
 
