@@ -199,7 +199,7 @@ static int send_entry(Pass *pass, struct entry *entry, uint8_t *packets)
         size_t length = 0;
         int size = 0;
         for (int at = entry->at; at < end; at++) {
-            int sealed = seal_packet(entry->stream, entry->stream->cipher->sending, entry->first + (uint64_t)at,
+            int sealed = seal_packet(entry->stream, &entry->stream->cipher->sending, entry->first + (uint64_t)at,
                                      entry->timestamp, &pass->payloads[at], packets + length);
             if (sealed < 0)
                 return -1;
@@ -323,6 +323,10 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec)
 static int module_exec(PyObject *module)
 {
     struct types *types = PyModule_GetState(module);
+    if (!gcm_load()) {
+        PyErr_SetString(PyExc_ImportError, "this OpenSSL does not offer AES-GCM as it should");
+        return -1;
+    }
     types->cipher = add_type(module, &cipher_spec);
     types->stream = add_type(module, &stream_spec);
     types->pass = add_type(module, &pass_spec);

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,11 +15,12 @@
 #include <structmember.h>
 #include <sys/socket.h>
 
+#include "gcm.h"
+
 enum {
     HEADER_SIZE = 12,
     MAX_EXTENSION = 64,
-    TAG_SIZE = 16,
-    SALT_SIZE = 12,
+    SALT_SIZE = NONCE_SIZE,
     MAX_KEY_SIZE = 32,
     MAX_DATAGRAM = 65507,
     HISTORY_FRAMES = 64,
@@ -55,23 +55,19 @@ static void *allocate(PyTypeObject *type)
 
 typedef struct {
     PyObject_HEAD
-    EVP_CIPHER_CTX *sending;   /* Pass.run's */
-    EVP_CIPHER_CTX *resending; /* everybody else's; made when first wanted */
+    struct gcm sending;   /* Pass.run's */
+    struct gcm resending; /* everybody else's; made when first wanted */
     size_t key_size;
     uint8_t key[MAX_KEY_SIZE], salt[SALT_SIZE];
 } Cipher;
 
-static EVP_CIPHER_CTX *make_context(const uint8_t *key, size_t size)
+static bool use_key(struct gcm *gcm, const Cipher *self)
 {
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = size == 16 ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
-    if (context != NULL && EVP_EncryptInit_ex(context, cipher, NULL, key, NULL) != 1) {
-        EVP_CIPHER_CTX_free(context);
-        context = NULL;
-    }
-    if (context == NULL)
-        PyErr_SetString(PyExc_RuntimeError, "OpenSSL refuses to make an AES-GCM context");
-    return context;
+    if (gcm_make(gcm, self->key, self->key_size))
+        return true;
+    gcm_free(gcm);
+    PyErr_SetString(PyExc_RuntimeError, "OpenSSL refuses the key");
+    return false;
 }
 
 static PyObject *cipher_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
@@ -90,8 +86,7 @@ static PyObject *cipher_new(PyTypeObject *type, PyObject *arguments, PyObject *k
     self->key_size = (size_t)key_size;
     memcpy(self->key, key, (size_t)key_size);
     memcpy(self->salt, salt, SALT_SIZE);
-    self->sending = make_context(self->key, self->key_size);
-    if (self->sending == NULL) {
+    if (!use_key(&self->sending, self)) {
         Py_DECREF((PyObject *)self);
         return NULL;
     }
@@ -101,8 +96,8 @@ static PyObject *cipher_new(PyTypeObject *type, PyObject *arguments, PyObject *k
 static void cipher_dealloc(PyObject *object)
 {
     Cipher *self = (Cipher *)object;
-    EVP_CIPHER_CTX_free(self->sending);
-    EVP_CIPHER_CTX_free(self->resending);
+    gcm_free(&self->sending);
+    gcm_free(&self->resending);
     OPENSSL_cleanse(self->key, sizeof self->key);
     release(object);
 }
@@ -148,10 +143,10 @@ struct payload {
 };
 
 /* The SRTP packet of a payload; its size, or -1 when OpenSSL refuses. */
-static int seal_packet(const Stream *stream, EVP_CIPHER_CTX *context, uint64_t index, uint32_t timestamp,
+static int seal_packet(const Stream *stream, const struct gcm *gcm, uint64_t index, uint32_t timestamp,
                        const struct payload *payload, uint8_t *packet)
 {
-    int header_size = HEADER_SIZE + stream->extension_size, size, rest;
+    int header_size = HEADER_SIZE + stream->extension_size;
     packet[0] = stream->first_byte;
     packet[1] = payload->marker ? stream->payload_type | MARKER : stream->payload_type;
     write16(packet + 2, (uint32_t)index & 0xFFFF);
@@ -167,12 +162,7 @@ static int seal_packet(const Stream *stream, EVP_CIPHER_CTX *context, uint64_t i
     for (int i = 0; i < SALT_SIZE; i++)
         nonce[i] ^= stream->cipher->salt[i];
 
-    uint8_t *body = packet + header_size;
-    if (EVP_EncryptInit_ex(context, NULL, NULL, NULL, nonce) != 1 ||
-        EVP_EncryptUpdate(context, NULL, &size, packet, header_size) != 1 ||
-        EVP_EncryptUpdate(context, body, &size, payload->data, payload->size) != 1 ||
-        EVP_EncryptFinal_ex(context, body + size, &rest) != 1 ||
-        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + payload->size) != 1)
+    if (!gcm_seal(gcm, nonce, packet, (size_t)header_size, payload->data, (size_t)payload->size, packet + header_size))
         return -1;
     return header_size + payload->size + TAG_SIZE;
 }
@@ -311,14 +301,14 @@ static PyObject *seal_again(Stream *self, const struct sent *sent, Py_ssize_t at
     struct payload payload;
     if (!payload_at(sent->frame, at, &payload))
         return NULL;
-    if (cipher->resending == NULL && (cipher->resending = make_context(cipher->key, cipher->key_size)) == NULL)
+    if (cipher->resending.state == NULL && !use_key(&cipher->resending, cipher))
         return NULL;
     PyObject *packet =
         PyBytes_FromStringAndSize(NULL, HEADER_SIZE + self->extension_size + payload.size + TAG_SIZE);
     if (packet == NULL)
         return NULL;
     uint8_t *data = (uint8_t *)PyBytes_AsString(packet);
-    if (seal_packet(self, cipher->resending, sent->first + (uint64_t)at, sent->timestamp, &payload, data) < 0) {
+    if (seal_packet(self, &cipher->resending, sent->first + (uint64_t)at, sent->timestamp, &payload, data) < 0) {
         Py_DECREF(packet);
         return PyErr_Format(PyExc_RuntimeError, "OpenSSL refuses to encrypt");
     }
