@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiohttp import web
 from gateway.access.rights import Role
 from gateway.base.settings import CameraSettings
 from gateway.simulator import Simulation
+from gateway.webrtc import stun
 from tests.browser.chromium import SECONDS, chromium, log_in, opened, tile, watch
 from tests.lossy_proxy import LossyProxy, Weather, lossy_proxy
 from tests.running import Running, running
@@ -22,7 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 CAMERA = "unit-1"
 DEAF = Weather(loss=1.0)
-STUN = "stun:127.0.0.1:9"
 FOREIGN_PLAYER = """async ([url, token]) => {
   const headers = {Authorization: `Bearer ${token}`};
   const video = document.createElement('video'); video.muted = video.autoplay = true; document.body.append(video);
@@ -54,14 +55,27 @@ async def browser() -> AsyncIterator[Any]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def stun_server() -> Iterator[socket.socket]:
+    """One that is asked, and never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        yield server
+
+
+def url_of(server: socket.socket) -> str:
+    return f"stun:127.0.0.1:{server.getsockname()[1]}"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(browser, tmp_path_factory) -> AsyncIterator[Running]:
+async def gateway(browser, stun_server, tmp_path_factory) -> AsyncIterator[Running]:
     async with Simulation(count=1, interfaces=("lo",), width=320, height=180) as simulation:
         unit = simulation.cameras[0]
         camera = CameraSettings.model_validate(
             {"id": CAMERA, "url": unit.rtsp_url, "username": unit.username, "password": unit.password}
         )
-        webrtc = {"listen": "127.0.0.1:0", "ice_servers": [{"urls": STUN}]}
+        webrtc = {"listen": "127.0.0.1:0", "ice_servers": [{"urls": url_of(stun_server)}]}
         async with running(tmp_path_factory.mktemp("gateway"), camera, webrtc=webrtc) as gateway:
             await gateway.camera(CAMERA)
             yield gateway
@@ -92,14 +106,16 @@ async def another_site() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_a_page_of_another_site_plays_with_a_token_and_reads_every_header(browser, gateway: Running) -> None:
+async def test_a_page_of_another_site_plays_with_a_token_and_reads_every_header(
+    browser, stun_server, gateway: Running
+) -> None:
     async with another_site() as site, opened(browser, site) as page:
         url = f"{gateway.url}/api/cameras/{CAMERA}/whep"
         async with asyncio.timeout(SECONDS):
             seen = await page.evaluate(FOREIGN_PLAYER, [url, gateway.tokens[Role.DISPATCHER]])
     assert seen["statuses"] == [400, 201, 204, 200]
     assert "no SDP offer" in seen["problem"]
-    assert seen["link"] == f'<{STUN}>; rel="ice-server"'
+    assert seen["link"] == f'<{url_of(stun_server)}>; rel="ice-server"'
     assert seen["size"] == [320, 180]
     await gone(gateway)
 
@@ -118,7 +134,7 @@ async def by_way_of(link: LossyProxy, page: Any, calls: list[str]) -> None:
 
 
 async def test_our_page_keeps_its_session_when_it_changes_networks_and_ends_it_when_it_closes(
-    browser, gateway: Running
+    browser, stun_server, gateway: Running
 ) -> None:
     calls: list[str] = []
     async with (
@@ -130,6 +146,8 @@ async def test_our_page_keeps_its_session_when_it_changes_networks_and_ends_it_w
         video = tile(page, CAMERA).get_by_test_id("video")
         await watch(video)
         assert calls == ["POST 201"]
+        asked = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(stun_server, 2048), SECONDS)
+        assert stun.is_stun(asked), "the page gathers with the servers that the answer named"
         link.to_viewer.weather = link.to_gateway.weather = DEAF
         async with asyncio.timeout(SECONDS):
             while len(calls) < 2:
