@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -102,7 +103,7 @@ def reports(link: Link, *losses: float, seconds: float = 1.0, packets: int = 200
         link.received(ReportBlock(1, 0, lost, highest), 90_000, start + number * seconds)
 
 
-def test_an_estimate_that_was_lowered_counts_where_something_goes_along_with_it() -> None:
+def test_an_estimate_that_was_lowered_counts_where_round_trips_become_longer() -> None:
     link = Link()
     link.estimated(30_000_000, 1.0)
     link.estimated(850_000, 2.0)
@@ -110,8 +111,10 @@ def test_an_estimate_that_was_lowered_counts_where_something_goes_along_with_it(
     assert not link.is_congested(FULL, 2.1), "the camera's own link may be what is slow"
     reports(link, 0.05, start=1.0)
     assert not link.is_congested(FULL, 2.1), "and this link loses a little, whatever it carries"
-    link.loss = 0.09
-    assert link.is_congested(FULL, 2.1)
+    for number, round_trip in enumerate((0.05, 0.3, 0.05, 0.05, 0.2, 0.2)):
+        at = 1.0 + number / 5
+        link.received(ReportBlock(1, last_sr=link.reported(round(at * NS), at)), 90_000, at + round_trip)
+        assert link.is_congested(FULL, 2.1) is (number == 5), "longer more than by chance"
     assert not link.is_congested(SMALL, 2.1), "what fits the estimate"
     assert not link.is_congested(FULL, 9.0), "long ago"
 
@@ -135,7 +138,8 @@ def test_a_queue_that_does_not_empty_is_noticed_without_loss() -> None:
 def test_loss_counts_when_it_stays_and_at_once_when_it_is_heavy() -> None:
     for losses, congested in (
         ((0.15, 0.0, 0.15, 0.0, 0.15), False),
-        ((0.15, 0.15), True),
+        ((0.15, 0.15), False),
+        ((0.15, 0.15, 0.15), True),
         ((0.08,) * 20, False),
         ((0.3,), True),
     ):
@@ -173,6 +177,25 @@ def test_what_the_stream_before_lost_is_not_held_against_the_next() -> None:
     link.received(ReportBlock(1, 0, 1900, 3200), 90_000, 1.0 + GRACE)
     link.received(ReportBlock(1, 0, 1900, 3500), 90_000, 2.5 + GRACE)
     assert link.loss == 0
+
+
+@pytest.mark.parametrize("packets_a_second", [40, 80, 350])
+def test_a_link_that_loses_a_twentieth_at_random_is_never_taken_for_full(packets_a_second: int) -> None:
+    """As Chromium reported it: five reports a second, and an estimate that falls with the jitter of the camera."""
+    rng = random.Random(packets_a_second)
+    link, highest, lost, rate = Link(), 1000, 0, packets_a_second * 9600.0
+    for fifth in range(5 * 600):
+        now = fifth / 5
+        if fifth % 5 == 0:
+            last_sr = link.reported(round(now * NS), now)
+        highest += packets_a_second // 5
+        lost += sum(rng.random() < 0.05 for _ in range(packets_a_second // 5))
+        round_trip = 0.1 + rng.expovariate(1 / 0.015)
+        since = now - (fifth - fifth % 5) / 5
+        delay = round(since * 65536)
+        link.received(ReportBlock(1, 0, lost, highest, 0, last_sr, delay), 90_000, now + round_trip)
+        link.estimated(round(rate * rng.uniform(0.4, 1.2)), now + round_trip)
+        assert not link.is_congested(rate, now + round_trip), now
 
 
 def test_loss_is_not_judged_by_a_handful_of_packets() -> None:

@@ -16,30 +16,28 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from statistics import median
 
 from gateway.media.model import UtcNs
 from gateway.media.rtcp import ReportBlock, utc_ns_to_ntp
 
 HEAVY_LOSS = 0.25
 """Over a span: more than any radio link loses that is not too full."""
-LOSS = 0.1
-"""For `LOSSY_SECONDS`. What NACK repairs is below."""
-LOSSY_SECONDS = 2.0
+LOSS, LOSSY_SPANS = 0.1, 3
+"""In so many spans in a row. What NACK repairs is below."""
 SPAN_SECONDS, SPAN_PACKETS = 1.0, 100
 """What loss is counted over at least: reports come five times a second, and chance has its way with twenty packets. A
 phone that changes cells loses everything for a quarter of a second."""
-FIRST_SPAN_SECONDS = 0.4
+FIRST_SPAN_SECONDS, FIRST_SPAN_PACKETS = 0.4, 50
 """At the very beginning: what the start burst meets is all that is known of the link."""
-LONGEST_SPAN = 3.0
 DELAY = 0.4
 """A round trip longer than the shortest by this, by two sender reports in a row: a queue that does not empty."""
 SHORTFALL = 0.8
 """An estimate below this share of the stream's rate says that the stream does not fit, once it was lowered to there: it
 also lies low when little was sent before, and rises with what comes."""
-SIGNS_OF_LOSS, SIGNS_OF_DELAY = 0.08, 0.1
-"""One of them must go along with a low estimate. A browser takes timestamps for sending times, so that it also lowers
-its estimate when it is the camera's own link, or a transcode, that delays pictures. A twentieth is lost on many a radio
-link that has room enough."""
+SIGN_OF_DELAY = 0.1
+"""By which round trips have become longer, to go along with a low estimate. A browser takes timestamps for sending
+times, so that it also lowers its estimate when it is the camera's own link, or a transcode, that delays pictures."""
 LOWERED_SECONDS = 3.0
 GRACE = 2.0
 """After a change: the queue that the stream before filled is still emptying."""
@@ -99,9 +97,9 @@ class Link:
         self._sent: deque[tuple[int, float]] = deque(maxlen=_SENT_REPORTS)
         self._span: tuple[float, int, int] | None = None
         """When the span under way began, and what had been sent and lost by then."""
-        self._least_span = SPAN_SECONDS
+        self._least_span = SPAN_SECONDS, SPAN_PACKETS
         self._deaf_until = float("-inf")
-        self._lossy_since: float | None = None
+        self._lossy_spans = 0
         self._late_reports = 0
         self._last_sr = 0
         self._nacks: deque[tuple[float, int]] = deque(maxlen=64)
@@ -111,7 +109,7 @@ class Link:
 
     def begins(self, sequence: int, now: float) -> None:
         """The packet with this sequence number will be the first."""
-        self._span, self._least_span = (now, (sequence - 1) & 0xFFFF, 0), FIRST_SPAN_SECONDS
+        self._span, self._least_span = (now, (sequence - 1) & 0xFFFF, 0), (FIRST_SPAN_SECONDS, FIRST_SPAN_PACKETS)
 
     def reported(self, utc_ns: UtcNs, now: float) -> int:
         """A sender report with this UTC leaves now; the LSR by which an answer to it can be told."""
@@ -146,13 +144,10 @@ class Link:
         sent = block.highest_sequence - highest & 0xFFFFFFFF
         if sent >= 1 << 31 or sent > _MOST_SENT:
             self._span = None  # it counts anew, or lies
-        elif (now - began >= self._least_span and sent >= SPAN_PACKETS) or (now - began >= LONGEST_SPAN and sent):
+        elif now - began >= self._least_span[0] and sent >= self._least_span[1]:
             self.loss = min(max((block.lost - lost) / sent, 0.0), 1.0)
-            self._span, self._least_span = (now, block.highest_sequence, block.lost), SPAN_SECONDS
-            if self.loss < LOSS:
-                self._lossy_since = None
-            elif self._lossy_since is None:
-                self._lossy_since = began
+            self._span, self._least_span = (now, block.highest_sequence, block.lost), (SPAN_SECONDS, SPAN_PACKETS)
+            self._lossy_spans = self._lossy_spans + 1 if self.loss >= LOSS else 0
 
     def estimated(self, bitrate: int, now: float) -> None:
         """The viewer says what it believes to get through."""
@@ -177,8 +172,8 @@ class Link:
     def forgive(self, now: float) -> None:
         """Judge by what comes from now on, once what is under way has come: another stream is sent."""
         self._deaf_until = now + GRACE
-        self._late_reports = 0
-        self.loss = self._span = self._lossy_since = None
+        self._late_reports = self._lossy_spans = 0
+        self.loss = self._span = None
         self._lowered_at = float("-inf")
 
     # ---- what it means
@@ -189,18 +184,21 @@ class Link:
         return min(self._round_trips, default=0.0)
 
     @property
+    def _delay(self) -> float:
+        """How much longer round trips have become; one that is late by chance does not count."""
+        recent = list(self._round_trips)[-3:]
+        return median(recent) - self.shortest_round_trip if len(recent) == 3 else 0.0
+
+    @property
     def is_lossy(self) -> bool:
         """So much is lost that hardly a picture can be whole."""
         return (self.loss or 0) >= HEAVY_LOSS
 
     def is_congested(self, rate: float, now: float) -> bool:
         """Whether a stream of this rate does not fit."""
-        if self.is_lossy or self._late_reports >= 2:
+        if self.is_lossy or self._late_reports >= 2 or self._lossy_spans >= LOSSY_SPANS:
             return True
-        if self._lossy_since is not None and now - self._lossy_since >= LOSSY_SECONDS:
-            return True
-        queued = (self.round_trip or 0.0) - self.shortest_round_trip
-        return self.denies(rate, now) and ((self.loss or 0) >= SIGNS_OF_LOSS or queued >= SIGNS_OF_DELAY)
+        return self.denies(rate, now) and self._delay >= SIGN_OF_DELAY
 
     def denies(self, rate: float, now: float) -> bool:
         """Whether the viewer's own estimate speaks against a stream of this rate."""
