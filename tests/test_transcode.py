@@ -256,3 +256,19 @@ async def test_of_what_is_late_nothing_before_the_newest_keyframe_is_decoded() -
     assert not skipped
     assert 6 * 90_000 in [unit.pts for unit in s.pictures]
     assert len(decoded(s.pictures)) == len(s.pictures)
+
+
+async def test_a_worker_that_hangs_is_replaced() -> None:
+    async with stage() as s:
+        s.publish(*filmed())
+        await s.until(lambda: len(s.pictures) >= 50)
+        stuck = s.transcode.pid
+        os.kill(stuck, signal.SIGSTOP)
+        s.publish(*filmed(), pts=2 * 90_000)
+        async with asyncio.timeout(10):
+            while not s.transcode.deaths:
+                await asyncio.sleep(0.01)
+                s.clock.advance(1)
+        s.publish(*filmed(), pts=4 * 90_000)
+        await s.until(lambda: s.pictures[-1].pts >= 5 * 90_000)
+        assert s.transcode.pid != stuck

@@ -20,6 +20,8 @@ from gateway.base.workers import WorkerDiedError
 
 log = logging.getLogger(__name__)
 
+HANG_SECONDS = 10.0
+"""A worker that answers nothing for so long, though it was asked, has died in all but name."""
 WELL_SECONDS = 10.0
 """A worker that lived so long was well: its successor is not made to wait."""
 
@@ -27,14 +29,17 @@ WELL_SECONDS = 10.0
 class PipedWorker:
     """One process that runs `module` with `argument`; use it as an async context manager.
 
-    Neither direction is bounded here: the caller keeps no more than a few records unanswered. A worker that writes
-    faster than it is read is held up by its pipe.
+    `room` bounds what waits for the worker. A worker that writes faster than it is read is held up by its pipe.
     """
 
-    def __init__(self, module: str, argument: str) -> None:
+    def __init__(self, module: str, argument: str, clock: Clock) -> None:
+        self.unanswered = 0
+        """What was asked, less what `answered` was told of."""
         self._module = module
         self._argument = argument
+        self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
+        self._progress = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +74,34 @@ class PipedWorker:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.writelines((LENGTH.pack(sum(map(len, parts))), *parts))
+
+    def ask(self, *parts: bytes) -> None:
+        """As `send`, for a record that has an answer."""
+        self.unanswered += 1
+        self.send(*parts)
+
+    def answered(self) -> None:
+        """One of the answers has come."""
+        self.unanswered -= 1
+        self._progress.set()
+
+    async def room(self, *, below: int) -> None:
+        """Wait until fewer than `below` records are unanswered.
+
+        Raises:
+            WorkerDiedError: no answer came for `HANG_SECONDS`.
+        """
+        while self.unanswered >= below:
+            self._progress.clear()
+            progress = asyncio.ensure_future(self._progress.wait())
+            patience = asyncio.ensure_future(self._clock.sleep(HANG_SECONDS))
+            try:
+                await asyncio.wait({progress, patience}, return_when=asyncio.FIRST_COMPLETED)
+                if not progress.done():
+                    raise WorkerDiedError
+            finally:
+                progress.cancel()
+                patience.cancel()
 
     async def receive(self) -> bytes:
         """The next record from it.

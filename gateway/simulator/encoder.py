@@ -115,7 +115,7 @@ class Encoder:
     def _start(self) -> PipedWorker:
         self._waiting = [0] * len(self._settings)
         settings = json.dumps([asdict(settings) for settings in self._settings])
-        self._worker = PipedWorker("gateway.simulator.encoder", settings)
+        self._worker = PipedWorker("gateway.simulator.encoder", settings, self._clock)
         return self._worker
 
     def _take(self, record: bytes) -> None:

@@ -6,8 +6,6 @@ Here belongs the gateway's side of the worker process and the Hub that the resul
 
 from __future__ import annotations
 
-import asyncio
-
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT, TRANSCODED, WORKER_DEATHS
 from gateway.base.piped import PipedWorker, keep_working
@@ -52,8 +50,6 @@ class Opus:
         self._worker: PipedWorker | None = None
         self._aac: Track | None = None
         self._opus: Track | None = None
-        self._undigested = 0
-        self._progress = asyncio.Event()
         self._date: tuple[int, UtcNs, TimeSource] = (0, 0, TimeSource.ARRIVAL)
         """Ticks, UTC and how well it is known, of the frame given last."""
 
@@ -70,8 +66,8 @@ class Opus:
             self.hub.close()
 
     def _start(self) -> PipedWorker:
-        self._undigested, self._aac = 0, None
-        self._worker = PipedWorker(_MODULE, "")
+        self._aac = None
+        self._worker = PipedWorker(_MODULE, "", self._clock)
         return self._worker
 
     def _died(self) -> None:
@@ -92,12 +88,12 @@ class Opus:
                     if isinstance(item, AccessUnit) and item.track.codec is Codec.AAC:
                         await self._give(worker, item)
                     elif isinstance(item, Gap) and item.reason in _NEW_TIMELINE:
-                        await self._room(below=1)  # what was before the Gap comes out before it
+                        await worker.room(below=1)  # what was before the Gap comes out before it
                         self._aac = None
                         self.hub.publish(item)
 
     async def _give(self, worker: PipedWorker, unit: AccessUnit) -> None:
-        await self._room(below=MAX_UNDIGESTED)
+        await worker.room(below=MAX_UNDIGESTED)
         track = unit.track
         if self._aac is None or (track is not self._aac and track != self._aac):
             assert isinstance(track.parameters, AudioParameters)
@@ -107,13 +103,7 @@ class Opus:
         self._aac = track
         ticks = unit.pts * RATE // track.clock_rate
         self._date = (ticks, unit.utc_ns, unit.time_source)
-        self._undigested += 1
-        worker.send(HEAD.pack(Tag.FRAME, ticks), unit.nals[0])
-
-    async def _room(self, *, below: int) -> None:
-        while self._undigested >= below:
-            self._progress.clear()
-            await self._progress.wait()
+        worker.ask(HEAD.pack(Tag.FRAME, ticks), unit.nals[0])
 
     # ---- from the worker
 
@@ -129,5 +119,5 @@ class Opus:
             return
         if ticks:
             BAD_INPUT.labels(self.hub.camera_id, "sound that cannot be decoded").inc()
-        self._undigested -= 1
-        self._progress.set()
+        if self._worker is not None:
+            self._worker.answered()

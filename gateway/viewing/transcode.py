@@ -7,7 +7,6 @@ Transcode is decided in `renditions`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeGuard
@@ -78,8 +77,6 @@ class Transcode:
         self._worker: PipedWorker | None = None
         self._track: Track | None = None
         self._wants_keyframe = False
-        self._undigested = 0
-        self._progress = asyncio.Event()
         self._dates: dict[int, tuple[UtcNs, TimeSource]] = {}
         """UTC by pts, of the pictures given last."""
 
@@ -101,9 +98,8 @@ class Transcode:
             self.hub.close()
 
     def _start(self) -> PipedWorker:
-        self._undigested = 0
         self._ask()  # the answer is there about as soon as the worker is, and spares it the ring's whole GOP
-        self._worker = PipedWorker(_MODULE, self._settings.to_json())
+        self._worker = PipedWorker(_MODULE, self._settings.to_json(), self._clock)
         return self._worker
 
     def _died(self) -> None:
@@ -150,7 +146,7 @@ class Transcode:
         return item.track.id == first.id and item.track.codec in DECODERS
 
     async def _give(self, worker: PipedWorker, unit: AccessUnit, *, show: bool) -> None:
-        await self._room(below=MAX_UNDIGESTED)
+        await worker.room(below=MAX_UNDIGESTED)
         order = Order.SHOW if show else Order(0)
         if show and self._wants_keyframe:
             order |= Order.KEYFRAME
@@ -161,7 +157,7 @@ class Transcode:
         self._dates[unit.pts] = (unit.utc_ns, unit.time_source)
         if len(self._dates) > _MAX_DATED:
             del self._dates[next(iter(self._dates))]
-        self._send(worker, order, CODECS.index(DECODERS[unit.track.codec]), unit.pts, annex_b(unit))
+        worker.ask(ORDER.pack(order, CODECS.index(DECODERS[unit.track.codec]), unit.pts), annex_b(unit))
 
     async def _note(self, worker: PipedWorker, gap: Gap) -> None:
         if gap.track_id is not None and self._track is not None and gap.track_id != self._track.id:
@@ -172,19 +168,10 @@ class Transcode:
             self._ask()
         elif gap.reason in _NEW_TIMELINE:
             # What was before the Gap comes out before it.
-            self._send(worker, Order.FLUSH, 0, 0, b"")
-            await self._room(below=1)
+            worker.ask(ORDER.pack(Order.FLUSH, 0, 0))
+            await worker.room(below=1)
             self._dates.clear()
             self.hub.publish(gap)
-
-    def _send(self, worker: PipedWorker, order: Order, codec: int, pts: int, data: bytes) -> None:
-        self._undigested += 1
-        worker.send(ORDER.pack(order, codec, pts), data)
-
-    async def _room(self, *, below: int) -> None:
-        while self._undigested >= below:
-            self._progress.clear()
-            await self._progress.wait()
 
     # ---- from the worker
 
@@ -196,8 +183,8 @@ class Transcode:
         _, undecodable = DIGESTED.unpack(record)
         if undecodable:
             BAD_INPUT.labels(self.hub.camera_id, "picture that cannot be decoded").inc()
-        self._undigested -= 1
-        self._progress.set()
+        if self._worker is not None:
+            self._worker.answered()
 
     def _publish(self, pts: int, data: bytes, *, is_keyframe: bool) -> None:
         date = self._dates.pop(pts, None)
