@@ -28,6 +28,10 @@ RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units writte
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
+FRAMES_CUT = _counter("sightline_viewer_frames_cut_total", "Frames a viewer did not get whole: the socket was full")
+KERNEL_COMPILED = Gauge(
+    "sightline_send_kernel_compiled", "1: the compiled kernel sends to viewers, 0: its Python twin", registry=REGISTRY
+)
 QUALITY_CHANGES = _counter("sightline_quality_changes_total", "Viewers moved to another stream", "camera", "to")
 KEYFRAMES_WANTED = _counter("sightline_viewer_keyframes_wanted_total", "PLI and FIR of viewers", "camera", "answer")
 PACKETS_WANTED = _counter("sightline_viewer_packets_wanted_total", "Packets viewers asked for again", "camera")

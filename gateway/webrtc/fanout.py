@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from gateway.base.clock import Clock
+from gateway.base.metrics import FRAMES_CUT, KERNEL_COMPILED
 from gateway.base.workers import Threads
 from gateway.webrtc.kernel import COMPILED, DONE, FULL, MORE, Frame, fastest, twin
 from gateway.webrtc.outlet import Outlet
@@ -44,7 +45,9 @@ class FanOut:
         self._turn = 0
         self.cut_short = 0
         """Frames that a viewer did not get whole because the socket stayed full."""
-        log.info("media for viewers is sent by the %s", "compiled kernel" if COMPILED else "Python twin of the kernel")
+        KERNEL_COMPILED.set(COMPILED)
+        if not COMPILED:
+            log.warning("the kernel that sends to viewers is not compiled: its Python twin takes several times as long")
 
     async def send(self, frame: Frame, ticks: int, outlets: Sequence[Outlet]) -> list[Outlet]:
         """Give `frame` to each; returns those who did not get all of it.
@@ -77,7 +80,9 @@ class FanOut:
             await self._finish(pass_, small=len(group) * len(frame.payloads) <= SMALL)
             missed += [group[place] for place in pass_.settle()]
             self._port.unreachable += pass_.unreachable
-        self.cut_short += len(missed)
+        if missed:
+            self.cut_short += len(missed)
+            FRAMES_CUT.inc(len(missed))
         return missed
 
     async def close(self) -> None:
