@@ -11,7 +11,7 @@ import pytest
 
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, TimeSource, Track
 from gateway.media.rtp import parse_rtp
-from gateway.viewing.broadcast import Phase
+from gateway.viewing.viewer import Phase
 from gateway.webrtc.tcp import TcpRoute
 from tests.viewing_stage import TRACK, Stage, ascends
 from tests.webrtc_samples import FRAME_NS, FRAME_TICKS, UTC, picture, video_track

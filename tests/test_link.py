@@ -111,7 +111,7 @@ def test_an_estimate_that_was_lowered_counts_where_round_trips_become_longer() -
     assert not link.is_congested(FULL, 2.1), "the camera's own link may be what is slow"
     reports(link, 0.05, start=1.0)
     assert not link.is_congested(FULL, 2.1), "and this link loses a little, whatever it carries"
-    for number, round_trip in enumerate((0.05, 0.3, 0.05, 0.05, 0.2, 0.2)):
+    for number, round_trip in enumerate((0.05, 0.3, 0.05, 0.05, 0.25, 0.25)):
         at = 1.0 + number / 5
         link.received(ReportBlock(1, last_sr=link.reported(round(at * NS), at)), 90_000, at + round_trip)
         assert link.is_congested(FULL, 2.1) is (number == 5), "longer more than by chance"

@@ -203,7 +203,7 @@ async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> N
     theatre.renditions.estimated(place, 30_000_000)
     theatre.renditions.estimated(place, 800_000)
     assert theatre.told == [], "nothing else speaks for it"
-    place.viewer.link._round_trips.extend([0.05, 0.25, 0.25])
+    place.viewer.link._round_trips.extend([0.05, 0.3, 0.3])
     theatre.renditions.estimated(place, 790_000)
     assert theatre.open(Quality.REDUCED) is not None
     assert theatre.told == [("v", Quality.ORIGINAL, Trouble.SLOW_LINK)], "told before there is another picture"

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.base.supervise import TaskOwner
 from gateway.media.model import NS, AccessUnit, Codec, TimeSource, Track
-from gateway.viewing.broadcast import Viewer
 from gateway.viewing.sound import Sound
+from gateway.viewing.viewer import Viewer
 from gateway.webrtc.fanout import FanOut
 from tests.test_opus import beep
 from tests.viewing_stage import SOUND, TRACK, Stage

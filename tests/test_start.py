@@ -10,8 +10,9 @@ import pytest
 
 from gateway.hub import Hub
 from gateway.media.model import Codec
-from gateway.viewing.broadcast import BURST_RATE, MOST_PLACES, Answer, Broadcast, Phase
+from gateway.viewing.broadcast import BURST_RATE, MOST_PLACES, Broadcast
 from gateway.viewing.link import CATCH_UP
+from gateway.viewing.viewer import Answer, Phase
 from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import TRACK, Stage, ascends
 from tests.webrtc_samples import FRAME_TICKS, picture

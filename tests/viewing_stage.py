@@ -11,7 +11,8 @@ from gateway.base.clock import ManualClock
 from gateway.hub import Hub
 from gateway.media.model import Codec
 from gateway.media.rtp import RtpPacket, parse_rtp
-from gateway.viewing.broadcast import Broadcast, Viewer
+from gateway.viewing.broadcast import Broadcast
+from gateway.viewing.viewer import Viewer
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.kernel import Frame
 from gateway.webrtc.outlet import Outlet

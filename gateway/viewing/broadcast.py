@@ -8,9 +8,7 @@ encrypted and sent is in `gateway.webrtc`; sessions are in `whep`.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
-from enum import Enum
 from typing import TypeGuard
 
 from gateway.base.clock import Clock
@@ -18,10 +16,10 @@ from gateway.base.metrics import READER_MOVED, VIEWER_PACKETS
 from gateway.hub import Hub, HubClosedError, Start
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.media.payloads import payloads
-from gateway.viewing.link import Link
 from gateway.viewing.order import Order
 from gateway.viewing.rate import Rate
 from gateway.viewing.timebase import Timebase
+from gateway.viewing.viewer import Answer, Phase, Viewer
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Frame, Outlet
 
@@ -65,59 +63,6 @@ _MISSING = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.SLOW_REA
 """After these the decoder could not go on without a keyframe. After lost packets it can: a flaw in the picture for a
 few seconds is worth more than none."""
 _NEW_TIMELINE = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.CLOCK_JUMP}
-
-
-class Phase(Enum):
-    """Where a viewer is."""
-
-    STARTING = "starting"
-    """Gets the ring's last pictures, quickly."""
-    LIVE = "live"
-    WAITING = "waiting"
-    """For a keyframe."""
-    SPARSE = "sparse"
-    """Gets keyframes alone: its link loses so much that nothing else would be whole."""
-    GONE = "gone"
-
-
-class Answer(Enum):
-    """What a viewer gets that asks for a keyframe."""
-
-    RING = "ring"
-    """The last one once more, with all that followed."""
-    CAMERA = "camera"
-    """The next one, which the camera was asked for."""
-    COMING = "coming"
-    """It is on its way already."""
-    NONE = "none"
-    """The camera cannot be asked: the viewer has to wait."""
-
-
-class Viewer:
-    """One session's part in the Broadcast of its camera."""
-
-    def __init__(self, session_id: str, video: Outlet, audio: Outlet | None = None, audio_codec: Codec | None = None):
-        self.session_id = session_id
-        self.video = video
-        self.audio = audio
-        self.audio_codec = audio_codec
-        self.link = Link()
-        self.phase = Phase.WAITING
-        self.hears = False
-        """It has been live, so that sound has a picture to go with."""
-        self.position = 0
-        """While starting: of the next item in the ring."""
-        self.backlog: deque[Item] = deque()
-        """While starting: items from `position` on, shared with the ring."""
-        self.ticks: int | None = None
-        """Of the picture sent last, as far as it was sent by a start; None: there was none."""
-        self.order = Order()
-        """While starting: of its pictures."""
-        self.credit = 0.0
-        """While starting: bits that may be sent now."""
-        self.is_slow = False
-        """While starting: the link keeps the burst from its full speed."""
-        self.restarted = float("-inf")
 
 
 class Broadcast:

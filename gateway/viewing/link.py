@@ -35,7 +35,7 @@ DELAY = 0.4
 SHORTFALL = 0.8
 """An estimate below this share of the stream's rate says that the stream does not fit, once it was lowered to there: it
 also lies low when little was sent before, and rises with what comes."""
-SIGN_OF_DELAY = 0.1
+SIGN_OF_DELAY = 0.15
 """By which round trips have become longer, to go along with a low estimate. A browser takes timestamps for sending
 times, so that it also lowers its estimate when it is the camera's own link, or a transcode, that delays pictures."""
 LOWERED_SECONDS = 3.0
@@ -117,23 +117,26 @@ class Link:
         self._sent.append((last_sr, now))
         return last_sr
 
-    def received(self, block: ReportBlock, clock_rate: int, now: float) -> None:
-        """A report block came about a stream whose timestamps count `clock_rate` a second."""
+    def received(self, block: ReportBlock, clock_rate: int, now: float) -> bool:
+        """A report block came about a stream whose timestamps count `clock_rate` a second; whether it is the first
+        answer to a sender report.
+        """
         self.lost = block.lost
         self.jitter = block.jitter / clock_rate
         self._count_loss(block, now)
         sent_at = next((at for last_sr, at in reversed(self._sent) if last_sr == block.last_sr), None)
         if sent_at is None:
-            return
+            return False
         round_trip = now - sent_at - block.delay_since_last_sr / 65536
         if not 0 <= round_trip <= _LONGEST_ROUND_TRIP:
-            return
+            return False
         self.round_trip = round_trip
-        if block.last_sr != self._last_sr:
-            # Further reports of one sender report tell of the way back alone.
-            self._last_sr = block.last_sr
-            self._round_trips.append(round_trip)
-            self._late_reports = self._late_reports + 1 if round_trip - self.shortest_round_trip > DELAY else 0
+        if block.last_sr == self._last_sr:
+            return False  # further answers to one sender report tell of the way back alone
+        self._last_sr = block.last_sr
+        self._round_trips.append(round_trip)
+        self._late_reports = self._late_reports + 1 if round_trip - self.shortest_round_trip > DELAY else 0
+        return True
 
     def _count_loss(self, block: ReportBlock, now: float) -> None:
         if self._span is None:

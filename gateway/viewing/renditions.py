@@ -28,10 +28,11 @@ from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
 from gateway.media.model import Codec, UtcNs
 from gateway.media.rtcp import ReportBlock
-from gateway.viewing.broadcast import Broadcast, Phase, Viewer
+from gateway.viewing.broadcast import Broadcast
 from gateway.viewing.link import PROBE_SECONDS, Judge, Verdict
 from gateway.viewing.playable import plays_as_sent
 from gateway.viewing.transcode_worker import VideoSettings
+from gateway.viewing.viewer import Phase, Viewer
 from gateway.webrtc.fanout import FanOut
 
 log = logging.getLogger(__name__)
@@ -210,11 +211,11 @@ class Renditions:
         """The viewer reported on its video."""
         viewer, now = place.viewer, self._clock.monotonic()
         link = viewer.link
-        link.received(block, viewer.video.clock_rate, now)
-        VIEWER_LOSS.observe(block.fraction_lost / 256)
-        VIEWER_JITTER.observe(block.jitter / viewer.video.clock_rate)
-        if link.round_trip is not None:
+        if link.received(block, viewer.video.clock_rate, now) and link.round_trip is not None:
+            # Once a second: a browser reports up to five times as often.
             VIEWER_ROUND_TRIP.observe(link.round_trip)
+            VIEWER_LOSS.observe(block.fraction_lost / 256)
+            VIEWER_JITTER.observe(block.jitter / viewer.video.clock_rate)
         if (above := self._above(place)) is not None:
             place.judge.answered(block, above, now)
         self._consider(place)

@@ -13,9 +13,9 @@ from gateway.base.metrics import VIEWER_PACKETS
 from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub, HubClosedError, Start
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason
-from gateway.viewing.broadcast import Viewer
 from gateway.viewing.opus import Opus
 from gateway.viewing.timebase import Timebase
+from gateway.viewing.viewer import Viewer
 from gateway.webrtc.fanout import FanOut
 from gateway.webrtc.outlet import Frame
 

@@ -21,7 +21,6 @@ from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
 from gateway.media.model import Codec, Fix, UtcNs
 from gateway.media.rtcp import ReportBlock
-from gateway.viewing.broadcast import Viewer
 from gateway.viewing.ice_session import IceSession
 from gateway.viewing.playable import PLAYABLE, forms
 from gateway.viewing.positions import Positions
@@ -29,6 +28,7 @@ from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Troubl
 from gateway.viewing.sound import Sound
 from gateway.viewing.stats import ViewerStats, stats_of
 from gateway.viewing.transcode import Transcode
+from gateway.viewing.viewer import Viewer
 from gateway.webrtc.datachannel import DataChannels
 from gateway.webrtc.dtls import Certificate
 from gateway.webrtc.fanout import FanOut
