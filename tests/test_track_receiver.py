@@ -23,9 +23,9 @@ TRACK = Track(0, TrackKind.VIDEO, Codec.H264, 90000, VideoParameters(HIKVISION, 
 LONG = IDR + bytes(range(256)) * 20
 PICTURES = ([P], [P, P_REST], [DELIMITER, *fu_a(P, 3)], [HIKVISION, PPS, *fu_a(LONG, 6), IDR_REST], [SEI, *fu_a(P, 2)])
 ODD = (
-    [stap_a(HIKVISION, PPS), IDR], [P, DELIMITER], [IDR, HIKVISION, PPS, IDR_REST], [IDR, SEI, IDR], [P_REST], [b""], [b"\x41"], [DELIMITER], [*fu_a(P, 3)[:2]],
-    [P, P], [P, b"\x0c\xff"], [b"\x1f\0\0", P], [SEI + b"\0\0\1" + P], [fu_a(P, 3)[1]], [*fu_a(LONG, 4)[:3], P_REST],
-    [b"\x7c\xc1\x9a\x01"], [RECOVERY_POINT, P],
+    [stap_a(HIKVISION, PPS), IDR], [P, DELIMITER], [IDR, HIKVISION, PPS, IDR_REST], [IDR, SEI, IDR], [P_REST], [b""],
+    [b"\x41"], [DELIMITER], [*fu_a(P, 3)[:2]], [P, P], [P, b"\x0c\xff"], [b"\x1f\0\0", P], [SEI + b"\0\0\1" + P],
+    [fu_a(P, 3)[1]], [*fu_a(LONG, 4)[:3], P_REST], [b"\x7c\xc1\x9a\x01"], [RECOVERY_POINT, P],
 )  # fmt: skip
 
 

@@ -55,8 +55,8 @@ def pictures(
 
     `sequence` is the next one due and `timestamp` that of the picture before. Usual is: RTP version 2 without padding,
     extension and sources; this type and source; every packet in its turn and none numbered 65535; single NAL units and
-    FU-A only; SEI, parameter sets and delimiters (without start codes inside) before slices, of which the first begins a
-    picture and the others do not; the marker on the last slice; another timestamp than the picture before.
+    FU-A only; SEI, parameter sets and delimiters (without start codes inside) before slices, of which the first begins
+    a picture and the others do not; the marker on the last slice; another timestamp than the picture before.
 
     Returns the pictures, the number of packets they are made of, and whether the packets left over are the beginning of
     one more: False says that they are none or unusual.
