@@ -177,3 +177,15 @@ async def test_a_worker_that_dies_is_replaced() -> None:
         await s.publish(*beep())
         await s.until(lambda: len(s.packets) >= seen + 50)
         assert s.opus.deaths == 1
+
+
+async def test_sound_that_waited_long_is_left_out() -> None:
+    units = beep()
+    async with stage() as s:
+        await s.publish(*units[:20])
+        await s.until(lambda: len(s.packets) >= 20)
+        s.clock.advance(1)
+        await s.publish(*units[20:60], *(replace(unit, received_ns=s.clock.utc_ns()) for unit in units[60:]))
+        await s.until(lambda: len(s.packets) >= 40)
+    (at,) = [n for n, (a, b) in enumerate(pairwise(s.packets), 1) if b.pts - a.pts != 960]
+    assert s.packets[at].utc_ns - UTC >= units[60].utc_ns - UTC - NS // 100

@@ -26,6 +26,8 @@ from gateway.viewing.opus_worker import HEAD, RATE, Tag
 
 MAX_UNDIGESTED = 16
 """Frames that the worker has been given and has not answered; the others wait in the camera's ring."""
+LATE_NS = NS // 5
+"""Sound that waited longer is left out: a player plays late sound late, and catches up slowly."""
 RING_BYTES = 1 << 20
 RING_SECONDS = 4.0
 
@@ -78,6 +80,8 @@ class Opus:
 
     async def _feed(self, worker: PipedWorker) -> None:
         """Returns when the camera is removed."""
+        worker.ask(HEAD.pack(Tag.CONFIG, 0))
+        await worker.room(below=1)  # it has loaded: what is heard meanwhile would make the sound late for a long time
         with self._source.subscribe(_WORK, start=Start.LIVE) as subscription:
             while True:
                 try:
@@ -86,7 +90,8 @@ class Opus:
                     return
                 for item in items:
                     if isinstance(item, AccessUnit) and item.track.codec is Codec.AAC:
-                        await self._give(worker, item)
+                        if self._clock.utc_ns() - item.received_ns <= LATE_NS:
+                            await self._give(worker, item)
                     elif isinstance(item, Gap) and item.reason in _NEW_TIMELINE:
                         await worker.room(below=1)  # what was before the Gap comes out before it
                         self._aac = None
@@ -97,7 +102,7 @@ class Opus:
         track = unit.track
         if self._aac is None or (track is not self._aac and track != self._aac):
             assert isinstance(track.parameters, AudioParameters)
-            worker.send(HEAD.pack(Tag.CONFIG, 0), track.parameters.config)
+            worker.ask(HEAD.pack(Tag.CONFIG, 0), track.parameters.config)
             self._opus = Track(track.id, TrackKind.AUDIO, Codec.OPUS, RATE, AudioParameters(RATE, 1))
             self.hub.open((self._opus,))
         self._aac = track

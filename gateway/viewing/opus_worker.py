@@ -1,8 +1,8 @@
 """The process that turns one camera's AAC into Opus. It has no clock and no camera.
 
 Here belongs what is done with PyAV; what goes in is decided in `opus`, which starts this. Records in: a CONFIG with
-an AudioSpecificConfig, which all after it need; then a FRAME and its AAC. Out, for each FRAME: the packets it led to,
-each a PACKET and 20 ms of Opus, and a DIGESTED.
+an AudioSpecificConfig, which all after it need; then a FRAME and its AAC. Out: for each FRAME the packets it led to,
+each a PACKET and 20 ms of Opus; and a DIGESTED for every record, so that the first one's says that all is loaded.
 """
 
 from __future__ import annotations
@@ -104,9 +104,8 @@ def main(orders: BinaryIO, replies: BinaryIO) -> None:
         data = record[HEAD.size :]
         if tag == Tag.CONFIG:
             coder = Coder(data)
-            continue
         failed = coder is None
-        if coder is not None:
+        if coder is not None and tag == Tag.FRAME:
             try:
                 for at, packet in coder.code(data, ticks):
                     reply(replies, HEAD.pack(Tag.PACKET, at), packet)
