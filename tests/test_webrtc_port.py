@@ -11,6 +11,7 @@ import pytest
 from aioice import stun
 
 from gateway.base.clock import ManualClock
+from gateway.base.metrics import REGISTRY
 from gateway.base.settings import Address, public_address
 from gateway.webrtc import tcp
 from gateway.webrtc.ice import Credentials
@@ -271,6 +272,8 @@ async def test_a_peer_is_reached_by_tcp(port: Port, peer: RecordingPeer) -> None
         assert answer.attributes["XOR-MAPPED-ADDRESS"] == knocker.writer.get_extra_info("sockname")
         ((route, nominated),) = peer.bindings
         assert isinstance(route, TcpRoute)
+        port.expire()
+        assert REGISTRY.get_sample_value("sightline_viewer_routes", {"transport": "tcp"}) == 1
         assert nominated
         knocker.writer.write(framed(b"\x16dtls")[:3])
         knocker.writer.write(framed(b"\x16dtls")[3:] + framed(b"\x80\xc9rtcp"))

@@ -28,6 +28,14 @@ RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units writte
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
+VIEWER_ROUTES = Gauge(
+    "sightline_viewer_routes",
+    "Addresses and connections that viewers were heard from",
+    ["transport"],
+    registry=REGISTRY,
+)
+VIEWER_PASSED_OVER = _counter("sightline_viewer_passed_over_total", "Packets not sent to who reads too slowly by TCP")
+ICE_RESTARTS = _counter("sightline_ice_restarts_total", "Viewers that changed networks and kept their session")
 FRAMES_CUT = _counter("sightline_viewer_frames_cut_total", "Frames a viewer did not get whole: the socket was full")
 KERNEL_COMPILED = Gauge(
     "sightline_send_kernel_compiled", "1: the compiled kernel sends to viewers, 0: its Python twin", registry=REGISTRY

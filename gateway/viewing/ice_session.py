@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from gateway.base.errors import SightlineError
+from gateway.base.metrics import ICE_RESTARTS
 from gateway.webrtc.ice import Credentials
 from gateway.webrtc.sdp import LocalTransport
 from gateway.webrtc.sdp_fragment import TaggedMedia, build_fragment, parse_fragment
@@ -32,7 +33,6 @@ class IceSession:
     def __init__(self, media: TaggedMedia, remote: Credentials, restart: Callable[[], LocalTransport]) -> None:
         self.etag = secrets.token_hex(8)
         """Names this ICE session, without quotes. A restart brings another."""
-        self.restarts = 0
         self._media = media
         self._remote = remote
         self._restart = restart
@@ -56,5 +56,5 @@ class IceSession:
         if said is None or said == self._remote:
             return None
         self._remote, self.etag = said, secrets.token_hex(8)
-        self.restarts += 1
+        ICE_RESTARTS.inc()
         return build_fragment(self._media, self._restart())

@@ -18,7 +18,7 @@ import ifaddr
 from prometheus_client import Counter
 
 from gateway.base.clock import Clock
-from gateway.base.metrics import BAD_INPUT
+from gateway.base.metrics import BAD_INPUT, VIEWER_ROUTES
 from gateway.base.settings import Address
 from gateway.webrtc import ice, stun, tcp
 from gateway.webrtc.ice import Credentials
@@ -176,10 +176,13 @@ class Port:
         return room.done()
 
     def expire(self) -> None:
-        """Close TCP connections that proved nothing in time. Call this every second or so."""
+        """Close TCP connections that proved nothing in time, and count the others. Call this every second or so."""
         latest = self._clock.monotonic() - STRANGER_SECONDS
         for route in [route for route, since in self._strangers.items() if since <= latest]:
             self._turn_away(route, "TCP connection that proved nothing")
+        by_tcp = sum(isinstance(route, TcpRoute) for route in self._by_route)
+        VIEWER_ROUTES.labels("tcp").set(by_tcp)
+        VIEWER_ROUTES.labels("udp").set(len(self._by_route) - by_tcp)
 
     def close(self) -> None:
         """Stop listening. The peers' tasks are their owners' to end."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
+from gateway.base.metrics import VIEWER_PASSED_OVER
+
 MAX_FRAME = 2048
 """Bytes of a frame that a viewer sends: DTLS, SRTCP or STUN. What claims to be longer is no viewer."""
 MAX_WAITING = 256 << 10
@@ -94,6 +96,7 @@ class TcpRoute(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or transport.get_write_buffer_size() > MAX_WAITING:
             self.passed_over += 1
+            VIEWER_PASSED_OVER.inc()
             return False
         transport.write(framed(datagram))
         return True
