@@ -27,6 +27,9 @@ from tests.onvif_device_model import MAIN, SMALL, ExampleModel, make_device
 from tests.onvif_http import device_handler, serving
 from tests.webrtc_samples import audio_track, encoded
 
+WSDLS = Wsdls()
+"""Read once: that takes half a second each time."""
+
 
 class TwoStreams(ExampleModel):
     """A camera with a large and a small stream, which both are the clip of the samples."""
@@ -68,7 +71,7 @@ async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]
     film = asyncio.create_task(model.film())
     threads = Threads("xml", 1)
     fixes: list[Fix] = []
-    parts = IngestParts(model.clock, Wsdls(), lambda _, fix: fixes.append(fix), threads)
+    parts = IngestParts(model.clock, WSDLS, lambda _, fix: fixes.append(fix), threads)
     async with serving(device_handler(make_device(model, clock=model.clock))) as url:
         settings = CameraSettings.model_validate({"id": "cam", "onvif": url, "username": "op", "password": "secret"})
         fleet = Fleet(lambda camera: CameraSource(camera, parts), model.clock)
