@@ -122,17 +122,18 @@ struct sent {
 
 typedef struct {
     PyObject_HEAD
-    /* These never change. */
-    Cipher *cipher;
-    uint32_t ssrc, offset;
-    uint8_t first_byte, payload_type, extension_size, extension[MAX_EXTENSION];
-    /* These belong to whoever holds the GIL. */
-    char segmenting;
-    struct route route;
-    unsigned long long next;
-    unsigned long long packets, octets;
-    struct sent history[HISTORY_FRAMES];
+    /* These belong to whoever holds the GIL. Close together: numbering a thousand streams waits for memory, if anything. */
     size_t frames; /* numbered so far; the newest stands at (frames - 1) % HISTORY_FRAMES */
+    unsigned long long next, packets, octets;
+    struct route route;
+    char segmenting;
+    /* These never change. */
+    uint8_t first_byte, payload_type, extension_size;
+    uint32_t ssrc, offset;
+    Cipher *cipher;
+    uint8_t extension[MAX_EXTENSION];
+    /* The GIL's again. */
+    struct sent history[HISTORY_FRAMES];
 } Stream;
 
 /* One payload of a frame, ready to be encrypted. */
