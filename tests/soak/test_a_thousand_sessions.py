@@ -1,4 +1,4 @@
-"""A thousand people come and go, some without a word: nothing of their sessions remains in the gateway.
+"""A thousand people come and go, each in another way than the last: nothing of their sessions remains in the gateway.
 
 The gateway is a process of its own, so that what it keeps is not mixed with what the viewers keep. SOAK_SESSIONS
 changes how many come.
@@ -27,6 +27,8 @@ WARM_UP = SESSIONS // 5
 AT_A_TIME = 5
 GONE_SECONDS = 30.0
 MOST_GROWTH_MB = 12.0
+POOLED = 2
+"""Threads of a bounded pool that may start late: the database's readers."""
 RESTART = f"a=ice-ufrag:another\r\na=ice-pwd:{'x' * 22}\r\n"
 
 
@@ -143,5 +145,5 @@ async def test_nothing_remains(tmp_path: Path, record_property) -> None:
     record_property("after", str(after))
     print(before, after)
     assert after.files <= before.files
-    assert after.threads <= before.threads
+    assert after.threads <= before.threads + POOLED
     assert after.resident_mb - before.resident_mb < MOST_GROWTH_MB
