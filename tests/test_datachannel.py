@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 
 import pytest
+from aiortc.rtcdtlstransport import State
 from aiortc.rtcsctptransport import DataChunk
 
 from gateway.base.clock import SystemClock
@@ -85,6 +87,21 @@ async def test_for_one_that_does_not_read_the_oldest_go() -> None:
         await deaf.hear()
         await until(lambda: viewer.told[-1] == fix_json(fix(499)))
         assert len(viewer.told) < 100
+        await viewer.close()
+
+
+async def test_a_message_on_a_transport_that_has_just_ended_goes_nowhere() -> None:
+    viewer, failures = Follower(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with serving(SystemClock()) as service, camera(service.hub):
+        session = await viewer.follow(service)
+        await until(lambda: viewer.told)
+        session.peer._dtls._transport._state = State.CLOSED
+        service.whep.positions.tell("cam", fix(1))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gc.collect()
+        assert failures == []
         await viewer.close()
 
 

@@ -8,11 +8,12 @@ the messages say is their sender's business; what viewers say is not listened to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 from aiortc import RTCDataChannel, RTCSctpTransport
 from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcsctptransport import RTCSctpCapabilities
+from aiortc.rtcsctptransport import Chunk, RTCSctpCapabilities
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import BAD_INPUT
@@ -34,7 +35,7 @@ HEARD_BURST = 64 << 10
 
 
 class _Sctp(RTCSctpTransport):
-    """Bounded in what it takes. Calls `gone` once, when it takes no more."""
+    """Bounded in what it takes; who sends more, or nonsense, is cut off."""
 
     def __init__(self, transport: RTCDtlsTransport, port: int, clock: Clock) -> None:
         super().__init__(transport, port)
@@ -54,6 +55,11 @@ class _Sctp(RTCSctpTransport):
         except Exception:
             # It asserts what a peer should do, and trips over some of what it should not.
             await self._refuse("SCTP that makes no sense")
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        # aiortc sends from tasks and timers that nobody awaits. The association ends with the transport anyway.
+        with contextlib.suppress(ConnectionError):
+            await super()._send_chunk(chunk)
 
     def _allows(self, size: int) -> bool:
         now = self._clock.monotonic()
