@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -16,6 +17,7 @@ from gateway.media.rtcp import Nack, PictureLossIndication, ReceiverReport, buil
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, Session
 from gateway.webrtc import dtls, peer
 from gateway.webrtc.dtls import Certificate, Dtls, DtlsError
+from gateway.webrtc.port import own_addresses
 from gateway.webrtc.srtp import SrtpContext, SrtpError, SrtpKeys
 from tests.webrtc_samples import CHROMIUM_OFFER, AiortcViewer, encoded, video_track
 from tests.whep_service import OWNER, camera, serving, until
@@ -38,6 +40,26 @@ async def test_a_viewer_that_is_not_ours_sees_and_hears() -> None:
         await viewer.close()
         await until(lambda: not service.whep.sessions)
         assert service.counts == [1, 0]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("family", [4, 6])
+async def test_one_socket_serves_ipv4_and_ipv6(family: int) -> None:
+    hosts = own_addresses(ipv6=True)
+    others = [f" {host} " for host in hosts if ip_address(host).version != family]
+    if len(others) == len(hosts):
+        pytest.skip(f"this machine has no IPv{family} address")
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock(), host="::") as service, camera(service.hub):
+        session = await service.whep.create("cam", service.hub, await viewer.offer(), owner=OWNER)
+        lines = session.answer.splitlines(keepends=True)
+        answer = [line for line in lines if not (line.startswith("a=candidate") and any(ip in line for ip in others))]
+        await viewer.accept("".join(answer))
+        await until(lambda: viewer.received["video"] >= 10)
+        address = session.peer.address
+        assert isinstance(address, tuple)
+        assert address[0].startswith("::ffff:") == (family == 4)
+        await viewer.close()
 
 
 async def test_strangers_disturb_nobody_and_delete_ends_only_ones_own() -> None:

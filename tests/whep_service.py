@@ -45,12 +45,14 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def serving(clock: SystemClock | ManualClock, *tracks: Track, max_sessions: int = 10) -> AsyncIterator[Service]:
+async def serving(
+    clock: SystemClock | ManualClock, *tracks: Track, max_sessions: int = 10, host: str = "127.0.0.1"
+) -> AsyncIterator[Service]:
     hub = Hub("cam")
     if tracks:
         hub.open(tracks)
     asked: list[str] = []
-    port = await open_port(Address("127.0.0.1", 0), clock)
+    port = await open_port(Address(host, 0), clock)
 
     def ask(camera_id: str) -> bool:
         asked.append(camera_id)
