@@ -21,7 +21,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from benchmarks.whep_viewer import Tally, Viewer
 
 AT_ONCE = 8
-ATTEMPTS = 3
+ATTEMPTS = 5
 CLOSE_SECONDS = 60.0
 
 

@@ -21,7 +21,7 @@ from aioice import stun
 from aioice.ice import get_host_addresses
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
-CONNECT_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
 CHECK_SECONDS = 0.2
 """Between two connectivity checks, until one is answered."""
 CONSENT_SECONDS = 4.0
