@@ -12,6 +12,7 @@ from gateway.hub import Hub
 from gateway.media.model import Codec
 from gateway.viewing.broadcast import BURST_RATE, MOST_PLACES, Broadcast
 from gateway.viewing.link import CATCH_UP
+from gateway.viewing.rate import Rate
 from gateway.viewing.viewer import Answer, Phase
 from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import TRACK, Stage, ascends
@@ -46,6 +47,15 @@ async def test_the_rate_is_that_of_the_last_seconds(stage: Stage) -> None:
     assert stage.broadcast.rate == pytest.approx(RATE, rel=0.02)
     await film(stage, 150, 250, size=6000)
     assert stage.broadcast.rate == pytest.approx(2 * RATE, rel=0.02)
+
+
+async def test_a_clock_that_is_set_back_costs_the_rate_two_seconds(stage: Stage) -> None:
+    rate = Rate()
+    for index in (*range(1000, 1100), *range(90)):
+        rate.add(picture(index, track=TRACK))
+    assert rate.bits_per_second == pytest.approx(RATE, rel=0.02)
+    rate.add(picture(0, track=TRACK))
+    assert rate.bits_per_second == 0
 
 
 async def test_large_pictures_are_paced_by_their_bits(stage: Stage) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from gateway.base.clock import ManualClock, SystemClock
 from gateway.base.settings import Address
 from gateway.hub import Hub
 from gateway.media.model import AccessUnit, Codec, TimeSource, Track
+from gateway.viewing.renditions import Lower
 from gateway.viewing.whep import Session, Whep
 from gateway.webrtc.port import open_port
 from tests.webrtc_samples import UTC, AiortcViewer, audio_track, encoded
@@ -46,7 +47,11 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def serving(
-    clock: SystemClock | ManualClock, *tracks: Track, max_sessions: int = 10, host: str = "127.0.0.1"
+    clock: SystemClock | ManualClock,
+    *tracks: Track,
+    max_sessions: int = 10,
+    host: str = "127.0.0.1",
+    lower: Callable[[str, Hub], Sequence[Lower]] = lambda *_: (),
 ) -> AsyncIterator[Service]:
     hub = Hub("cam")
     if tracks:
@@ -58,7 +63,7 @@ async def serving(
         asked.append(camera_id)
         return True
 
-    whep = Whep(port, clock, request_keyframe=ask, max_sessions=max_sessions)
+    whep = Whep(port, clock, request_keyframe=ask, lower=lower, max_sessions=max_sessions)
     service = Service(whep, hub)
     service.asked = asked
     runner = asyncio.create_task(whep.run())

@@ -21,6 +21,9 @@ class Rate:
 
     def add(self, unit: AccessUnit) -> None:
         """Units come in the order of their arrival."""
+        if self._units and unit.received_ns < self._units[-1][0]:
+            self._units.clear()  # the machine's clock was set back
+            self._bytes = 0
         self._units.append((unit.received_ns, unit.size))
         self._bytes += unit.size
         while unit.received_ns - self._units[0][0] > WINDOW_NS:
