@@ -183,8 +183,9 @@ def test_gpx_segments_end_where_more_than_five_seconds_are_missing() -> None:
     assert segments == [2, 2, 1]
 
 
-def test_gpx_has_no_longitude_180() -> None:
-    assert 'lon="-180"' in gpx("x", [fix(0, lon=180.0)]).decode()
+@pytest.mark.parametrize("lon", [180.0, 179.99999999999997])
+def test_gpx_has_no_longitude_180(lon: float) -> None:
+    assert 'lon="-180"' in gpx("x", [fix(0, lon=lon)]).decode()
 
 
 @settings(max_examples=50, deadline=None)

@@ -62,8 +62,9 @@ def gpx(name: str, fixes: Sequence[Fix]) -> bytes:
 
 def _track_point(fix: Fix) -> str:
     # The order of the elements is fixed by the schema (wptType). Its longitudes end just below 180.
-    lon = -180.0 if fix.lon == 180 else fix.lon
-    parts = [f'<trkpt lat="{_decimal(fix.lat)}" lon="{_decimal(lon)}">']
+    lon = _decimal(fix.lon)
+    lon = "-180" if lon == "180" else lon  # also what only rounding makes 180
+    parts = [f'<trkpt lat="{_decimal(fix.lat)}" lon="{lon}">']
     if fix.altitude_m is not None:
         parts.append(f"<ele>{_decimal(fix.altitude_m)}</ele>")
     parts.append(f"<time>{format_utc(fix.utc_ns)}</time>")
