@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +20,16 @@ from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Configured, Origin
 from gateway.ingest.second import second_stream
-from gateway.media.model import AccessUnit, Codec, Fix, TrackKind
+from gateway.media.model import AccessUnit, Codec, TrackKind
+from gateway.media.rtcp import ReceiverReport, ReportBlock, build_rtcp
 from gateway.rtsp.mount import Mount, Presentation
 from gateway.rtsp.server import Server
 from onvif_protocol.camera import Wsdls
 from onvif_protocol.device_model import MediaProfile
 from tests.onvif_device_model import MAIN, SMALL, ExampleModel, make_device
 from tests.onvif_http import device_handler, serving
-from tests.webrtc_samples import audio_track, encoded
+from tests.running import running as running_gateway
+from tests.webrtc_samples import AiortcViewer, audio_track, encoded
 
 WSDLS = Wsdls()
 """Read once: that takes half a second each time."""
@@ -62,18 +66,30 @@ class TwoStreams(ExampleModel):
 
 
 @contextlib.asynccontextmanager
-async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]:
-    """A fleet with that camera, live."""
+async def listening(model: TwoStreams) -> AsyncIterator[CameraSettings]:
+    """How a gateway reaches that camera, which films."""
     server = Server(model.find, model.clock)
     model.port = await server.listen("127.0.0.1", 0)
     for hub in model.hubs.values():
         hub.open((encoded(60, 30)[0].track, audio_track(Codec.PCMU)))
     film = asyncio.create_task(model.film())
+    try:
+        async with serving(device_handler(make_device(model, clock=model.clock))) as url:
+            yield CameraSettings.model_validate({"id": "cam", "onvif": url, "username": "op", "password": "secret"})
+    finally:
+        film.cancel()
+        await asyncio.gather(film, return_exceptions=True)
+        for mount in model.mounts.values():
+            await mount.close()
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]:
+    """A fleet with that camera, live."""
     threads = Threads("xml", 1)
-    fixes: list[Fix] = []
-    parts = IngestParts(model.clock, WSDLS, lambda _, fix: fixes.append(fix), threads)
-    async with serving(device_handler(make_device(model, clock=model.clock))) as url:
-        settings = CameraSettings.model_validate({"id": "cam", "onvif": url, "username": "op", "password": "secret"})
+    parts = IngestParts(model.clock, WSDLS, lambda *_: None, threads)
+    async with listening(model) as settings:
         fleet = Fleet(lambda camera: CameraSource(camera, parts), model.clock)
         await fleet.apply([Configured(settings, Origin.FILE)])
         try:
@@ -82,11 +98,6 @@ async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]
         finally:
             await fleet.stop_sources()
             fleet.close_hubs()
-            film.cancel()
-            await asyncio.gather(film, return_exceptions=True)
-            for mount in model.mounts.values():
-                await mount.close()
-            await server.close()
             threads.close()
 
 
@@ -118,6 +129,41 @@ async def test_the_second_profile_is_fetched_and_let_go() -> None:
         counted = REGISTRY.get_sample_value("sightline_camera_units_total", {"camera": "cam/second", "kind": "video"})
         assert counted is not None, "apart from the camera's own"
         assert counted >= 40
+
+
+async def test_a_viewer_whose_link_is_too_small_sees_it(tmp_path: Path) -> None:
+    model = TwoStreams(SMALL, MAIN)
+    viewer = AiortcViewer("video")
+    async with listening(model) as settings, running_gateway(tmp_path, settings) as gateway:
+        await gateway.camera("cam")
+        client = gateway.client()
+        headers = client.headers | {"Content-Type": "application/sdp"}
+        offer = await viewer.offer()
+        status, answer, response = await client.call("POST", "/api/cameras/cam/whep", data=offer, headers=headers)
+        assert status == 201
+        await viewer.accept(answer.decode())
+        found = re.search(rb"a=ssrc:(\d+)", answer)
+        assert found is not None
+        ssrc, quality = int(found[1]), "original"
+        async with asyncio.timeout(20):
+            while viewer.received["video"] < 60:
+                await asyncio.sleep(0.02)
+            while quality == "original":
+                first, highest = viewer.sequences(ssrc)
+                block = ReportBlock(ssrc, 0, round(0.6 * (highest - first)), highest)
+                await viewer.transport()._send_rtp(build_rtcp(ReceiverReport(1, (block,))))
+                ((quality, trouble),) = [
+                    (seen["quality"], seen["trouble"])
+                    for seen in (await client.get("/api/cameras/cam/viewers"))["viewers"]
+                ]
+                await asyncio.sleep(0.05)
+            seen = viewer.received["video"]
+            while viewer.received["video"] < seen + 20:
+                await asyncio.sleep(0.02)
+        assert (quality, trouble) == ("second", "slow link")
+        assert model.watched[-1] == "small"
+        await client.call("DELETE", response.headers["Location"])
+        await viewer.close()
 
 
 async def test_it_ends_with_the_reason() -> None:

@@ -185,6 +185,11 @@ class AiortcViewer:
         except MediaStreamError:
             pass
 
+    def sequences(self, ssrc: int) -> tuple[int, int]:
+        """The first sequence number that came of its video, and the highest, extended to 32 bits."""
+        stream = self.connection.getTransceivers()[0].receiver._RTCRtpReceiver__remote_streams[ssrc]
+        return stream.base_seq, stream.cycles + stream.max_seq
+
     def transport(self):
         """Its DTLS transport, to send what a well-behaved viewer would not."""
         return self.connection.getTransceivers()[0].receiver.transport
