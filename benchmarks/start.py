@@ -16,8 +16,8 @@ from benchmarks.gateway_process import GatewayProcess
 from benchmarks.measure import Child, Table, folder, percentile, ratio
 
 GOPS = (1, 4, 10)
-JOINS = 20
-BASELINE_JOINS = 6
+JOINS = 12
+BASELINE_JOINS = 3
 CAMERA = "cam-00"
 
 
