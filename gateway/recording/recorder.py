@@ -26,7 +26,7 @@ from gateway.recording.writer import SyncError, Writer
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.45
+LOOK_SECONDS = 0.48
 """How often the ring is read: what arrives in between becomes one fragment per track."""
 LOOK_PHASES = 4
 """At how many moments within that time some cameras' rings are read."""
@@ -88,7 +88,7 @@ class Recorder:
         """Seconds until the next look. Cameras look at a few common moments, so that one thread serves many at once."""
         phase = LOOK_SECONDS * (zlib.crc32(self.camera_id.encode()) % LOOK_PHASES) / LOOK_PHASES
         pause = LOOK_SECONDS - (self._clock.monotonic() - phase) % LOOK_SECONDS
-        return pause if pause > 0.02 else pause + LOOK_SECONDS  # a timer may be a little early
+        return pause if pause > 0.01 else pause + LOOK_SECONDS  # a timer may be a little early
 
     async def _resume(self) -> None:
         while not (self._hub.closed or self._stopping):

@@ -2,7 +2,7 @@
 
 A camera sends a picture as a burst of small packets. Woken for each, the event loop spends more on waking than on the
 packets. So sockets are read through an epoll of their own, that is looked at a few hundred times a second at most, for
-all cameras together: what arrived in between is one read. It costs latency: a millisecond with one camera, where there
+all cameras together: what arrived in between is one read. It costs latency: `FIRST_PAUSE` with one camera, where there
 is little to save, up to `PAUSE` with many.
 
 Some cameras send a few bytes first, a delimiter, and the picture when those are acknowledged (Nagle's algorithm). A
@@ -21,10 +21,10 @@ READ_BYTES = 64 << 10
 """What is taken from a connection at one look. What is left is there at the next."""
 SMALL_BYTES = 64
 """A read of fewer waits for the next look."""
-PAUSE = 0.004
+PAUSE = 0.006
 """Seconds between two looks while something arrives, and from the first byte after a silence to the first look: at
 most, with twenty connections or more."""
-FIRST_PAUSE = 0.001
+FIRST_PAUSE = 0.002
 """The same with hardly any connection."""
 MAX_READY = 1024
 """Connections read at one look."""
@@ -44,6 +44,8 @@ class Batches:
 
     def __init__(self, pause: float = PAUSE) -> None:
         self._longest_pause = pause
+        # One buffer for all: to make one of this size for each read costs more than to copy what came.
+        self._view = memoryview(bytearray(READ_BYTES))
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._readers: dict[int, _Reader] = {}
@@ -98,7 +100,7 @@ class Batches:
     def _read(self, reader: _Reader) -> None:
         error = None
         try:
-            data = reader.sock.recv(READ_BYTES)
+            data = bytes(self._view[: reader.sock.recv_into(self._view)])
         except BlockingIOError:
             return
         except OSError as problem:
