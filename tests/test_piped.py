@@ -61,3 +61,16 @@ def test_records_are_read_as_they_were_written_up_to_one_cut_short() -> None:
     assert list(records(io.BytesIO(whole))) == [b"abc", b"", bytes(70_000)]
     assert list(records(io.BytesIO(whole[:-1]))) == [b"abc", b""]
     assert list(records(io.BytesIO(whole + b"\1"))) == [b"abc", b"", bytes(70_000)]
+
+
+async def test_one_that_wrote_more_than_was_read_ends_all_the_same() -> None:
+    flood = "import sys\nwhile True: sys.stdout.buffer.write(b'\\1\\0\\0\\0x' * 10000)"
+    async with asyncio.timeout(20):
+        async with PipedWorker("timeit", flood, ManualClock()) as worker:
+            assert await worker.receive() == b"x"
+            process = worker._process
+            assert process is not None
+            assert process.stdout is not None
+            while process.stdout._transport.is_reading():  # type: ignore[attr-defined]
+                await asyncio.sleep(0.01)
+        assert worker.pid is None

@@ -62,12 +62,7 @@ class PipedWorker:
     ) -> None:
         process, self._process = self._process, None
         assert process is not None
-        assert process.stdin is not None
-        process.stdin.close()  # it ends by itself when its input does; it has nothing to finish
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await asyncio.shield(process.wait())
+        await asyncio.shield(_end(process))
 
     def send(self, *parts: bytes) -> None:
         """Give it a record made of `parts`. Never waits; a worker that died meanwhile is noticed by `receive`."""
@@ -118,6 +113,20 @@ class PipedWorker:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         raise WorkerDiedError
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()  # it ends by itself when its input does; it has nothing to finish
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    # To asyncio a process has ended when its pipes have, and one that nobody reads any more may be held up for ever.
+    with contextlib.suppress(ConnectionError):
+        while await process.stdout.read(1 << 16):
+            pass
+    await process.wait()
 
 
 async def keep_working(
