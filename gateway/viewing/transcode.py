@@ -77,6 +77,8 @@ class Transcode:
         self._worker: PipedWorker | None = None
         self._track: Track | None = None
         self._wants_keyframe = False
+        self._newest_pts: int | None = None
+        """Of what was published. A worker that takes another's place begins before it."""
         self._dates: dict[int, tuple[UtcNs, TimeSource]] = {}
         """UTC by pts, of the pictures given last."""
 
@@ -134,7 +136,8 @@ class Transcode:
                             resume = max(resume, self._source.last_keyframe or 0)
                         if at >= resume:
                             # The newest is shown however old it is: a camera that has stopped is still seen.
-                            await self._give(worker, item, show=not (late and pictures))
+                            shown = self._newest_pts is not None and item.pts <= self._newest_pts
+                            await self._give(worker, item, show=not (shown or (late and pictures)))
                     elif isinstance(item, Gap):
                         await self._note(worker, item)
                     at += 1
@@ -171,6 +174,7 @@ class Transcode:
             worker.ask(ORDER.pack(Order.FLUSH, 0, 0))
             await worker.room(below=1)
             self._dates.clear()
+            self._newest_pts = None
             self.hub.publish(gap)
 
     # ---- from the worker
@@ -200,5 +204,6 @@ class Transcode:
         if self._track not in self.hub.tracks:
             self.hub.open((self._track,))
         TRANSCODED.labels(self.hub.camera_id, self._work).inc()
+        self._newest_pts = pts
         received_ns, size = self._clock.utc_ns(), sum(map(len, nals))
         self.hub.publish(AccessUnit(self._track, pts, pts, utc_ns, time_source, received_ns, nals, is_keyframe, size))
