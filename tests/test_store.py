@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select
 
 from gateway.base.errors import StorageError
 from gateway.store import tables
-from gateway.store.engine import Database, open_catalog, open_positions, raise_revision, revisions
+from gateway.store.engine import Database, open_catalog, open_positions, raise_revision, revisions, sqlite_url
+from gateway.store.migrate import config
 
 
 @pytest.fixture
@@ -31,6 +33,30 @@ async def test_migrations_make_exactly_the_tables(catalog: Database):
 async def test_migrating_twice_changes_nothing(tmp_path):
     open_catalog(tmp_path).close()
     open_catalog(tmp_path).close()
+
+
+async def test_a_migration_that_remakes_a_table_keeps_what_refers_to_it(tmp_path):
+    """SQLite drops the old table for it, and dropping users would end every log-in and token of theirs."""
+    url = sqlite_url(tmp_path / "sightline.db")
+    command.upgrade(config(url), "0001")
+    database = Database(url)
+    await database.write(
+        lambda c: [
+            c.exec_driver_sql("INSERT INTO users VALUES (1, 'ann', 'auditor', 'hash', 5)"),
+            c.exec_driver_sql("INSERT INTO tokens VALUES (x'01', 'backup', 1, 5)"),
+        ]
+    )
+    database.close()
+    migrated = open_catalog(tmp_path)
+    try:
+        assert await migrated.read(lambda c: c.execute(select(tables.users.c.name, tables.users.c.groups)).all()) == [
+            ("ann", [])
+        ]
+        assert await migrated.read(lambda c: c.execute(select(tables.tokens.c.name)).scalars().all()) == ["backup"]
+    finally:
+        migrated.close()
+    command.downgrade(config(url), "0001")
+    command.upgrade(config(url), "head")
 
 
 async def test_a_failed_write_leaves_nothing(catalog: Database):

@@ -132,8 +132,11 @@ def _sentence(url: str, error: SQLAlchemyError) -> str:
     return f"the database {shown} refused: {getattr(error, 'orig', None) or error}"
 
 
-def engine_for(url: str, *, begin: str, pool_size: int) -> Engine:
-    """An Engine whose transactions start with `begin` (SQLite) and that opens at most `pool_size` connections."""
+def engine_for(url: str, *, begin: str, pool_size: int, foreign_keys: bool = True) -> Engine:
+    """An Engine whose transactions start with `begin` (SQLite) and that opens at most `pool_size` connections.
+
+    A migration of SQLite remakes whole tables; with `foreign_keys` each would take along every row that refers to it.
+    """
     sqlite = make_url(url).get_backend_name() == "sqlite"
     arguments: dict[str, Any] = {"check_same_thread": False, "isolation_level": None} if sqlite else {}
     engine = create_engine(
@@ -147,7 +150,7 @@ def engine_for(url: str, *, begin: str, pool_size: int) -> Engine:
             cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
-            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
             cursor.close()
 
         @event.listens_for(engine, "begin")

@@ -5,7 +5,20 @@ Changed only together with a migration in `migrations/versions`; a test compares
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -34,6 +47,7 @@ cameras = Table(
     Column("basic_auth", Boolean, nullable=False),
     Column("tls_verify", Boolean, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
+    Column("groups", JSON, nullable=False, server_default="[]"),  # ["north", …]
 )
 
 users = Table(
@@ -42,8 +56,12 @@ users = Table(
     Column("id", _RowId, primary_key=True, autoincrement=True),
     Column("name", Text, nullable=False, unique=True),
     Column("role", Text, nullable=False),
-    Column("password_hash", Text, nullable=False),
+    Column("password_hash", Text),  # null: logs in elsewhere (OpenID Connect), never with a password
     Column("created_ns", BigInteger, nullable=False),
+    Column("groups", JSON, nullable=False, server_default="[]"),  # camera groups this user is limited to; []: no limit
+    Column("issuer", Text),  # of an account that an OpenID Connect provider vouches for
+    Column("subject", Text),
+    UniqueConstraint("issuer", "subject"),
 )
 
 sessions = Table(
@@ -55,6 +73,8 @@ sessions = Table(
     Column("expires_ns", BigInteger, nullable=False),
     Column("address", Text, nullable=False),
     Column("agent", Text, nullable=False),
+    Column("method", Text, nullable=False, server_default="password"),  # or "oidc"
+    Column("seen_ns", BigInteger),  # to the minute; null: not since it was opened
 )
 
 tokens = Table(
@@ -64,6 +84,8 @@ tokens = Table(
     Column("name", Text, nullable=False),
     Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger),  # null: until it is revoked
+    Column("seen_ns", BigInteger),  # to the minute; null: never used
 )
 
 audit = Table(

@@ -8,7 +8,7 @@ from gateway.store.engine import engine_for
 from gateway.store.tables import metadata
 
 url = context.config.attributes["url"]
-engine = engine_for(url, begin="BEGIN IMMEDIATE", pool_size=1)
+engine = engine_for(url, begin="BEGIN IMMEDIATE", pool_size=1, foreign_keys=False)
 try:
     with engine.begin() as connection:
         context.configure(
