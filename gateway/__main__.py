@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--name", default="", help="what people see (default: the id)")
     new.add_argument("--transport", choices=["tcp", "udp"], default="tcp")
     new.add_argument("--no-record", action="store_true", help="do not keep its media")
+    new.add_argument("--group", action="append", default=[], metavar="G", help="a group it is in; may be repeated")
     new.add_argument("--on-demand", action="store_true", help="connect only while somebody watches")
     _credentials(new)
     listing = add(cameras, "list", commands.camera_list, "List the configured cameras.", prefix="camera ")

@@ -177,6 +177,7 @@ async def camera_add(arguments: argparse.Namespace) -> int:
         "transport": arguments.transport,
         "record": not arguments.no_record,
         "connect": "on_demand" if arguments.on_demand else "always",
+        "groups": arguments.group,
     }
     values |= _given_credentials(arguments)
     async with _state(arguments.settings) as state:
@@ -196,6 +197,7 @@ async def camera_list(arguments: argparse.Namespace) -> int:
             "url": c.settings.onvif or c.settings.url,
             "record": c.settings.record,
             "connect": c.settings.connect,
+            "groups": list(c.settings.groups),
             "source": c.origin.value,
         }
         for c in configured
@@ -203,7 +205,9 @@ async def camera_list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     elif rows:
-        _table(["ID", "NAME", "URL", "SOURCE"], [[r["id"], r["name"], r["url"], r["source"]] for r in rows])
+        heads = ["ID", "NAME", "GROUPS", "URL", "SOURCE"]
+        cells = ({**row, "groups": ",".join(c.settings.groups)} for row, c in zip(rows, configured, strict=True))
+        _table(heads, [[cell[head.lower()] for head in heads] for cell in cells])
     else:
         print(NO_CAMERAS, file=sys.stderr)
     return 0

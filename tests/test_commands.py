@@ -222,7 +222,8 @@ async def test_cameras_come_and_go_beside_a_running_gateway(simulation, gateway)
     (camera,) = simulation.cameras
     config = gateway.data_dir.parent / "sightline.toml"
     login = ("--username", camera.username, "--password-stdin", "--config", config)
-    added = await beside("camera", "add", "body-1", camera.onvif_url, "--name", "Body 1", *login, stdin="secret\n")
+    named = ("--name", "Body 1", "--group", "north")
+    added = await beside("camera", "add", "body-1", camera.onvif_url, *named, *login, stdin="secret\n")
     assert (added.code, added.out) == (0, "Added body-1.\n")
 
     async def known() -> bool:
@@ -231,7 +232,8 @@ async def test_cameras_come_and_go_beside_a_running_gateway(simulation, gateway)
     await eventually(known)
     await gateway.camera("body-1")
     listed = await beside("camera", "list", "--config", config)
-    assert [line.split() for line in listed.lines[1:]] == [["body-1", "Body", "1", camera.onvif_url, "database"]]
+    (line,) = listed.lines[1:]
+    assert line.split() == ["body-1", "Body", "1", "north", camera.onvif_url, "database"]
     by_id = await beside("camera", "test", "body-1", "--config", config)
     assert (by_id.code, by_id.lines[0]) == (0, "Body 1: connected.")
     assert (await beside("camera", "remove", "body-1", "--config", config)).code == 0

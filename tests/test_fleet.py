@@ -239,9 +239,10 @@ async def test_only_what_changed_is_touched(bench):
     await bench.settle()
     a, b = bench.fleet.camera("a"), bench.fleet.camera("b")
     assert len(bench.sources) == 3
-    await bench.fleet.apply([configured("a"), configured("b", name="Bee")])
+    await bench.fleet.apply([configured("a"), configured("b", name="Bee", groups=["north"], record=False)])
     await bench.settle()
-    assert len(bench.sources) == 3, "a new name needs no new connection"
+    assert len(bench.sources) == 3, "a new name, other groups and no more recording need no new connection"
+    assert [c.id for c in changed[-1:]] == ["b"]
     assert bench.fleet.camera("b") is b
     assert [c.id for c in removed] == ["c"]
     await bench.fleet.apply([configured("a", transport="udp"), configured("b", name="Bee")])

@@ -15,7 +15,7 @@ from gateway.store.engine import open_catalog, revisions
 from gateway.store.tables import cameras
 
 WHO = {"actor": "test", "address": "local"}
-NEW = {"id": "unit-1", "url": "rtsp://10.0.0.1/s", "username": "op", "password": "hush"}
+NEW = {"id": "unit-1", "url": "rtsp://10.0.0.1/s", "username": "op", "password": "hush", "groups": ["south", "north"]}
 
 
 @pytest.fixture
@@ -42,9 +42,12 @@ async def test_a_camera_is_added_changed_and_removed(registry, catalog):
     changed = await registry.change("unit-1", {"name": "Unit 1", "onvif": "http://10.0.0.1/onvif"}, **WHO)
     assert (changed.name, changed.url, changed.onvif) == ("Unit 1", None, "http://10.0.0.1/onvif")
     assert changed.password.get_secret_value() == "hush", "what was not named stays"
+    assert changed.groups == ("north", "south")
+    regrouped = await registry.change("unit-1", {"groups": ["east", "east"]}, **WHO)
+    assert (regrouped.groups, (await registry.all())[1].settings) == (("east",), regrouped)
     await registry.remove("unit-1", **WHO)
     assert len(await registry.all()) == 1
-    assert await catalog.read(revisions) == {"cameras": 3}
+    assert await catalog.read(revisions) == {"cameras": 4}
 
 
 async def test_passwords_are_encrypted_at_rest_and_not_in_the_audit(registry, catalog, tmp_path):
@@ -100,6 +103,8 @@ async def test_what_cannot_be(registry):
         ({"id": "a", "url": "rtsp://h/", "transport": "pigeon"}, "transport"),
         ({"id": "a", "url": "rtsp://h/", "password_file": "/etc/passwd"}, "settings file only"),
         ({"id": "a", "url": "rtsp://[h/"}, "url"),
+        ({"id": "a", "url": "rtsp://h/", "groups": "north"}, "groups"),
+        ({"id": "a", "url": "rtsp://h/", "groups": ["a b"]}, "name a group"),
     ],
 )
 def test_what_the_api_was_given_is_checked(values, said):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import archive, cameras, events, live, operations, page, session, viewers
+from web import archive, cameras, events, groups, live, operations, page, session, viewers
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.operations import openapi
@@ -23,6 +23,7 @@ def all_routes() -> list[Route]:
     described = [
         *session.ROUTES,
         *cameras.ROUTES,
+        *groups.ROUTES,
         *live.ROUTES,
         *viewers.ROUTES,
         *archive.ROUTES,

@@ -42,6 +42,7 @@ _SETTINGS = {
     "connect": {"enum": ["always", "on_demand"]},
     "basic_auth": {"type": "boolean", "description": "answer a Basic challenge without TLS"},
     "tls_verify": {"type": "boolean", "description": "check the camera's certificate"},
+    "groups": {"type": "array", "items": _TEXT, "description": "what users can be limited to"},
 }
 
 COMPONENTS: dict[str, Any] = {
@@ -63,6 +64,7 @@ COMPONENTS: dict[str, Any] = {
         ["id", "name", "status", "reason", "tracks", "position", "viewers", "recording"],
         id=_TEXT,
         name=_TEXT,
+        groups={"type": "array", "items": _TEXT},
         status={"enum": [status.value for status in CameraStatus]},
         reason={"type": ["string", "null"]},
         tracks={"type": "array", "items": _object(["kind", "codec"], kind=_TEXT, codec=_TEXT)},
@@ -73,6 +75,12 @@ COMPONENTS: dict[str, Any] = {
         video_utc=_TIME_OR_NULL,
         source={"enum": ["file", "database"]},
         settings={"type": "object", "description": "only for who may configure, and only of one camera"},
+    ),
+    "Group": _object(
+        ["name", "cameras"],
+        name=_TEXT,
+        cameras={"type": "array", "items": _TEXT, "description": "ids of those that one may see"},
+        users={"type": "array", "items": _TEXT, "description": "who is limited to it; only for who may configure"},
     ),
     "NewCamera": _object(["id"], id=_TEXT, **_SETTINGS),
     "CameraChange": _object([], **_SETTINGS),
@@ -115,6 +123,7 @@ SESSION = _object(
     csrf={"type": ["string", "null"]},
 )
 CAMERAS = _list("cameras", ref("Camera"))
+GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))
 DEVICES = _list("devices", ref("Device"))
 FIXES = _list("fixes", ref("Fix"))

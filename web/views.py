@@ -22,6 +22,7 @@ def camera_json(parts: Services, camera: Camera, *, with_position: bool) -> dict
     return {
         "id": camera.id,
         "name": settings.label,
+        "groups": list(settings.groups),
         "status": camera.status.value,
         "reason": camera.reason or parts.recording_problem(camera.id),
         "tracks": [{"kind": track.kind.value, "codec": track.label} for track in camera.hub.tracks],
@@ -37,5 +38,5 @@ def camera_json(parts: Services, camera: Camera, *, with_position: bool) -> dict
 def settings_json(camera: Camera) -> dict[str, Any]:
     """How a camera is configured, for who may configure it; of the password only whether there is one."""
     settings = camera.settings
-    shown = settings.model_dump(mode="json", exclude={"password", "password_file", "id", "name"})
+    shown = settings.model_dump(mode="json", exclude={"password", "password_file", "id", "name", "groups"})
     return shown | {"has_password": bool(settings.password.get_secret_value())}

@@ -62,6 +62,7 @@ NEEDED: dict[str, Right] = {
     "GET /api/cameras/{id}": Right.LOGGED_IN,
     "PATCH /api/cameras/{id}": Right.CONFIGURE,
     "DELETE /api/cameras/{id}": Right.CONFIGURE,
+    "GET /api/groups": Right.LOGGED_IN,
     "POST /api/discovery": Right.CONFIGURE,
     "POST /api/cameras/{id}/whep": Right.LIVE,
     "GET /api/cameras/{id}/whep": Right.LIVE,

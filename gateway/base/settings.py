@@ -33,6 +33,7 @@ from gateway.base.errors import SettingsError
 CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 ICE_URL = re.compile(r"(stuns?|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
 """RFC 7064, RFC 7065."""
+GROUP_NAME = re.compile(r"[^\s,/\"'\x00-\x1f\x7f]{1,63}")
 ENVIRONMENT_PREFIX = "SIGHTLINE_"
 # What Kubernetes puts into every container of a namespace that has a service named "sightline".
 KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
@@ -106,6 +107,22 @@ def camera_id(text: str) -> str:
     return text
 
 
+def group_name(text: str) -> str:
+    """Check that `text` can be the name of a group of cameras.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not GROUP_NAME.fullmatch(text):
+        raise ValueError(f'"{text}" cannot name a group: use up to 63 characters, no spaces, commas, quotes or "/"')
+    return text
+
+
+def _each_once(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """In one order, so that writing them in another is no change."""
+    return tuple(sorted(set(groups)))
+
+
 def _url(*schemes: str) -> AfterValidator:
     def check(text: str) -> str:
         try:
@@ -151,6 +168,8 @@ def _secret_header_text(secret: SecretStr) -> SecretStr:
 
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
 CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
+GroupName: TypeAlias = Annotated[str, AfterValidator(group_name)]
+Groups: TypeAlias = Annotated[tuple[GroupName, ...], AfterValidator(_each_once)]
 
 
 class _Section(BaseModel):
@@ -236,6 +255,8 @@ class CameraSettings(_Section):
     """Answer a Basic challenge although the connection is not encrypted."""
     tls_verify: bool = False
     """Check the camera's certificate against the system's authorities (cameras mostly sign their own)."""
+    groups: Groups = ()
+    """What users and rows of the policy can be limited to."""
 
     @model_validator(mode="before")
     @classmethod

@@ -41,6 +41,8 @@ TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
 IDLE = "Connects only while somebody watches."
+_NOT_THE_WAY_IN = {"id", "name", "groups", "record", "connect", "password_file"}
+"""Settings that change without a new connection; what a password file holds is in `password`."""
 
 
 class CameraStatus(StrEnum):
@@ -261,8 +263,7 @@ class Fleet:
         old = camera.configured.settings
         camera.configured = new
         camera._update_wanted()
-        way_in = {"id", "name", "record", "connect"}
-        if old.model_dump(exclude=way_in) != new.settings.model_dump(exclude=way_in):
+        if old.model_dump(exclude=_NOT_THE_WAY_IN) != new.settings.model_dump(exclude=_NOT_THE_WAY_IN):
             await self._stop(camera.id)
             camera.set_status(CameraStatus.CONNECTING, None)
             self._start(camera)

@@ -173,6 +173,7 @@ class Registry:
             "connect": settings.connect,
             "basic_auth": settings.basic_auth,
             "tls_verify": settings.tls_verify,
+            "groups": list(settings.groups),
         }
 
     def _from_row(self, row: RowMapping) -> CameraSettings:
@@ -190,6 +191,7 @@ class Registry:
             connect=row["connect"],
             basic_auth=row["basic_auth"],
             tls_verify=row["tls_verify"],
+            groups=tuple(row["groups"]),
         )
 
 

@@ -1,0 +1,42 @@
+"""Groups of cameras: named by the cameras, listed by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.base.settings import CameraSettings
+from tests.running import running
+
+
+@pytest.fixture
+async def gateway(tmp_path):
+    fixed = CameraSettings(id="fixed", url="rtsp://127.0.0.1:1/s", groups=("south", "north"))
+    async with running(tmp_path, fixed) as gateway:
+        yield gateway
+
+
+async def test_groups_are_those_the_cameras_name(gateway):
+    client = gateway.client()
+    new = {"id": "unit-1", "url": "rtsp://127.0.0.1:1/s", "groups": ["north"]}
+    status, camera, _ = await client.call("POST", "/api/cameras", json=new)
+    assert (status, camera["groups"]) == (201, ["north"])
+    listed = (await client.get("/api/groups"))["groups"]
+    assert [(group["name"], group["cameras"]) for group in listed] == [
+        ("north", ["fixed", "unit-1"]),
+        ("south", ["fixed"]),
+    ]
+    status, camera, _ = await client.call("PATCH", "/api/cameras/unit-1", json={"groups": ["east", "south"]})
+    assert (status, camera["groups"]) == (200, ["east", "south"])
+    listed = (await client.get("/api/groups"))["groups"]
+    assert [(group["name"], group["cameras"]) for group in listed] == [
+        ("east", ["unit-1"]),
+        ("north", ["fixed"]),
+        ("south", ["fixed", "unit-1"]),
+    ]
+
+
+async def test_a_group_that_cannot_be_named_so_is_refused(gateway):
+    new = {"id": "unit-1", "url": "rtsp://127.0.0.1:1/s", "groups": ["north", "a b"]}
+    status, problem, _ = await gateway.client().call("POST", "/api/cameras", json=new)
+    assert (status, problem["pointer"]) == (400, "/groups/1")
+    assert '"a b" cannot name a group' in problem["detail"]
