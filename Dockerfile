@@ -16,7 +16,9 @@ COPY . .
 RUN /opt/sightline/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
 
 FROM ${RUN_IMAGE}
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin sightline \
+# The ids are fixed, so that a volume goes on belonging to the gateway when the image is built again.
+RUN groupadd --gid 10001 sightline \
+ && useradd --uid 10001 --gid sightline --no-create-home --home-dir /data --shell /usr/sbin/nologin sightline \
  && install -d -o sightline -g sightline -m 0750 /data
 COPY --from=build /opt/sightline /opt/sightline
 ENV PATH=/opt/sightline/bin:$PATH \
