@@ -29,8 +29,8 @@ class Depacketizer(Protocol):
     unsupported: int
     """Payloads in a form that is not taken here."""
 
-    def push(self, packet: RtpPacket, received_ns: UtcNs) -> bool:
-        """Take a packet, in the order of sequence numbers (`Reorder` sees to that); True: pull."""
+    def push(self, packet: RtpPacket, received_ns: UtcNs) -> None:
+        """Take a packet, in the order of sequence numbers (`Reorder` sees to that). Then pull what is ready."""
 
     def pull(self) -> AccessUnit | Gap | None:
         """The next item, or None."""

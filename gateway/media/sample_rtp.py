@@ -36,14 +36,13 @@ class SampleDepacketizer(ABC):
         self._last_pts: int | None = None
         self._last_utc_ns = 0
 
-    def push(self, packet: RtpPacket, received_ns: UtcNs) -> bool:
-        """Take the next packet; whether there is something to pull. Never raises because of what it holds."""
+    def push(self, packet: RtpPacket, received_ns: UtcNs) -> None:
+        """Take the next packet. Never raises because of what it holds."""
         if packet.sequence != self._expected:
             self._discontinuity(packet.sequence, packet.ssrc)
         self._expected = (packet.sequence + 1) & 0xFFFF
         if packet.payload:  # padding alone: some cameras keep the way open with it
             self._take(packet, received_ns)
-        return bool(self._ready)
 
     def pull(self) -> AccessUnit | Gap | None:
         """The next item, or None."""

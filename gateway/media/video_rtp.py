@@ -178,8 +178,8 @@ class VideoDepacketizer(ABC):
 
     # ---- the caller's side
 
-    def push(self, packet: RtpPacket, received_ns: UtcNs) -> bool:
-        """Take the next packet; whether there is something to pull. Never raises because of what it holds."""
+    def push(self, packet: RtpPacket, received_ns: UtcNs) -> None:
+        """Take the next packet. Never raises because of what it holds."""
         sequence, timestamp, marker, _, ssrc, payload = packet
         if sequence != self._expected:
             self._discontinuity(sequence, ssrc)
@@ -190,7 +190,6 @@ class VideoDepacketizer(ABC):
         self._unpack(payload)
         if marker:
             self._end_of_marker()
-        return bool(self._ready)
 
     def pull(self) -> AccessUnit | Gap | None:
         """The next item, or None."""
