@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import uvloop
 from pydantic import SecretStr
@@ -349,7 +349,12 @@ async def _state(settings: Settings) -> AsyncIterator[_State]:
         catalog.close()
 
 
-def _who() -> dict[str, str]:
+class _Who(TypedDict):
+    actor: str
+    address: str
+
+
+def _who() -> _Who:
     """Who runs the command, for the audit."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name

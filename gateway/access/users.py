@@ -38,6 +38,8 @@ class Principal:
     key: bytes
     """The digest of the session key or token that proved it: names the log-in, proves nothing."""
     by_token: bool
+    groups: tuple[str, ...] = ()
+    """The camera groups this log-in is limited to; (): no limit."""
 
     def may(self, right: Right) -> bool:
         """Whether the role has `right`."""
@@ -51,6 +53,8 @@ class User:
     name: str
     role: Role
     created_ns: int
+    groups: tuple[str, ...] = ()
+    """The camera groups they are limited to; (): no limit."""
 
 
 class TooManyAttemptsError(RefusedError):
@@ -111,8 +115,10 @@ class Users:
 
     # ---- accounts
 
-    async def add(self, name: str, role: Role, password: str, *, actor: str, address: str) -> None:
-        """Make an account.
+    async def add(
+        self, name: str, role: Role, password: str, *, actor: str, address: str, groups: tuple[str, ...] = ()
+    ) -> None:
+        """Make an account; `groups` are the camera groups it is limited to.
 
         Raises:
             BadRequestError: the name or password cannot be used.
@@ -123,13 +129,19 @@ class Users:
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise BadRequestError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")
         hashed = await self._threads.run(self._passwords.hash, password)
-        row = self._audit.row(Action.USER_ADD, actor=actor, address=address, user=name, role=role.value)
+        row = self._audit.row(Action.USER_ADD, actor=actor, address=address, user=name, role=role.value, groups=groups)
 
         def work(connection: Connection) -> None:
             if connection.execute(select(users.c.id).where(users.c.name == name)).first() is not None:
                 raise ConflictError(f'there is a user "{name}" already')
             connection.execute(
-                insert(users).values(name=name, role=role.value, password_hash=hashed, created_ns=self._clock.utc_ns())
+                insert(users).values(
+                    name=name,
+                    role=role.value,
+                    password_hash=hashed,
+                    created_ns=self._clock.utc_ns(),
+                    groups=list(groups),
+                )
             )
             raise_revision(connection, REVISION)
             append(connection, row)
@@ -167,7 +179,7 @@ class Users:
 
         def work(connection: Connection) -> list[User]:
             rows = connection.execute(select(users).order_by(users.c.name))
-            return [User(row.name, Role(row.role), row.created_ns) for row in rows]
+            return [User(row.name, Role(row.role), row.created_ns, tuple(row.groups)) for row in rows]
 
         return await self._database.read(work)
 
@@ -215,7 +227,9 @@ class Users:
             append(connection, row)
 
         await self._database.write(work)
-        return key, Principal(found["id"], name, Role(found["role"]), digest(key), by_token=False)
+        return key, Principal(
+            found["id"], name, Role(found["role"]), digest(key), by_token=False, groups=tuple(found["groups"])
+        )
 
     async def log_out(self, principal: Principal, *, address: str) -> None:
         """End the session (not a token: that is revoked by who made it)."""
@@ -234,13 +248,15 @@ class Users:
 
         def work(connection: Connection) -> tuple[Principal, int] | None:
             row = connection.execute(
-                select(users.c.id, users.c.name, users.c.role, sessions.c.expires_ns)
+                select(users.c.id, users.c.name, users.c.role, users.c.groups, sessions.c.expires_ns)
                 .join(sessions, sessions.c.user_id == users.c.id)
                 .where(sessions.c.token_sha256 == hashed, sessions.c.expires_ns > now)
             ).first()
             if row is None:
                 return None
-            return Principal(row.id, row.name, Role(row.role), hashed, by_token=False), row.expires_ns
+            groups = tuple(row.groups)
+            who = Principal(row.id, row.name, Role(row.role), hashed, by_token=False, groups=groups)
+            return who, row.expires_ns
 
         found = await self._database.read(work)
         if found is None:
@@ -259,11 +275,13 @@ class Users:
 
         def work(connection: Connection) -> Principal | None:
             row = connection.execute(
-                select(users.c.id, users.c.name, users.c.role)
+                select(users.c.id, users.c.name, users.c.role, users.c.groups)
                 .join(tokens, tokens.c.user_id == users.c.id)
                 .where(tokens.c.token_sha256 == hashed)
             ).first()
-            return None if row is None else Principal(row.id, row.name, Role(row.role), hashed, by_token=True)
+            if row is None:
+                return None
+            return Principal(row.id, row.name, Role(row.role), hashed, by_token=True, groups=tuple(row.groups))
 
         return await self._database.read(work)
 
