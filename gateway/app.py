@@ -21,6 +21,7 @@ from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import Action, Audit
 from gateway.access.secrets import Vault
+from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
 from gateway.access.users import Users
 from gateway.base.clock import Clock
@@ -96,6 +97,8 @@ async def run(
         stack.callback(processes.close)
 
         audit = Audit(catalog_database, clock)
+        tally = Tally(audit, clock)
+        stack.push_async_callback(tally.flush)
         users = Users(catalog_database, audit, clock)
         stack.callback(users.close)
         vault = Vault.open(settings.data_dir)
@@ -124,6 +127,7 @@ async def run(
                 clock=clock,
                 users=users,
                 audit=audit,
+                tally=tally,
                 registry=registry,
                 fleet=fleet,
                 whep=whep,
@@ -149,6 +153,7 @@ async def run(
             ("recorders", recorders.watch),
             ("viewing", whep.run),
             ("positions", positions.run),
+            ("tally", tally.run),
             ("revisions", lambda: watcher.run(clock)),
             ("loop lag", lambda: _measure_lag(clock)),
         ):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.access.audit import Audit
+from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.base.clock import Clock
 from gateway.base.settings import Settings
@@ -29,6 +30,8 @@ class Services:
     clock: Clock
     users: Users
     audit: Audit
+    tally: Tally
+    """Where refusals go that may come in floods."""
     registry: Registry
     fleet: Fleet
     whep: Whep

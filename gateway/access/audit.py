@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,14 +23,25 @@ class Action(StrEnum):
     SNAPSHOT = "snapshot"
     POSITIONS = "positions"
     RECORDINGS = "recordings"
+    EXPORT = "export"
+    DELETION = "deletion"
     DISCOVERY = "discovery"
     CAMERA_ADD = "camera_add"
     CAMERA_CHANGE = "camera_change"
     CAMERA_REMOVE = "camera_remove"
+    PRIVACY = "privacy"
     USER_ADD = "user_add"
+    USER_CHANGE = "user_change"
     USER_REMOVE = "user_remove"
+    PASSWORD = "password"  # noqa: S105 (a name, no password)
+    SESSION_END = "session_end"
     TOKEN_CREATE = "token_create"  # noqa: S105 (a name, no token)
+    TOKEN_REVOKE = "token_revoke"  # noqa: S105 (a name, no token)
     SETTINGS = "settings"
+    POLICY = "policy"
+    AUDIT_SEARCH = "audit_search"
+    AUDIT_EXPORT = "audit_export"
+    AUDIT_VERIFY = "audit_verify"
     REFUSAL = "refusal"
 
 
@@ -77,7 +89,20 @@ class Audit:
             StorageError: it could not be written; the caller must then not do what it was going to do.
         """
         row = self.row(action, actor=actor, address=address, outcome=outcome, camera=camera, **detail)
-        await self._database.write(lambda connection: append(connection, row))
+        await self.append_all([row])
+
+    async def append_all(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows that `row` made, all or none; on disk when this returns.
+
+        Raises:
+            StorageError: they could not be written.
+        """
+
+        def work(connection: Connection) -> None:
+            for row in rows:
+                append(connection, row)
+
+        await self._database.write(work)
 
     def row(
         self,
