@@ -119,7 +119,7 @@ async def run(
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
 
         async def reconcile() -> None:
-            await fleet.apply(await registry.all())
+            fleet.apply(await registry.all())
 
         app = application(
             Services(
@@ -142,7 +142,7 @@ async def run(
         )
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
-        await fleet.apply(configured)
+        fleet.apply(configured)
         url = await _listen(app, settings, stack)
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))

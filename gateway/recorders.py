@@ -30,6 +30,7 @@ class Recorders:
     def __init__(self, fleet: Fleet, make: Callable[[Hub], Recorder], clock: Clock) -> None:
         self.on_changed: list[Callable[[str], None]] = []
         """Called with a camera's id when its recording begins, ends, or has a problem."""
+        self._fleet = fleet
         self._make = make
         self._clock = clock
         self._tasks = TaskOwner("recorder")
@@ -98,5 +99,7 @@ class Recorders:
                 self._running[camera.id] = (recorder, self._running[camera.id][1])
         finally:
             del self._running[camera.id]
-            if camera.settings.record and not camera.hub.closed:
-                self._changed(camera)
+            # Meanwhile it may have been switched on again, or removed and added again.
+            now = self._fleet.cameras.get(camera.id)
+            if now is not None and not now.hub.closed:
+                self._changed(now)

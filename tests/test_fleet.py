@@ -23,9 +23,15 @@ class ScriptedSource:
         self.clock = clock
         self.over = asyncio.get_running_loop().create_future()
         self.counted = 0
+        self.goodbye = None
+        """What the camera still has to answer before the attempt is over."""
 
     async def run_once(self):
-        raise await self.over
+        try:
+            raise await self.over
+        finally:
+            if self.goodbye is not None:
+                await self.goodbye
 
     def fail(self, error):
         if not self.over.done():
@@ -83,7 +89,7 @@ def configured(camera_id="a", **more):
 
 
 async def one(bench, **more):
-    await bench.fleet.apply([configured(**more)])
+    bench.fleet.apply([configured(**more)])
     await bench.settle()
     return bench.fleet.camera("a")
 
@@ -235,20 +241,64 @@ async def test_only_what_changed_is_touched(bench):
     bench.fleet.on_added.append(added.append)
     bench.fleet.on_changed.append(changed.append)
     bench.fleet.on_removed.append(removed.append)
-    await bench.fleet.apply([configured("a"), configured("b"), configured("c")])
+    bench.fleet.apply([configured("a"), configured("b"), configured("c")])
     await bench.settle()
     a, b = bench.fleet.camera("a"), bench.fleet.camera("b")
     assert len(bench.sources) == 3
-    await bench.fleet.apply([configured("a"), configured("b", name="Bee", groups=["north"], record=False)])
+    bench.fleet.apply([configured("a"), configured("b", name="Bee", groups=["north"], record=False)])
     await bench.settle()
     assert len(bench.sources) == 3, "a new name, other groups and no more recording need no new connection"
     assert [c.id for c in changed[-1:]] == ["b"]
     assert bench.fleet.camera("b") is b
     assert [c.id for c in removed] == ["c"]
-    await bench.fleet.apply([configured("a", transport="udp"), configured("b", name="Bee")])
+    bench.fleet.apply([configured("a", transport="udp"), configured("b", name="Bee")])
     await bench.settle()
     assert len(bench.sources) == 4
     assert bench.fleet.camera("a") is a
     assert not a.hub.closed
     with pytest.raises(NotFoundError, match='no camera "c"'):
         bench.fleet.camera("c")
+
+
+async def test_a_changed_camera_connects_anew_once_the_old_connection_has_ended(bench):
+    camera = await one(bench)
+    with camera.hub.subscribe("test", start=Start.OLDEST) as subscription:
+        bench.sources[-1].picture()
+        last = bench.clock.utc_ns()
+        goodbye = bench.sources[-1].goodbye = asyncio.get_running_loop().create_future()
+        for password in ("new", "newer"):
+            bench.fleet.apply([configured(password=password)])
+            assert camera.settings.password.get_secret_value() == password, "it holds at once"
+            await bench.settle()
+            assert (len(bench.sources), camera.status) == (1, CameraStatus.CONNECTING), "one connection at a time"
+        goodbye.set_result(None)
+        await bench.settle()
+        assert len(bench.sources) == 2
+        assert subscription.take() == [Gap(last, None, GapReason.DISCONNECTED)], "never a silent hole"
+        bench.sources[-1].picture()
+        assert camera.status is CameraStatus.LIVE
+
+
+async def test_a_camera_that_comes_back_at_once_waits_for_the_old_connection_too(bench):
+    gone = await one(bench)
+    goodbye = bench.sources[-1].goodbye = asyncio.get_running_loop().create_future()
+    bench.fleet.apply([])
+    assert gone.hub.closed
+    back = await one(bench)
+    assert back is not gone
+    assert len(bench.sources) == 1
+    goodbye.set_result(None)
+    await bench.settle()
+    assert [source.camera for source in bench.sources] == [gone, back]
+
+
+async def test_one_camera_that_is_slow_to_say_goodbye_holds_up_no_other(bench):
+    bench.fleet.apply([configured("a"), configured("b")])
+    await bench.settle()
+    for source in bench.sources:
+        source.goodbye = asyncio.get_running_loop().create_future()
+    bench.fleet.apply([configured("a", password="new"), configured("b", password="new")])
+    bench.sources[1].goodbye.set_result(None)
+    await bench.settle()
+    assert [source.camera.id for source in bench.sources] == ["a", "b", "b"]
+    bench.sources[0].goodbye.set_result(None)

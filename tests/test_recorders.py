@@ -71,7 +71,7 @@ class Bench:
         return self.made[-1]
 
     async def apply(self, *cameras):
-        await self.fleet.apply([Configured(settings, Origin.FILE) for settings in cameras])
+        self.fleet.apply([Configured(settings, Origin.FILE) for settings in cameras])
         await self.settle()
 
     async def settle(self):
@@ -110,8 +110,8 @@ async def test_the_setting_takes_effect_at_once_and_the_gap_says_why(bench):
 
 async def test_switched_off_and_on_in_a_moment_it_records_again(bench):
     await bench.apply(camera())
-    await bench.fleet.apply([Configured(camera(record=False), Origin.FILE)])
-    await bench.fleet.apply([Configured(camera(record=True), Origin.FILE)])
+    bench.fleet.apply([Configured(camera(record=False), Origin.FILE)])
+    bench.fleet.apply([Configured(camera(record=True), Origin.FILE)])
     await bench.settle()
     assert bench.recorders.recording("a")
     assert len(bench.made) == 2
@@ -122,6 +122,14 @@ async def test_a_removed_camera_ends_its_recorder(bench):
     await bench.apply()
     assert not bench.recorders.recording("a")
     assert len(bench.made) == 1
+
+
+async def test_a_camera_that_comes_back_at_once_is_recorded_again(bench):
+    await bench.apply(camera())
+    bench.fleet.apply([])
+    await bench.apply(camera())
+    assert bench.recorders.recording("a")
+    assert len(bench.made) == 2
 
 
 async def test_a_recorder_that_fails_is_started_again(bench, caplog):

@@ -91,7 +91,7 @@ async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]
     parts = IngestParts(model.clock, WSDLS, lambda *_: None, threads)
     async with listening(model) as settings:
         fleet = Fleet(lambda camera: CameraSource(camera, parts), model.clock)
-        await fleet.apply([Configured(settings, Origin.FILE)])
+        fleet.apply([Configured(settings, Origin.FILE)])
         try:
             assert await fleet.camera("cam").live(20), fleet.camera("cam").reason
             yield fleet, parts

@@ -19,7 +19,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault, NotFoundError
 from gateway.base.metrics import CAMERA_ERRORS
 from gateway.base.settings import CameraSettings
-from gateway.base.supervise import Backoff, TaskOwner
+from gateway.base.supervise import Backoff, TaskOwner, cancel_once
 from gateway.hub import Hub
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
@@ -194,6 +194,8 @@ class Fleet:
         self._clock = clock
         self._tasks = TaskOwner("camera")
         self._supervisors: dict[str, asyncio.Task[None]] = {}
+        self._ending: dict[str, set[asyncio.Task[None]]] = {}
+        """Supervisors that were told to end and still say goodbye to the camera: its next one waits for them."""
         self.cameras: dict[str, Camera] = {}
         self.on_added: list[Callable[[Camera], None]] = []
         self.on_changed: list[Callable[[Camera], None]] = []
@@ -212,17 +214,20 @@ class Fleet:
         except KeyError:
             raise NotFoundError(f'there is no camera "{camera_id}"') from None
 
-    async def apply(self, configured: Iterable[Configured]) -> None:
-        """Make the running cameras those that are configured; only what changed is touched."""
+    def apply(self, configured: Iterable[Configured]) -> None:
+        """Make the running cameras those that are configured; only what changed is touched.
+
+        All of it holds when this returns: nobody sees a part of it. Connections begin and end afterwards.
+        """
         wanted = {c.settings.id: c for c in configured}
         for camera_id in [i for i in self.cameras if i not in wanted]:
-            await self._remove(camera_id)
+            self._remove(camera_id)
         for camera_id, new in wanted.items():
             camera = self.cameras.get(camera_id)
             if camera is None:
                 self._add(new)
             elif camera.configured != new:
-                await self._change(camera, new)
+                self._change(camera, new)
 
     def device_appeared(self, hosts: Iterable[str]) -> None:
         """A device with one of these addresses said hello: cameras there that wait for a retry need not wait longer."""
@@ -240,8 +245,8 @@ class Fleet:
 
     async def stop_sources(self) -> None:
         """End every attempt; Hubs stay open."""
-        await self._tasks.close()
         self._supervisors.clear()
+        await self._tasks.close()
 
     def close_hubs(self) -> None:
         """End every Subscription."""
@@ -259,20 +264,18 @@ class Fleet:
             callback(camera)
         self._start(camera)
 
-    async def _change(self, camera: Camera, new: Configured) -> None:
+    def _change(self, camera: Camera, new: Configured) -> None:
         old = camera.configured.settings
         camera.configured = new
         camera._update_wanted()
         if old.model_dump(exclude=_NOT_THE_WAY_IN) != new.settings.model_dump(exclude=_NOT_THE_WAY_IN):
-            await self._stop(camera.id)
-            camera.set_status(CameraStatus.CONNECTING, None)
+            self._stop(camera.id)
             self._start(camera)
         self._notify_changed(camera)
 
-    async def _remove(self, camera_id: str) -> None:
-        camera = self.cameras[camera_id]
-        await self._stop(camera_id)
-        del self.cameras[camera_id]
+    def _remove(self, camera_id: str) -> None:
+        camera = self.cameras.pop(camera_id)
+        self._stop(camera_id)
         camera.hub.close()
         for callback in self.on_removed:
             callback(camera)
@@ -281,11 +284,16 @@ class Fleet:
         camera._update_wanted()
         self._supervisors[camera.id] = self._tasks.start(self._supervise(camera), name=camera.id)
 
-    async def _stop(self, camera_id: str) -> None:
-        task = self._supervisors.pop(camera_id, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+    def _stop(self, camera_id: str) -> None:
+        task = self._supervisors.pop(camera_id)
+        cancel_once(task)
+        self._ending.setdefault(camera_id, set()).add(task)
+        task.add_done_callback(lambda _: self._ended(camera_id, task))
+
+    def _ended(self, camera_id: str, task: asyncio.Task[None]) -> None:
+        self._ending[camera_id].discard(task)
+        if not self._ending[camera_id]:
+            del self._ending[camera_id]
 
     def _notify_changed(self, camera: Camera) -> None:
         for callback in self.on_changed:
@@ -296,6 +304,10 @@ class Fleet:
             callback(camera, fix)
 
     async def _supervise(self, camera: Camera) -> None:
+        while ending := self._ending.get(camera.id):
+            camera.set_status(CameraStatus.CONNECTING, None)
+            await asyncio.wait(ending)
+        self._attempt_ended(camera)
         backoff = Backoff(self._clock)
         while True:
             if not camera._wanted.is_set():
@@ -357,6 +369,7 @@ class Fleet:
     def _attempt_ended(self, camera: Camera) -> None:
         if camera._live_since is not None and camera.video_ns is not None:
             camera.hub.publish(Gap(camera.video_ns, None, GapReason.DISCONNECTED))
+        camera._live_since = None
 
     def _watch(self, camera: Camera) -> None:
         if camera._idle_since is not None:
