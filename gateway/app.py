@@ -20,6 +20,7 @@ from pathlib import Path
 from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import Action, Audit
+from gateway.access.authority import Authority
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
@@ -35,7 +36,7 @@ from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Camera, Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
-from gateway.ingest.registry import Configured, Origin, Registry
+from gateway.ingest.registry import Configured, Origin, Registry, groups_of_cameras
 from gateway.ingest.second import second_stream
 from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
@@ -106,6 +107,7 @@ async def run(
         positions = PositionStore(positions_database, clock)
         catalog = Catalog(catalog_database)
         configured = await registry.all()
+        authority = Authority(settings.policy, groups_of_cameras(configured))
 
         archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
         await archive.adopt()
@@ -119,7 +121,9 @@ async def run(
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
 
         async def reconcile() -> None:
-            fleet.apply(await registry.all())
+            configured = await registry.all()
+            authority.update(cameras=groups_of_cameras(configured))
+            fleet.apply(configured)
 
         app = application(
             Services(
@@ -127,6 +131,7 @@ async def run(
                 clock=clock,
                 users=users,
                 audit=audit,
+                authority=authority,
                 tally=tally,
                 registry=registry,
                 fleet=fleet,

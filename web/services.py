@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.access.audit import Audit
+from gateway.access.authority import Authority
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.base.clock import Clock
@@ -30,6 +31,7 @@ class Services:
     clock: Clock
     users: Users
     audit: Audit
+    authority: Authority
     tally: Tally
     """Where refusals go that may come in floods."""
     registry: Registry

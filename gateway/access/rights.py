@@ -6,46 +6,21 @@ is named as the server registers it, `METHOD /path/{variable}`; a command `sight
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from gateway.base.errors import RefusedError
+from gateway.base.roles import GRANTED, Right, Role
 
-
-class Role(StrEnum):
-    """What a user is."""
-
-    ADMINISTRATOR = "administrator"
-    DISPATCHER = "dispatcher"
-    SUPERVISOR = "supervisor"
-    AUDITOR = "auditor"
-    NVR = "nvr"
-
-
-class Right(StrEnum):
-    """What somebody may do."""
-
-    OPEN = "open"
-    """Needs no log-in."""
-    LOGGED_IN = "logged_in"
-    """Any log-in will do."""
-    LIVE = "live"
-    RECORDED = "recorded"
-    POSITION = "position"
-    CONFIGURE = "configure"
-    METRICS = "metrics"
-    SHELL = "shell"
-    """Commands on the machine itself: whoever may read the data directory."""
-
+__all__ = ["NEEDED", "OF_SOME_CAMERAS", "RIGHTS", "Right", "Role", "has", "needed"]
 
 RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.ADMINISTRATOR: frozenset(
-        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.CONFIGURE, Right.METRICS}
+    Role.ADMINISTRATOR: frozenset({Right.LOGGED_IN, *GRANTED}),
+    Role.DISPATCHER: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO}),
+    Role.SUPERVISOR: frozenset(
+        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.EXPORT}
     ),
-    Role.DISPATCHER: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION}),
-    Role.SUPERVISOR: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION}),
-    Role.AUDITOR: frozenset({Right.LOGGED_IN, Right.RECORDED, Right.METRICS}),
-    Role.NVR: frozenset({Right.LIVE, Right.RECORDED, Right.POSITION}),
+    Role.AUDITOR: frozenset({Right.LOGGED_IN, Right.RECORDED, Right.AUDIT, Right.METRICS}),
+    Role.NVR: frozenset({Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO}),
 }
+"""What a role has for which the policy has no row. Whoever may log in is not the policy's to say."""
 
 NEEDED: dict[str, Right] = {
     "GET /healthz": Right.OPEN,
@@ -92,6 +67,18 @@ NEEDED: dict[str, Right] = {
     "sightline user remove": Right.SHELL,
     "sightline token create": Right.SHELL,
 }
+
+OF_SOME_CAMERAS = frozenset(
+    {
+        "POST /api/cameras",
+        "POST /api/discovery",
+        "GET /api/whep/{session}",
+        "PATCH /api/whep/{session}",
+        "DELETE /api/whep/{session}",
+    }
+)
+"""Calls that name no camera and yet may be used by who has the right for some cameras only: they see to it themselves.
+Every other call that names none, and needs more than a log-in, is about the whole gateway, and for who has no limit."""
 
 
 def needed(what: str) -> Right:

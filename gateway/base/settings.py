@@ -19,8 +19,6 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -29,11 +27,12 @@ from pydantic import (
 )
 
 from gateway.base.errors import SettingsError
+from gateway.base.names import CameraId, Groups, Section
+from gateway.base.policy import LINES, Policy
+from gateway.base.toml_lines import key_lines
 
-CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 ICE_URL = re.compile(r"(stuns?|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
 """RFC 7064, RFC 7065."""
-GROUP_NAME = re.compile(r"[^\s,/\"'\x00-\x1f\x7f]{1,63}")
 ENVIRONMENT_PREFIX = "SIGHTLINE_"
 # What Kubernetes puts into every container of a namespace that has a service named "sightline".
 KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
@@ -93,36 +92,6 @@ def _listen(text: str) -> str:
     return text
 
 
-def camera_id(text: str) -> str:
-    """Check that `text` can be a camera's id.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if not CAMERA_ID.fullmatch(text):
-        raise ValueError(
-            f'"{text}" cannot be an id: use up to 63 letters, digits, "-", "_", "." or "~", '
-            "beginning with a letter or a digit"
-        )
-    return text
-
-
-def group_name(text: str) -> str:
-    """Check that `text` can be the name of a group of cameras.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    if not GROUP_NAME.fullmatch(text):
-        raise ValueError(f'"{text}" cannot name a group: use up to 63 characters, no spaces, commas, quotes or "/"')
-    return text
-
-
-def _each_once(groups: tuple[str, ...]) -> tuple[str, ...]:
-    """In one order, so that writing them in another is no change."""
-    return tuple(sorted(set(groups)))
-
-
 def _url(*schemes: str) -> AfterValidator:
     def check(text: str) -> str:
         try:
@@ -167,16 +136,9 @@ def _secret_header_text(secret: SecretStr) -> SecretStr:
 
 
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
-CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
-GroupName: TypeAlias = Annotated[str, AfterValidator(group_name)]
-Groups: TypeAlias = Annotated[tuple[GroupName, ...], AfterValidator(_each_once)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Http(_Section):
+class Http(Section):
     """The page, the API and ONVIF's device service."""
 
     listen: Listen = "127.0.0.1:8080"
@@ -185,7 +147,7 @@ class Http(_Section):
     `https` one makes the log-in cookie Secure."""
 
 
-class IceServer(_Section):
+class IceServer(Section):
     """A STUN or TURN server that viewers are told of (RTCIceServer, W3C WebRTC 4.2.4)."""
 
     urls: tuple[Annotated[str, AfterValidator(_ice_url)], ...]
@@ -208,7 +170,7 @@ class IceServer(_Section):
         return self
 
 
-class WebRtc(_Section):
+class WebRtc(Section):
     """One port, UDP and TCP, for every viewer."""
 
     listen: Listen = "0.0.0.0:8189"
@@ -219,26 +181,26 @@ class WebRtc(_Section):
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 2000
 
 
-class Rtsp(_Section):
+class Rtsp(Section):
     """The RTSP server toward NVRs."""
 
     listen: Listen = "0.0.0.0:8554"
 
 
-class Onvif(_Section):
+class Onvif(Section):
     """The ONVIF devices toward NVRs."""
 
     devices: Literal["one", "port", "both"] = "one"
     base_port: Annotated[int, Field(ge=1, le=65535)] = 8600
 
 
-class Discovery(_Section):
+class Discovery(Section):
     """Finding cameras by WS-Discovery. No interface named: all."""
 
     interfaces: tuple[str, ...] = ()
 
 
-class CameraSettings(_Section):
+class CameraSettings(Section):
     """One camera, from the file or the API."""
 
     id: CameraId
@@ -291,7 +253,7 @@ class CameraSettings(_Section):
         return self.name or self.id
 
 
-class Settings(_Section):
+class Settings(Section):
     """All of them, checked. Relative paths start from the settings file's folder, or from the working directory."""
 
     data_dir: Path = Path("data")
@@ -302,6 +264,7 @@ class Settings(_Section):
     onvif: Onvif = Onvif()
     discovery: Discovery = Discovery()
     cameras: tuple[CameraSettings, ...] = ()
+    policy: Policy = Policy()
 
     @model_validator(mode="after")
     def _distinct_cameras(self) -> Settings:
@@ -321,18 +284,19 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         SettingsError: the file cannot be read, or a key or value does not hold.
     """
     values: dict[str, Any] = {}
-    base = Path.cwd()
+    base, text = Path.cwd(), ""
     if path is not None:
         base = path.resolve().parent
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            values = tomllib.loads(text)
         except OSError as error:
             raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
     _override(values, os.environ if environment is None else environment)
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(values, context={LINES: key_lines(text)})
     except ValidationError as error:
         raise SettingsError(_sentences(error, path, values)) from error
     cameras = tuple(_with_password(camera, base) for camera in settings.cameras)
@@ -375,7 +339,9 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
 def _environment_names() -> dict[str, tuple[str, str, bool]]:
     names: dict[str, tuple[str, str, bool]] = {}
     for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+        if field.annotation is Policy:
+            continue  # it stands in the file alone, where people can read it
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             for inner, inner_field in field.annotation.model_fields.items():
                 is_list = "tuple" in str(inner_field.annotation)
                 names[f"{ENVIRONMENT_PREFIX}{name}_{inner}".upper()] = (name, inner, is_list)

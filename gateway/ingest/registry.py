@@ -6,7 +6,7 @@ password encrypted. Every change raises the revision "cameras", by which a runni
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -212,6 +212,11 @@ def camera_settings(values: Mapping[str, Any]) -> CameraSettings:
             raise BadRequestError(f'unknown member "{key}"', pointer=f"/{key}") from None
         message = problem["msg"].removeprefix("Value error, ")
         raise BadRequestError(f'"{key}": {message}' if key else message, pointer=f"/{key}") from None
+
+
+def groups_of_cameras(configured: Iterable[Configured]) -> dict[str, tuple[str, ...]]:
+    """The groups that each camera is in, by its id."""
+    return {camera.settings.id: camera.settings.groups for camera in configured}
 
 
 def _rows(connection: Connection) -> list[RowMapping]:

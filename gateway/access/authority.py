@@ -1,0 +1,195 @@
+"""What holds now: who may do what with which camera, by role, by group, by the policy, and by the wearer's privacy.
+
+Every route, socket and stream asks here, and nowhere else. It is pure and in memory: asked for each event and each
+viewer, from the event loop's thread. Who changes users, cameras, policy or privacy tells it; whoever has something
+running for somebody looks again when `on_changed` is called. Why something holds, in sentences, is
+`gateway.access.explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.access.rights import RIGHTS
+from gateway.base.policy import DEFAULT_CATEGORY, Hidden, Policy, PrivacyMode, Retention, Rule, View
+from gateway.base.roles import OF_ONE_CAMERA, Right, Role
+
+SEEING = frozenset({Right.LIVE, Right.RECORDED, Right.POSITION, Right.CONFIGURE})
+"""With any of them for a camera, one knows that it is there."""
+_NEEDS: dict[Right, View] = {Right.LIVE: "live", Right.RECORDED: "recorded", Right.EXPORT: "recorded"}
+"""The view whose reason is asked for a right."""
+_HIDES: dict[Hidden, frozenset[Right]] = {
+    "position": frozenset({Right.POSITION}),
+    "stream": frozenset({Right.LIVE, Right.AUDIO}),
+}
+
+
+class Asker(Protocol):
+    """Who asks: a Principal, or an account somebody wonders about."""
+
+    @property
+    def role(self) -> Role:
+        """What they are."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The camera groups they are limited to; (): no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """A wearer's privacy mode that is on."""
+
+    since_ns: int
+    """UTC."""
+    hides_position: bool
+    hides_stream: bool
+    recording: bool
+    """Whether recording goes on."""
+
+    @property
+    def hidden(self) -> frozenset[Right]:
+        """The rights that nobody has meanwhile."""
+        return (_HIDES["position"] if self.hides_position else frozenset()) | (
+            _HIDES["stream"] if self.hides_stream else frozenset()
+        )
+
+
+class Authority:
+    """Says what holds. Start it with the policy; `update` it with everything else."""
+
+    def __init__(self, policy: Policy, cameras: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self.on_changed: list[Callable[[], None]] = []
+        """Called after each change: what runs for somebody may have to end."""
+        self.policy = policy
+        self._cameras = dict(cameras or {})
+        self._private: dict[str, Privacy] = {}
+        self._known: dict[tuple[Role, tuple[str, ...], str], frozenset[Right]] = {}
+
+    def update(
+        self,
+        *,
+        policy: Policy | None = None,
+        cameras: Mapping[str, tuple[str, ...]] | None = None,
+        private: Mapping[str, Privacy] | None = None,
+    ) -> None:
+        """Take over what changed: the policy, all cameras with their groups, all cameras whose wearer is private."""
+        before = self.policy, self._cameras, self._private
+        self.policy = self.policy if policy is None else policy
+        self._cameras = self._cameras if cameras is None else dict(cameras)
+        self._private = self._private if private is None else dict(private)
+        if before != (self.policy, self._cameras, self._private):
+            self._known.clear()
+            for listener in self.on_changed:
+                listener()
+
+    # ---- rights
+
+    def may(self, who: Asker, right: Right, camera: str | None = None) -> bool:
+        """Whether `who` has `right` for `camera`; without a camera: for all of them, and what is not about cameras."""
+        if right is Right.OPEN:
+            return True
+        if right is Right.LOGGED_IN:
+            return right in RIGHTS[who.role]
+        if camera is not None:
+            return right in self.rights(who, camera)
+        return not who.groups and any(not groups and right in rights for groups, rights in self.rows(who.role))
+
+    def may_somewhere(self, who: Asker, right: Right) -> bool:
+        """Whether there could be a camera for which `who` has `right`."""
+        return any(right in rights for _, rights in self.rows(who.role))
+
+    def rights(self, who: Asker, camera: str) -> frozenset[Right]:
+        """All that `who` may do with `camera` now. A camera that is not known is in no group."""
+        key = who.role, who.groups, camera
+        known = self._known.get(key)
+        if known is None:
+            private = self._private.get(camera)
+            known = self.rights_in(who, self.groups(camera)) - (frozenset() if private is None else private.hidden)
+            if camera in self._cameras:  # not any name that somebody tries
+                self._known[key] = known
+        return known
+
+    def rights_in(self, who: Asker, groups: Iterable[str]) -> frozenset[Right]:
+        """What `who` may do with a camera that is in `groups`, private or not."""
+        of_camera = set(groups)
+        if who.groups and of_camera.isdisjoint(who.groups):
+            return frozenset()
+        held: set[Right] = set()
+        for wanted, rights in self.rows(who.role):
+            if not wanted or not of_camera.isdisjoint(wanted):
+                held |= rights
+        return frozenset(held & OF_ONE_CAMERA if who.groups else held) - {Right.LOGGED_IN}
+
+    def sees(self, who: Asker, camera: str) -> bool:
+        """Whether `who` may know that there is such a camera. To others it does not exist."""
+        private = self._private.get(camera)
+        rights = self.rights(who, camera) if private is None else self.rights_in(who, self.groups(camera))
+        return not SEEING.isdisjoint(rights)
+
+    def rows(self, role: Role) -> list[tuple[tuple[str, ...], frozenset[Right]]]:
+        """Groups (of cameras; (): all) and rights: the policy's rows for a role, or else its defaults."""
+        rows = [(row.groups, frozenset(row.rights)) for row in self.policy.allow if row.role is role]
+        return rows or [((), RIGHTS[role])]
+
+    def groups(self, camera: str) -> tuple[str, ...]:
+        """The groups that a camera is in."""
+        return self._cameras.get(camera, ())
+
+    # ---- what the policy asks of a view
+
+    def reason_needed(self, who: Asker, right: Right, camera: str) -> bool:
+        """Whether a reason must be given with this use of `right`."""
+        return right in self.rights(who, camera) and _NEEDS.get(right) in self.reasons_asked(camera)
+
+    def reasons_asked(self, camera: str) -> frozenset[View]:
+        """The views of this camera that need a reason."""
+        asked: set[View] = set()
+        rules = self.rules("ask_reason", camera)
+        for views in [rule.ask_reason for _, rule in rules] or [self.policy.ask_reason]:
+            asked.update(views or ())
+        return frozenset(asked)
+
+    def watermark(self, who: Asker, camera: str) -> bool:
+        """Whether the page draws the viewer's name over this camera's picture."""
+        return bool(self.rights(who, camera) & {Right.LIVE, Right.RECORDED}) and self.marked(camera)
+
+    def marked(self, camera: str) -> bool:
+        """Whether the policy wants this camera's picture watermarked."""
+        rules = self.rules("watermark", camera)
+        return any(rule.watermark for _, rule in rules) if rules else self.policy.watermark
+
+    def tells_wearer(self, camera: str) -> bool:
+        """Whether it is shown that somebody watches."""
+        rules = self.rules("tell_wearer", camera)
+        return any(rule.tell_wearer for _, rule in rules) if rules else self.policy.tell_wearer
+
+    def rules(self, key: str, camera: str) -> list[tuple[int, Rule]]:
+        """The policy's rules that say `key` for a camera, with their numbers.
+
+        One that names the camera goes before those that name its groups; of several groups the strictest holds.
+        """
+        speaking = [(i, rule) for i, rule in enumerate(self.policy.rule) if getattr(rule, key) is not None]
+        named = [(i, rule) for i, rule in speaking if camera in rule.cameras]
+        return named or [(i, rule) for i, rule in speaking if not set(rule.groups).isdisjoint(self.groups(camera))]
+
+    # ---- privacy
+
+    def private(self, camera: str) -> Privacy | None:
+        """The wearer's privacy mode, if it is on."""
+        return self._private.get(camera)
+
+    def privacy_modes(self, camera: str) -> list[tuple[int, PrivacyMode]]:
+        """The rows that say what privacy mode does for a camera, with their numbers; none: it has no such mode."""
+        rows = list(enumerate(self.policy.privacy))
+        own = [(i, row) for i, row in rows if not set(row.groups).isdisjoint(self.groups(camera))]
+        return own or [(i, row) for i, row in rows if not row.groups]
+
+    # ---- retention
+
+    def retention(self, category: str = DEFAULT_CATEGORY) -> tuple[int, Retention] | None:
+        """The row that says how long recordings of a category are kept, with its number."""
+        rows = {row.category: (i, row) for i, row in enumerate(self.policy.retention)}
+        return rows.get(category, rows.get(DEFAULT_CATEGORY))
