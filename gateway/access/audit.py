@@ -1,17 +1,32 @@
-"""Who did what: a row for each log-in, refusal, view and change, written before what it speaks of happens."""
+"""Who did what: a row for each log-in, refusal, view and change, written before what it speaks of happens.
+
+Rows form a chain (`gateway.ledger`): none can be changed, removed or slipped in without its showing. Searching them
+belongs to `audit_search`, proving them to `audit_chain`, the ends of views to `views`, floods to `tally`.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
+from gateway import ledger
 from gateway.base.clock import Clock
+from gateway.ledger import canonical, canonical_text
 from gateway.store.engine import Database
 from gateway.store.tables import audit
+
+CHAIN = "audit"
+"""The name of the audit's chain in `gateway.ledger`."""
+MAX_TEXT = 1000
+"""Characters of one text in a row."""
+_UNFIT = re.compile("[\ud800-\udfff\x00]")
+_LARGEST_INTEGER = 2**53 - 1
 
 
 class Action(StrEnum):
@@ -57,12 +72,15 @@ class Outcome(StrEnum):
 class Entry:
     """One row, as read back."""
 
+    id: int
+    """Its number in the chain."""
     utc_ns: int
     actor: str
     action: str
     outcome: str
     camera: str | None
     address: str
+    reason: str | None
     detail: dict[str, Any]
 
 
@@ -81,14 +99,17 @@ class Audit:
         address: str,
         outcome: Outcome = Outcome.DONE,
         camera: str | None = None,
+        reason: str | None = None,
         **detail: Any,
     ) -> None:
         """Write one row; on disk when this returns. `detail` must be JSON and hold no secret.
 
+        `reason` is why, in the words of who asked; None when nobody was asked.
+
         Raises:
             StorageError: it could not be written; the caller must then not do what it was going to do.
         """
-        row = self.row(action, actor=actor, address=address, outcome=outcome, camera=camera, **detail)
+        row = self.row(action, actor=actor, address=address, outcome=outcome, camera=camera, reason=reason, **detail)
         await self.append_all([row])
 
     async def append_all(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -112,29 +133,94 @@ class Audit:
         address: str,
         outcome: Outcome = Outcome.DONE,
         camera: str | None = None,
+        reason: str | None = None,
         **detail: Any,
     ) -> dict[str, Any]:
-        """The row itself, for a caller that appends it in a transaction of its own."""
+        """The row itself, for a caller that appends it in a transaction of its own.
+
+        Texts may come from anybody: they are cut, and what no database or canonical JSON takes is replaced.
+        """
         return {
             "utc_ns": self._clock.utc_ns(),
-            "actor": actor,
+            "actor": _fit(actor),
             "action": action.value,
             "outcome": outcome.value,
-            "camera": camera,
-            "address": address,
-            "detail": detail,
+            "camera": _fit(camera),
+            "address": _fit(address),
+            "reason": _fit(reason),
+            "detail": _fit(detail),
         }
 
     async def entries(self, *, limit: int = 1000) -> list[Entry]:
         """The newest rows, newest first."""
-
-        def read(connection: Connection) -> list[Entry]:
-            rows = connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))
-            return [Entry(r.utc_ns, r.actor, r.action, r.outcome, r.camera, r.address, r.detail or {}) for r in rows]
-
-        return await self._database.read(read)
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        return await self._database.read(lambda connection: [entry(row) for row in connection.execute(query)])
 
 
-def append(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a row in the caller's transaction: what it says and the change it speaks of are kept or lost together."""
-    connection.execute(insert(audit).values(**row))
+def append(connection: Connection, row: dict[str, Any]) -> int:
+    """Add a row in the caller's transaction: what it says and the change it speaks of are kept or lost together.
+
+    Returns its number. The chain is held until the transaction ends, so do this last, and briefly.
+    """
+    stored = row | {"detail": canonical(row["detail"]).decode()}
+    link = ledger.append(connection, CHAIN, body(**stored))
+    connection.execute(insert(audit).values(id=link.sequence, sha256=link.sha256, **stored))
+    return link.sequence
+
+
+def body(
+    *,
+    utc_ns: int,
+    actor: str,
+    action: str,
+    outcome: str,
+    camera: str | None,
+    address: str,
+    reason: str | None,
+    detail: str,
+) -> bytes:
+    """What the chain holds of a row: the canonical JSON of its columns, without those that are null.
+
+    `detail` is canonical JSON itself. The time is a string: JSON's numbers do not carry nanoseconds (RFC 7493 2.2).
+    """
+    # In the order of the members' names.
+    text = canonical_text
+    of_camera = "" if camera is None else f'"camera":{text(camera)},'
+    why = "" if reason is None else f'"reason":{text(reason)},'
+    return (
+        f'{{"action":{text(action)},"actor":{text(actor)},"address":{text(address)},{of_camera}'
+        f'"detail":{detail},"outcome":{text(outcome)},{why}"utc_ns":"{utc_ns}"}}'
+    ).encode()
+
+
+def entry(row: Row[Any]) -> Entry:
+    """A row of the table as a value; one that somebody has tampered with, too."""
+    try:
+        detail = json.loads(row.detail)
+    except (TypeError, ValueError):
+        detail = {"unreadable": str(row.detail)}
+    return Entry(
+        row.id,
+        row.utc_ns,
+        row.actor,
+        row.action,
+        row.outcome,
+        row.camera,
+        row.address,
+        row.reason,
+        detail,
+    )
+
+
+def _fit(value: Any) -> Any:
+    match value:
+        case str():
+            return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", value[:MAX_TEXT])
+        case dict():
+            return {_fit(str(key)): _fit(member) for key, member in value.items()}
+        case list() | tuple():
+            return [_fit(member) for member in value]
+        case int() if abs(value) > _LARGEST_INTEGER:
+            return str(value)
+        case _:
+            return value

@@ -139,7 +139,7 @@ class Tally:
 
     def _row(self, key: _Key, window: _Window) -> dict[str, Any]:
         actor = key.principal or (next(iter(window.actors)) if len(window.actors) == 1 else "several")
-        names = {"actors": list(window.actors)} if key.principal is None else {}
+        names: dict[str, Any] = {"actors": list(window.actors)} if key.principal is None else {}
         return self._audit.row(
             key.action,
             actor=actor,

@@ -91,14 +91,37 @@ tokens = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("id", _RowId, primary_key=True, autoincrement=True),
+    # Its number in the chain: 1, 2, 3 … without a hole.
+    Column("id", _RowId, primary_key=True, autoincrement=False),
     Column("utc_ns", BigInteger, nullable=False, index=True),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("outcome", Text, nullable=False),
-    Column("camera", Text, index=True),
+    Column("camera", Text),
     Column("address", Text, nullable=False),
-    Column("detail", JSON, nullable=False),
+    Column("reason", Text),  # why, in the words of who asked; null: nobody was asked
+    Column("detail", Text, nullable=False),  # canonical JSON (RFC 8785), an object
+    Column("sha256", LargeBinary, nullable=False),  # gateway.ledger, chain "audit"
+    Index(None, "actor", "utc_ns"),
+    Index(None, "camera", "utc_ns"),
+    Index(None, "action", "utc_ns"),
+    Index(None, "outcome", "utc_ns"),
+)
+
+open_views = Table(
+    "open_views",
+    metadata,
+    # Views whose end is not in the audit yet.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # of the audit's row that says it began
+)
+
+ledger_heads = Table(
+    "ledger_heads",
+    metadata,
+    # The newest entry of each chain of gateway.ledger.
+    Column("chain", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
 )
 
 recordings = Table(
