@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import __version__, commands
+from gateway import __version__, account_commands, commands
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
@@ -88,24 +88,58 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("camera", help="the id of a configured camera, or a URL")
     _credentials(test)
 
-    users = group("user", "Add, list and remove users.")
-    user = add(users, "add", commands.user_add, "Add a user.", prefix="user ")
-    user.add_argument("name")
-    user.add_argument("--role", choices=[role.value for role in Role], required=True)
-    user.add_argument(
+    _accounts(add, group)
+    return top
+
+
+def _accounts(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str], Any]) -> None:
+    """Users, and the tokens and sessions they log in with."""
+    roles = [role.value for role in Role]
+    users = group("user", "Add, change, list and remove users.")
+    new = add(users, "add", account_commands.user_add, "Add a user.", prefix="user ")
+    new.add_argument("name")
+    new.add_argument("--role", choices=roles, required=True)
+    new.add_argument(
+        "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
+    )
+    _new_password(new)
+    change = add(users, "set", account_commands.user_set, "Change a user's role or groups.", prefix="user ")
+    change.add_argument("name")
+    change.add_argument("--role", choices=roles)
+    change.add_argument(
+        "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
+    )
+    change.add_argument("--all-groups", action="store_true", help="lift the limit")
+    password = add(users, "password", account_commands.user_password, "Give a user a new password.", prefix="user ")
+    password.add_argument("name")
+    _new_password(password)
+    add(users, "list", account_commands.user_list, "List the users.", prefix="user ")
+    gone = add(users, "remove", account_commands.user_remove, "Remove a user with all log-ins.", prefix="user ")
+    gone.add_argument("name")
+
+    tokens = group("token", "Make, list and revoke tokens for programs.")
+    token = add(tokens, "create", account_commands.token_create, "Make a token and print it.", prefix="token ")
+    token.add_argument("name", help="what it is for")
+    token.add_argument("--user", required=True, help="whose rights it has")
+    token.add_argument("--expires", default="", metavar="SPAN", help="after how long, as in 30d (default: never)")
+    listed = add(tokens, "list", account_commands.token_list, "List the tokens.", prefix="token ")
+    listed.add_argument("--user", help="only this user's")
+    revoked = add(tokens, "revoke", account_commands.token_revoke, "End a token.", prefix="token ")
+    revoked.add_argument("id", help='as "sightline token list" prints it')
+
+    sessions = group("session", "List and end log-ins to the page.")
+    open_ones = add(sessions, "list", account_commands.session_list, "List the open sessions.", prefix="session ")
+    open_ones.add_argument("--user", help="only this user's")
+    ended = add(sessions, "revoke", account_commands.session_revoke, "End a session.", prefix="session ")
+    ended.add_argument("id", help='as "sightline session list" prints it')
+
+
+def _new_password(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
         "--password-stdin",
         action="store_true",
         help="read the password from standard input (else it is asked for, or one is made and printed)",
     )
-    add(users, "list", commands.user_list, "List the users.", prefix="user ")
-    gone = add(users, "remove", commands.user_remove, "Remove a user with all log-ins.", prefix="user ")
-    gone.add_argument("name")
-
-    tokens = group("token", "Make tokens for programs.")
-    token = add(tokens, "create", commands.token_create, "Make a bearer token and print it.", prefix="token ")
-    token.add_argument("name", help="what it is for")
-    token.add_argument("--user", required=True, help="whose rights it has")
-    return top
 
 
 def _credentials(sub: argparse.ArgumentParser) -> None:

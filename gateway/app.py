@@ -21,6 +21,7 @@ from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import Action, Audit
 from gateway.access.authority import Authority
+from gateway.access.log_ins import LogIns
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
@@ -102,6 +103,7 @@ async def run(
         stack.push_async_callback(tally.flush)
         users = Users(catalog_database, audit, clock)
         stack.callback(users.close)
+        log_ins = LogIns(catalog_database, users, audit, tally, clock)
         vault = Vault.open(settings.data_dir)
         registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
         positions = PositionStore(positions_database, clock)
@@ -130,6 +132,7 @@ async def run(
                 settings=settings,
                 clock=clock,
                 users=users,
+                log_ins=log_ins,
                 audit=audit,
                 authority=authority,
                 tally=tally,
@@ -152,7 +155,7 @@ async def run(
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         tasks = TaskOwner("gateway")
-        watcher = _Watcher(catalog_database, users, events, whep, reconcile)
+        watcher = _Watcher(catalog_database, log_ins, events, whep, reconcile)
         for name, work in (
             ("fleet", fleet.run),
             ("recorders", recorders.watch),
@@ -256,10 +259,10 @@ class _Watcher:
     """Notices what other processes, or other requests, changed in the database, and lets it take effect."""
 
     def __init__(
-        self, database: Database, users: Users, events: Events, whep: Whep, reconcile: Callable[[], Awaitable[None]]
+        self, database: Database, log_ins: LogIns, events: Events, whep: Whep, reconcile: Callable[[], Awaitable[None]]
     ) -> None:
         self._database = database
-        self._users = users
+        self._log_ins = log_ins
         self._events = events
         self._whep = whep
         self._reconcile = reconcile
@@ -284,7 +287,7 @@ class _Watcher:
                 log.error("the cameras stay as they are: %s", error)
         if now.get(USERS) != before.get(USERS):
             watching = {session.owner for session in self._whep.sessions}
-            valid = await self._users.still_valid(self._events.log_ins | watching)
+            valid = set(await self._log_ins.holding(self._events.log_ins | watching))
             self._events.end_log_ins(valid)
             for session in self._whep.sessions:
                 if session.owner not in valid:

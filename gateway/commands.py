@@ -1,4 +1,5 @@
-"""What each `sightline` command does. They work beside a running gateway, on its database, and take effect at once.
+"""What each `sightline` command does; those for accounts are in `gateway.account_commands`. They work beside a running
+gateway, on its database, and take effect at once.
 
 A command prints its result on standard output and returns its exit code; what goes wrong is raised.
 """
@@ -7,31 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import getpass
 import json
-import os
-import pwd
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 from pydantic import SecretStr
 
-from gateway.access.audit import Audit
 from gateway.access.rights import Role
-from gateway.access.secrets import Vault, new_password
-from gateway.access.users import Users
-from gateway.base.clock import Clock, SystemClock
-from gateway.base.errors import BadRequestError, NotFoundError, SettingsError
-from gateway.base.settings import CameraSettings, Settings, load
-from gateway.ingest.registry import Registry, camera_settings
-from gateway.store.engine import Database, open_catalog
+from gateway.access.secrets import new_password
+from gateway.base.clock import SystemClock
+from gateway.base.errors import BadRequestError, NotFoundError
+from gateway.base.settings import CameraSettings, load
+from gateway.command_state import line_from_stdin, open_state, table, who
+from gateway.ingest.registry import camera_settings
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -105,7 +99,7 @@ async def demo(arguments: argparse.Namespace) -> int:
                 for camera in simulation.cameras
             )
             settings = app.demo_settings(arguments.settings, Path(folder), cameras)
-            async with _state(settings) as state:
+            async with open_state(settings) as state:
                 await state.users.add(DEMO_USER, Role.ADMINISTRATOR, password, actor="demo", address="local")
             announcing: list[asyncio.Task[None]] = []
 
@@ -161,7 +155,7 @@ async def discover(arguments: argparse.Namespace) -> int:
         fields = ("endpoint", "onvif", "name", "model", "location", "address")
         print(json.dumps([{field: getattr(device, field) for field in fields} for device in found], indent=2))
     elif found:
-        _table(["NAME", "MODEL", "ONVIF"], [[device.name, device.model, device.onvif] for device in found])
+        table(["NAME", "MODEL", "ONVIF"], [[device.name, device.model, device.onvif] for device in found])
     else:
         print(NOBODY_ANSWERED, file=sys.stderr)
     return 0 if found else 1
@@ -180,15 +174,15 @@ async def camera_add(arguments: argparse.Namespace) -> int:
         "groups": arguments.group,
     }
     values |= _given_credentials(arguments)
-    async with _state(arguments.settings) as state:
-        await state.registry.add(camera_settings(values), **_who())
+    async with open_state(arguments.settings) as state:
+        await state.registry.add(camera_settings(values), **who())
     print(f"Added {arguments.id}.")
     return 0
 
 
 async def camera_list(arguments: argparse.Namespace) -> int:
     """`sightline camera list`."""
-    async with _state(arguments.settings) as state:
+    async with open_state(arguments.settings) as state:
         configured = await state.registry.all()
     rows = [
         {
@@ -207,7 +201,7 @@ async def camera_list(arguments: argparse.Namespace) -> int:
     elif rows:
         heads = ["ID", "NAME", "GROUPS", "URL", "SOURCE"]
         cells = ({**row, "groups": ",".join(c.settings.groups)} for row, c in zip(rows, configured, strict=True))
-        _table(heads, [[cell[head.lower()] for head in heads] for cell in cells])
+        table(heads, [[cell[head.lower()] for head in heads] for cell in cells])
     else:
         print(NO_CAMERAS, file=sys.stderr)
     return 0
@@ -215,8 +209,8 @@ async def camera_list(arguments: argparse.Namespace) -> int:
 
 async def camera_remove(arguments: argparse.Namespace) -> int:
     """`sightline camera remove`."""
-    async with _state(arguments.settings) as state:
-        await state.registry.remove(arguments.id, **_who())
+    async with open_state(arguments.settings) as state:
+        await state.registry.remove(arguments.id, **who())
     print(f"Removed {arguments.id}; its recordings and positions stay.")
     return 0
 
@@ -227,7 +221,7 @@ async def camera_test(arguments: argparse.Namespace) -> int:
         way_in = "onvif" if arguments.camera.startswith("http") else "url"
         settings = camera_settings({"id": "test", way_in: arguments.camera} | _given_credentials(arguments))
     else:
-        async with _state(arguments.settings) as state:
+        async with open_state(arguments.settings) as state:
             configured = {c.settings.id: c.settings for c in await state.registry.all()}
         if arguments.camera not in configured:
             raise NotFoundError(f'there is no camera "{arguments.camera}"')
@@ -241,58 +235,8 @@ async def camera_test(arguments: argparse.Namespace) -> int:
 
 def _given_credentials(arguments: argparse.Namespace) -> dict[str, str]:
     """What was given beside the URL; a URL may carry its own."""
-    given = {"username": arguments.username, "password": _line_from_stdin() if arguments.password_stdin else ""}
+    given = {"username": arguments.username, "password": line_from_stdin() if arguments.password_stdin else ""}
     return {key: value for key, value in given.items() if value}
-
-
-# ---- people
-
-
-async def user_add(arguments: argparse.Namespace) -> int:
-    """`sightline user add`."""
-    made = False
-    if arguments.password_stdin:
-        password = _line_from_stdin()
-    elif sys.stdin.isatty():
-        password = getpass.getpass("Password (empty: one is made): ")
-        if password and getpass.getpass("Again: ") != password:
-            raise BadRequestError("the two passwords differ")
-    else:
-        password = ""
-    if not password and not arguments.password_stdin:
-        password, made = new_password(), True
-    async with _state(arguments.settings) as state:
-        await state.users.add(arguments.name, Role(arguments.role), password, **_who())
-    if made:
-        print(password)
-    print(f"Added {arguments.name} ({arguments.role}).", file=sys.stderr)
-    return 0
-
-
-async def user_list(arguments: argparse.Namespace) -> int:
-    """`sightline user list`."""
-    async with _state(arguments.settings) as state:
-        users = await state.users.list()
-    if not users:
-        print('No users yet: make one with "sightline user add NAME --role administrator".', file=sys.stderr)
-        return 0
-    _table(["NAME", "ROLE"], [[user.name, user.role.value] for user in users])
-    return 0
-
-
-async def user_remove(arguments: argparse.Namespace) -> int:
-    """`sightline user remove`."""
-    async with _state(arguments.settings) as state:
-        await state.users.remove(arguments.name, **_who())
-    print(f"Removed {arguments.name}; every log-in and token of theirs has ended.")
-    return 0
-
-
-async def token_create(arguments: argparse.Namespace) -> int:
-    """`sightline token create`: the token, nothing else, on standard output."""
-    async with _state(arguments.settings) as state:
-        print(await state.users.create_token(arguments.name, arguments.user, **_who()))
-    return 0
 
 
 # ---- the archive
@@ -321,56 +265,3 @@ async def check(arguments: argparse.Namespace) -> int:
 
 def _nothing(_: object) -> None:
     """No progress is shown where nobody looks."""
-
-
-# ---- what the commands share
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    users: Users
-    registry: Registry
-
-
-@contextlib.asynccontextmanager
-async def _state(settings: Settings) -> AsyncIterator[_State]:
-    """The database, opened, migrated if need be, and closed again."""
-    clock: Clock = SystemClock()
-    catalog: Database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
-    try:
-        audit = Audit(catalog, clock)
-        users = Users(catalog, audit, clock)
-        try:
-            vault = Vault.open(settings.data_dir)
-            yield _State(users, Registry(catalog, vault, audit, clock, settings.cameras))
-        finally:
-            users.close()
-    finally:
-        catalog.close()
-
-
-class _Who(TypedDict):
-    actor: str
-    address: str
-
-
-def _who() -> _Who:
-    """Who runs the command, for the audit."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = str(os.getuid())
-    return {"actor": f"shell:{name}", "address": "local"}
-
-
-def _line_from_stdin() -> str:
-    line = sys.stdin.readline().rstrip("\r\n")
-    if not line:
-        raise SettingsError("no password came on standard input")
-    return line
-
-
-def _table(heads: list[str], rows: list[list[Any]]) -> None:
-    widths = [max(len(str(row[i])) for row in [heads, *rows]) for i in range(len(heads))]
-    for row in [heads, *rows]:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -14,8 +14,10 @@ import aiohttp
 
 from gateway import app
 from gateway.access.audit import Audit, Entry
+from gateway.access.log_ins import LogIns
 from gateway.access.rights import Role
 from gateway.access.secrets import Passwords
+from gateway.access.tally import Tally
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings, Settings
@@ -97,13 +99,15 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
     chosen = settings(data_dir, *cameras, **sections)
     clock = SystemClock()
     database = open_catalog(data_dir)
-    users = Users(database, Audit(database, clock), clock, passwords=CHEAP)
+    audit = Audit(database, clock)
+    users = Users(database, audit, clock, passwords=CHEAP)
+    log_ins = LogIns(database, users, audit, Tally(audit, clock), clock)
     known = {user.name for user in await users.list()}
     tokens = {}
     for role in Role:
         if role.value not in known:
             await users.add(role.value, role, PASSWORD, actor="test", address="local")
-        tokens[role] = await users.create_token("test", role.value, actor="test", address="local")
+        tokens[role] = await log_ins.create_token("test", role.value, actor="test", address="local")
     users.close()
     database.close()
 

@@ -123,7 +123,11 @@ def test_users_are_added_listed_and_removed(config) -> None:
     assert made.code == 0
     assert [len(line) >= 12 and " " not in line for line in made.lines] == [True], "the password that was made, alone"
     listed = sightline("user", "list", "--config", config)
-    assert [line.split() for line in listed.lines] == [["NAME", "ROLE"], ["ada", "administrator"], ["bo", "dispatcher"]]
+    assert [line.split() for line in listed.lines] == [
+        ["NAME", "ROLE", "GROUPS", "LOGS", "IN", "AT"],
+        ["ada", "administrator", "all"],
+        ["bo", "dispatcher", "all"],
+    ]
 
     twice = sightline("user", "add", "ada", "--role", "auditor", "--config", config)
     assert (twice.code, "already" in twice.err) == (1, True)
@@ -135,6 +139,43 @@ def test_users_are_added_listed_and_removed(config) -> None:
     assert (last.code, "last administrator" in last.err) == (1, True)
     assert sightline("user", "remove", "bo", "--config", config).code == 0
     assert sightline("user", "remove", "bo", "--config", config).code == 1
+
+
+def test_roles_groups_and_passwords_are_changed(config) -> None:
+    to = ("--config", config)
+    sightline("user", "add", "ada", "--role", "administrator", *to)
+    limited = sightline("user", "add", "bo", "--role", "dispatcher", "--group", "north", "--group", "east", *to)
+    assert limited.code == 0
+    said = sightline("user", "set", "bo", "--role", "supervisor", *to)
+    assert (said.code, said.out) == (0, "bo is now supervisor, limited to east, north.\n")
+    assert "all cameras" in sightline("user", "set", "bo", "--all-groups", *to).out
+    assert sightline("user", "set", "bo", *to).code == 2
+    assert sightline("user", "set", "bo", "--group", "north", "--all-groups", *to).code == 2
+    assert sightline("user", "set", "bo", "--group", "north side", *to).code == 2
+    assert "last administrator" in sightline("user", "set", "ada", "--role", "auditor", *to).err
+    made = sightline("user", "password", "bo", *to)
+    assert (made.code, len(made.lines)) == (0, 1)
+    given = sightline("user", "password", "bo", "--password-stdin", *to, stdin=PASSWORD)
+    assert (given.code, given.out) == (0, "")
+    assert sightline("user", "password", "cy", *to).code == 1
+
+
+def test_tokens_and_sessions_are_listed_and_ended(config) -> None:
+    to = ("--config", config)
+    assert "sightline token create" in sightline("token", "list", *to).err
+    assert "Nobody" in sightline("session", "list", *to).err
+    sightline("user", "add", "ada", "--role", "administrator", *to)
+    sightline("token", "create", "laptop", "--user", "ada", *to)
+    sightline("token", "create", "trial", "--user", "ada", "--expires", "30d", *to)
+    assert sightline("token", "create", "t", "--user", "ada", "--expires", "soon", *to).code == 2
+    listed = {line.split()[1]: line.split() for line in sightline("token", "list", "--user", "ada", *to).lines[1:]}
+    assert listed["laptop"][-2:] == ["never", "never"]
+    assert listed["trial"][-1].endswith("Z")
+    ended = sightline("token", "revoke", listed["trial"][0], *to)
+    assert (ended.code, ended.err) == (0, "")
+    assert sightline("token", "revoke", listed["trial"][0], *to).code == 1
+    assert [line.split()[1] for line in sightline("token", "list", *to).lines] == ["NAME", "laptop"]
+    assert sightline("session", "revoke", "0123456789abcdef", *to).code == 1
 
 
 def test_a_token_stands_alone_on_standard_output(config) -> None:

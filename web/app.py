@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import archive, cameras, events, groups, live, operations, page, session, viewers
+from web import accounts, archive, cameras, events, groups, live, log_ins, operations, page, session, viewers
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.operations import openapi
@@ -22,6 +22,8 @@ def all_routes() -> list[Route]:
     """Every route of the gateway. The page's catch-all comes last."""
     described = [
         *session.ROUTES,
+        *log_ins.ROUTES,
+        *accounts.ROUTES,
         *cameras.ROUTES,
         *groups.ROUTES,
         *live.ROUTES,

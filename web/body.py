@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +59,13 @@ def member(values: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequestError(f'"{name}" is missing or not a string', pointer=f"/{name}")
     return value
+
+
+def no_others(values: dict[str, Any], known: Collection[str]) -> None:
+    """Raises BadRequestError when `values` has a member that is not among `known`: it would be ignored."""
+    for name in values:
+        if name not in known:
+            raise BadRequestError(f'unknown member "{name}"; known are {", ".join(sorted(known))}', pointer=f"/{name}")
 
 
 def interval(request: web.Request) -> tuple[UtcNs | None, UtcNs | None]:

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from gateway.access.audit import Action, Outcome
+from gateway.access.log_ins import csrf_token
 from gateway.access.rights import Right, needed
-from gateway.access.users import Principal, csrf_token
+from gateway.access.users import Principal
 from gateway.base.errors import RefusedError
 from gateway.base.metrics import REFUSALS
 from web.problems import UnauthorizedError
@@ -55,16 +56,16 @@ async def authenticate(request: web.Request) -> Principal:
         UnauthorizedError: nobody we know.
         RefusedError: a cookie that was sent along by another site's page.
     """
-    users = request.app[SERVICES].users
+    log_ins = request.app[SERVICES].log_ins
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
-        principal = await users.by_token(token.strip()) if scheme.lower() == "bearer" else None
+        principal = await log_ins.by_token(token.strip()) if scheme.lower() == "bearer" else None
         if principal is None:
             REFUSALS.labels("bad_token").inc()
             raise UnauthorizedError('the token is not known: make one with "sightline token create"')
         return principal
     key = request.cookies.get(COOKIE, "")
-    principal = await users.by_session(key) if key else None
+    principal = await log_ins.by_session(key) if key else None
     if principal is None:
         REFUSALS.labels("no_log_in").inc()
         raise UnauthorizedError("log in first")

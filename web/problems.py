@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.access.users import TooManyAttemptsError
+from gateway.access.throttle import TooManyAttemptsError
 from gateway.base.errors import (
     BadRequestError,
     CameraError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.access.rights import Role
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import GapReason
 from gateway.viewing.renditions import Quality, Trouble
@@ -43,6 +44,18 @@ _SETTINGS = {
     "basic_auth": {"type": "boolean", "description": "answer a Basic challenge without TLS"},
     "tls_verify": {"type": "boolean", "description": "check the camera's certificate"},
     "groups": {"type": "array", "items": _TEXT, "description": "what users can be limited to"},
+}
+
+_ROLE = {"enum": [role.value for role in Role]}
+_USER_GROUPS = {"type": "array", "items": _TEXT, "description": "limited to these groups of cameras; empty: no limit"}
+_PASSWORD = {"type": "string", "writeOnly": True}
+_LOG_IN = {
+    "id": _TEXT,
+    "user": _TEXT,
+    "created_utc": _TIME,
+    "seen_utc": {"type": ["string", "null"], "format": "date-time", "description": "to the minute"},
+    "expires_utc": _TIME_OR_NULL,
+    "current": {"type": "boolean", "description": "the one that asks"},
 }
 
 COMPONENTS: dict[str, Any] = {
@@ -111,6 +124,36 @@ COMPONENTS: dict[str, Any] = {
     "Gap": _object(
         ["start", "end", "reason"], start=_TIME, end=_TIME_OR_NULL, reason={"enum": [r.value for r in GapReason]}
     ),
+    "User": _object(
+        ["name", "role", "groups", "created_utc", "issuer"],
+        name=_TEXT,
+        created_utc=_TIME,
+        issuer={"type": ["string", "null"], "description": "the OpenID Connect provider that says role and groups"},
+        password={"type": "string", "description": "one that was made: in the answer to POST alone"},
+        role=_ROLE,
+        groups=_USER_GROUPS,
+    ),
+    "NewUser": _object(["name", "role"], name=_TEXT, password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS),
+    "UserChange": _object([], password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS),
+    "Session": _object(
+        ["id", "user", "method", "address", "agent", "created_utc", "seen_utc", "expires_utc", "current"],
+        method={"enum": ["password", "oidc"]},
+        address=_TEXT,
+        agent=_TEXT,
+        **_LOG_IN,
+    ),
+    "Token": _object(
+        ["id", "name", "user", "created_utc", "seen_utc", "expires_utc", "current"],
+        name={"type": "string", "description": "what it is for"},
+        token={"type": "string", "description": "the token itself: in the answer to POST alone"},
+        **_LOG_IN,
+    ),
+    "NewToken": _object(
+        ["name", "user"],
+        name={"type": "string", "description": "what it is for"},
+        user={"type": "string", "description": "whose rights it has"},
+        expires={"type": ["string", "null"], "description": "after how long, as in 30d; without: when it is revoked"},
+    ),
     "Problem": _object(
         ["type", "title", "status", "detail"], type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT
     ),
@@ -122,6 +165,10 @@ SESSION = _object(
     user=_object(["name", "role", "rights"], name=_TEXT, role=_TEXT, rights={"type": "array", "items": _TEXT}),
     csrf={"type": ["string", "null"]},
 )
+PASSWORD_CHANGE = _object(["old", "new"], old=_PASSWORD, new=_PASSWORD)
+USERS = _list("users", ref("User"))
+SESSIONS = _list("sessions", ref("Session"))
+TOKENS = _list("tokens", ref("Token"))
 CAMERAS = _list("cameras", ref("Camera"))
 GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))

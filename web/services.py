@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
+from gateway.access.log_ins import LogIns
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.base.clock import Clock
@@ -30,6 +31,7 @@ class Services:
     settings: Settings
     clock: Clock
     users: Users
+    log_ins: LogIns
     audit: Audit
     authority: Authority
     tally: Tally

@@ -6,21 +6,21 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.access.log_ins import SESSION_SECONDS, csrf_token
 from gateway.access.rights import RIGHTS
-from gateway.access.users import SESSION_SECONDS, Principal, csrf_token
-from web.body import json_object, member
+from gateway.access.users import Principal
+from web.body import json_object, member, no_others
 from web.guard import COOKIE
 from web.problems import UnauthorizedError
 from web.routes import Body, Route
-from web.schemas import LOG_IN, SESSION
+from web.schemas import LOG_IN, PASSWORD_CHANGE, SESSION
 from web.services import address, principal, services
 
 
 async def log_in(request: web.Request) -> web.Response:
     """`POST /api/session` {username, password}."""
     values = await json_object(request)
-    users = services(request).users
-    key, found = await users.log_in(
+    key, found = await services(request).log_ins.log_in(
         member(values, "username"),
         member(values, "password"),
         address=address(request),
@@ -48,10 +48,19 @@ async def log_out(request: web.Request) -> web.Response:
     who = principal(request)
     if who.by_token:
         raise UnauthorizedError("a token is no session: there is nothing to log out of")
-    await services(request).users.log_out(who, address=address(request))
+    await services(request).log_ins.log_out(who, address=address(request))
     response = web.Response(status=204)
     response.del_cookie(COOKIE)
     return response
+
+
+async def change_password(request: web.Request) -> web.Response:
+    """`PUT /api/session/password` {old, new}: ends one's other sessions."""
+    values, who = await json_object(request), principal(request)
+    no_others(values, {"old", "new"})
+    old, new = member(values, "old"), member(values, "new")
+    await services(request).log_ins.change_password(who, old, new, address=address(request))
+    return web.Response(status=204)
 
 
 def _session_json(who: Principal, key: str) -> dict[str, Any]:
@@ -73,4 +82,13 @@ ROUTES = [
     ),
     Route("GET", "/api/session", current, "Say who is logged in", "session", answers={200: Body(schema=SESSION)}),
     Route("DELETE", "/api/session", log_out, "Log out", "session", answers={204: None}),
+    Route(
+        "PUT",
+        "/api/session/password",
+        change_password,
+        "Change one's password",
+        "session",
+        takes=Body(schema=PASSWORD_CHANGE),
+        answers={204: None},
+    ),
 ]

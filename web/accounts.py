@@ -1,0 +1,110 @@
+"""Users over HTTP: list, add, change, remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from gateway.access.rights import Role
+from gateway.access.secrets import new_password
+from gateway.access.users import User
+from gateway.base.errors import BadRequestError
+from web.body import json_object, member, no_others
+from web.routes import Body, Route
+from web.schemas import USERS, ref
+from web.services import address, principal, services
+from web.views import utc
+
+_CHANGEABLE = frozenset({"role", "groups", "password"})
+
+
+async def list_users(request: web.Request) -> web.Response:
+    """`GET /api/users`."""
+    return web.json_response({"users": [_shown(user) for user in await services(request).users.list()]})
+
+
+async def add_user(request: web.Request) -> web.Response:
+    """`POST /api/users`: 201 with the User; without a password one is made, and shown in this answer alone."""
+    users, who = services(request).users, principal(request)
+    values = await json_object(request)
+    no_others(values, _CHANGEABLE | {"name"})
+    name, role, groups = member(values, "name"), _role(values), _groups(values) or ()
+    made = None if values.get("password") is not None else new_password()
+    await users.add(
+        name, role, made or member(values, "password"), groups=groups, actor=who.name, address=address(request)
+    )
+    shown = _shown(await users.user(name)) | ({} if made is None else {"password": made})
+    return web.json_response(shown, status=201, headers={"Location": str(request.rel_url / name)})
+
+
+async def change_user(request: web.Request) -> web.Response:
+    """`PATCH /api/users/{name}`: the members that are given change. What no longer holds ends at once."""
+    users, who, name = services(request).users, principal(request), request.match_info["name"]
+    values = await json_object(request)
+    no_others(values, _CHANGEABLE)
+    role = _role(values) if "role" in values else None
+    groups = _groups(values)
+    password = member(values, "password") if "password" in values else None
+    changed = await users.change(
+        name, role=role, groups=groups, password=password, but=who.key, actor=who.name, address=address(request)
+    )
+    return web.json_response(_shown(changed))
+
+
+async def remove_user(request: web.Request) -> web.Response:
+    """`DELETE /api/users/{name}`: with every log-in and token of theirs."""
+    users, who, name = services(request).users, principal(request), request.match_info["name"]
+    await users.remove(name, actor=who.name, address=address(request))
+    return web.Response(status=204)
+
+
+def _role(values: dict[str, Any]) -> Role:
+    try:
+        return Role(member(values, "role"))
+    except ValueError:
+        raise BadRequestError(f'"role" is one of {", ".join(role.value for role in Role)}', pointer="/role") from None
+
+
+def _groups(values: dict[str, Any]) -> list[str] | None:
+    groups = values.get("groups")
+    if groups is None:
+        return None
+    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+        raise BadRequestError('"groups" must be a list of the names of camera groups', pointer="/groups")
+    return groups
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "role": user.role.value,
+        "groups": list(user.groups),
+        "created_utc": utc(user.created_ns),
+        "issuer": user.issuer,
+    }
+
+
+_USER = Body(schema=ref("User"))
+ROUTES = [
+    Route("GET", "/api/users", list_users, "List the users", "accounts", answers={200: Body(schema=USERS)}),
+    Route(
+        "POST",
+        "/api/users",
+        add_user,
+        "Add a user",
+        "accounts",
+        takes=Body(schema=ref("NewUser")),
+        answers={201: _USER},
+    ),
+    Route(
+        "PATCH",
+        "/api/users/{name}",
+        change_user,
+        "Change a user's role, groups or password",
+        "accounts",
+        takes=Body(schema=ref("UserChange")),
+        answers={200: _USER},
+    ),
+    Route("DELETE", "/api/users/{name}", remove_user, "Remove a user", "accounts", answers={204: None}),
+]
