@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError, Table, machine
 
-PARTS = ("ingest", "viewers", "start", "latency", "positions")
+PARTS = ("ingest", "viewers", "start", "latency", "positions", "audit")
 """Each a module with `run() -> Table`."""
 
 

@@ -15,6 +15,7 @@ What the entries of a chain say belongs to who keeps it: `gateway.access.audit` 
 from __future__ import annotations
 
 import hashlib
+from binascii import hexlify
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,14 +80,13 @@ def canonical_text(value: str) -> str:
 
 def link(previous: Head, body: bytes) -> Head:
     """The entry that follows `previous`. `body` is canonical JSON."""
-    # The members stand in the order of their names, so the whole is canonical when the body is.
     sequence = previous.sequence + 1
-    digest = hashlib.sha256(b'{"body":%b,"previous":"%b","sequence":%d}' % (body, _hex(previous), sequence)).digest()
-    return Head(sequence, digest)
+    return Head(sequence, _digest(body, previous.sha256, sequence))
 
 
-def _hex(head: Head) -> bytes:
-    return head.sha256.hex().encode()
+def _digest(body: bytes, previous: bytes, sequence: int) -> bytes:
+    # The members stand in the order of their names, so the whole is canonical when the body is.
+    return hashlib.sha256(b'{"body":%b,"previous":"%b","sequence":%d}' % (body, hexlify(previous), sequence)).digest()
 
 
 # ---- proof
@@ -123,17 +123,22 @@ class Verifier:
     """Follows a chain from the entry after `start`, which is taken on trust; sans-IO."""
 
     def __init__(self, start: Head = START) -> None:
-        self.reached = start
+        self._sequence, self._sha256 = start.sequence, start.sha256
+
+    @property
+    def reached(self) -> Head:
         """The last entry that holds."""
+        return Head(self._sequence, self._sha256)
 
     def follow(self, sequence: int, body: bytes, sha256: bytes) -> Break | None:
         """Hold the next entry, by number, against the chain; None when it fits. `body` is canonical JSON."""
-        expected = link(self.reached, body)
-        if sequence != expected.sequence:
-            return Break(expected.sequence, Fault.MISSING)
-        if sha256 != expected.sha256:
-            return Break(sequence, Fault.CHANGED)
-        self.reached = expected
+        expected = self._sequence + 1
+        if sequence != expected:
+            return Break(expected, Fault.MISSING)
+        digest = _digest(body, self._sha256, expected)
+        if sha256 != digest:
+            return Break(expected, Fault.CHANGED)
+        self._sequence, self._sha256 = expected, digest
         return None
 
 
