@@ -65,7 +65,12 @@ async def change_password(request: web.Request) -> web.Response:
 
 def _session_json(who: Principal, key: str) -> dict[str, Any]:
     return {
-        "user": {"name": who.name, "role": who.role.value, "rights": sorted(r.value for r in RIGHTS[who.role])},
+        "user": {
+            "name": who.name,
+            "role": who.role.value,
+            "groups": list(who.groups),
+            "rights": sorted(r.value for r in RIGHTS[who.role]),
+        },
         "csrf": None if who.by_token else csrf_token(key),
     }
 
