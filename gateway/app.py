@@ -54,8 +54,9 @@ from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
-from web.events import EVENTS, Events
+from web.events import EVENTS
 from web.services import Services
+from web.watching import WATCHING, Watching
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ async def run(
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         tasks = TaskOwner("gateway")
-        watcher = _Watcher(catalog_database, log_ins, events, whep, reconcile)
+        watcher = _Watcher(catalog_database, log_ins, app[WATCHING], reconcile)
         for name, work in (
             ("fleet", fleet.run),
             ("recorders", recorders.watch),
@@ -259,12 +260,11 @@ class _Watcher:
     """Notices what other processes, or other requests, changed in the database, and lets it take effect."""
 
     def __init__(
-        self, database: Database, log_ins: LogIns, events: Events, whep: Whep, reconcile: Callable[[], Awaitable[None]]
+        self, database: Database, log_ins: LogIns, watching: Watching, reconcile: Callable[[], Awaitable[None]]
     ) -> None:
         self._database = database
         self._log_ins = log_ins
-        self._events = events
-        self._whep = whep
+        self._watching = watching
         self._reconcile = reconcile
         self._seen: dict[str, int] | None = None
 
@@ -286,12 +286,7 @@ class _Watcher:
             except SightlineError as error:
                 log.error("the cameras stay as they are: %s", error)
         if now.get(USERS) != before.get(USERS):
-            watching = {session.owner for session in self._whep.sessions}
-            valid = set(await self._log_ins.holding(self._events.log_ins | watching))
-            self._events.end_log_ins(valid)
-            for session in self._whep.sessions:
-                if session.owner not in valid:
-                    await self._whep.delete(session.id, session.owner)
+            self._watching.log_ins_changed(await self._log_ins.holding(self._watching.log_ins))
 
 
 async def _measure_lag(clock: Clock) -> None:

@@ -255,7 +255,12 @@ async def test_a_browser_may_ask_from_any_site_but_not_with_cookies(gateway: Run
     allowed = response.headers
     assert allowed["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in allowed
-    assert set(allowed["Access-Control-Allow-Headers"].split(", ")) == {"Authorization", "Content-Type", "If-Match"}
+    assert set(allowed["Access-Control-Allow-Headers"].split(", ")) == {
+        "Authorization",
+        "Content-Type",
+        "If-Match",
+        "X-Reason",
+    }
     assert {"POST", "PATCH", "DELETE"} <= set(allowed["Access-Control-Allow-Methods"].split(", "))
     assert {"Location", "ETag", "Link"} <= set(allowed["Access-Control-Expose-Headers"].split(", "))
     assert allowed["Accept-Post"] == "application/sdp"

@@ -12,6 +12,7 @@ from web.page import CONTENT_SECURITY_POLICY
 from web.problems import problems
 from web.routes import Body, Route
 from web.services import ROUTE, SERVICES, Services
+from web.watching import WATCHING, Watching
 
 MAX_BODY = 1 << 20
 EXPOSED = "Location, ETag, Link, Retry-After"
@@ -51,12 +52,18 @@ def application(parts: Services) -> web.Application:
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
     app[SERVICES] = parts
     app[EVENTS] = Events(parts)
+    app[WATCHING] = Watching(parts, app[EVENTS])
+    app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, guarded(route))
     app.on_response_prepare.append(_headers)
     return app
+
+
+async def _end_watching(app: web.Application) -> None:
+    await app[WATCHING].close()
 
 
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:

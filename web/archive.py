@@ -5,10 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.writers import WRITERS
 from web.body import interval
+from web.reasons import reason
 from web.routes import Body, Route
 from web.schemas import FIXES, RECORDINGS
 from web.services import address, principal, services
@@ -24,7 +26,7 @@ async def positions(request: web.Request) -> web.StreamResponse:
     form = request.query.get("format", "json")
     if form not in WRITERS:
         raise BadRequestError(f'there is no format "{form}": use {", ".join(WRITERS)}')
-    await _audit(request, Action.POSITIONS, camera_id, start, end)
+    await _audit(request, Action.POSITIONS, camera_id, start, end, reason(request, Right.POSITION, camera_id))
     batches = parts.positions.batches(camera_id, start, end)
     # Read before the answer begins: what goes wrong then still gets a status of its own.
     first: list[Fix] = await anext(batches, [])
@@ -48,7 +50,8 @@ async def recordings(request: web.Request) -> web.Response:
     """`GET /api/cameras/{id}/recordings`: what there is, and what is missing and why."""
     catalog = services(request).catalog
     camera_id, (start, end) = request.match_info["id"], interval(request)
-    await _audit(request, Action.RECORDINGS, camera_id, start, end)
+    why = reason(request, Right.RECORDED, camera_id)
+    await _audit(request, Action.RECORDINGS, camera_id, start, end, why)
     spans = await catalog.recordings(camera_id, start, end)
     gaps = await catalog.gaps(camera_id, start, end)
     if not spans:
@@ -69,12 +72,15 @@ async def _known(request: web.Request, camera_id: str) -> None:
         raise NotFoundError(f'there is no camera "{camera_id}", nor anything of it')
 
 
-async def _audit(request: web.Request, action: Action, camera_id: str, start: UtcNs | None, end: UtcNs | None) -> None:
+async def _audit(
+    request: web.Request, action: Action, camera_id: str, start: UtcNs | None, end: UtcNs | None, why: str | None
+) -> None:
     await services(request).audit.record(
         action,
         actor=principal(request).name,
         address=address(request),
         camera=camera_id,
+        reason=why,
         interval={"from": utc(start), "to": utc(end)},
     )
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.rights import Right
+from gateway.base.errors import RefusedError
 from gateway.ingest.registry import camera_settings
 from web.body import json_object
 from web.routes import Body, Route
@@ -17,9 +18,8 @@ from web.views import camera_json, settings_json
 async def list_cameras(request: web.Request) -> web.Response:
     """`GET /api/cameras`."""
     parts, who = services(request), principal(request)
-    with_position = who.may(Right.POSITION)
-    shown = [camera_json(parts, camera, with_position=with_position) for camera in parts.fleet.cameras.values()]
-    return web.json_response({"cameras": shown})
+    seen = (camera for camera in parts.fleet.cameras.values() if parts.authority.sees(who, camera.id))
+    return web.json_response({"cameras": [camera_json(parts, camera, who) for camera in seen]})
 
 
 async def get_camera(request: web.Request) -> web.Response:
@@ -31,6 +31,7 @@ async def add_camera(request: web.Request) -> web.Response:
     """`POST /api/cameras`: 201 with the Camera, which is connecting."""
     parts = services(request)
     settings = camera_settings(await json_object(request))
+    _keeps_within(request, settings.groups)
     await parts.registry.add(settings, actor=principal(request).name, address=address(request))
     await parts.reconcile()
     response = _camera(request, settings.id)
@@ -43,6 +44,8 @@ async def change_camera(request: web.Request) -> web.Response:
     """`PATCH /api/cameras/{id}`: the members that are given change, the others stay."""
     parts, camera_id = services(request), request.match_info["id"]
     changes = await json_object(request)
+    if "groups" in changes:
+        _keeps_within(request, camera_settings(_ANY_CAMERA | {"groups": changes["groups"]}).groups)
     await parts.registry.change(camera_id, changes, actor=principal(request).name, address=address(request))
     await parts.reconcile()
     return _camera(request, camera_id)
@@ -58,10 +61,11 @@ async def remove_camera(request: web.Request) -> web.Response:
 
 async def discover(request: web.Request) -> web.Response:
     """`POST /api/discovery`: what answers a WS-Discovery probe; takes about three seconds."""
-    parts = services(request)
-    await parts.audit.record(Action.DISCOVERY, actor=principal(request).name, address=address(request))
+    parts, who = services(request), principal(request)
+    await parts.audit.record(Action.DISCOVERY, actor=who.name, address=address(request))
     found = await parts.finder.find()
-    used = {camera.settings.onvif: camera.id for camera in parts.fleet.cameras.values() if camera.settings.onvif}
+    seen = [camera for camera in parts.fleet.cameras.values() if parts.authority.sees(who, camera.id)]
+    used = {camera.settings.onvif: camera.id for camera in seen if camera.settings.onvif}
     devices = [
         {
             "endpoint": device.endpoint,
@@ -80,12 +84,21 @@ async def discover(request: web.Request) -> web.Response:
 def _camera(request: web.Request, camera_id: str) -> web.Response:
     parts, who = services(request), principal(request)
     camera = parts.fleet.camera(camera_id)
-    shown = camera_json(parts, camera, with_position=who.may(Right.POSITION))
-    if who.may(Right.CONFIGURE):
+    shown = camera_json(parts, camera, who)
+    if parts.authority.may(who, Right.CONFIGURE, camera_id):
         shown["settings"] = settings_json(camera)
     return web.json_response(shown)
 
 
+def _keeps_within(request: web.Request, groups: tuple[str, ...]) -> None:
+    """Raises RefusedError where a camera in `groups` would be one that who asks may not configure."""
+    who = principal(request)
+    if Right.CONFIGURE not in services(request).authority.rights_in(who, groups):
+        raise RefusedError("name a group of cameras that you may configure: you would lose this one otherwise")
+
+
+_ANY_CAMERA = {"id": "any", "url": "rtsp://any/"}
+"""To have groups checked as those of a camera."""
 _CAMERA = Body(schema=ref("Camera"))
 ROUTES = [
     Route("GET", "/api/cameras", list_cameras, "List the cameras", "cameras", answers={200: Body(schema=CAMERAS)}),

@@ -1,8 +1,9 @@
 """`WS /api/events`: camera status, fixes and stream anchors, as they happen.
 
-A socket first gets the full state, then changes. Each has a bounded queue: one that does not read is closed and gets
-the full state again when it comes back, so nobody waits for it and nothing is wrong on its page. A socket whose log-in
-no longer holds is closed with code 4401.
+A socket first gets the full state, then changes; of each camera what its user may see, and nothing of those that they
+may not know of. When rights change it gets the full state again. Each has a bounded queue: one that does not read is
+closed and gets the full state again when it comes back, so nobody waits for it and nothing is wrong on its page. A
+socket whose log-in no longer holds is closed with code 4401, one whose user lost the right to any log-in with 4403.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from gateway.access.authority import Asks, Privacy
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
@@ -31,14 +34,20 @@ PING_SECONDS = 10.0
 SETTLE_SECONDS = 0.1
 """Changes of one camera within this time are told once."""
 LOGGED_OUT = 4401
+NO_RIGHT = 4403
+
+
+Look: TypeAlias = tuple[frozenset[Right], Asks, Privacy | None]
+"""What the look of a camera depends on beside the camera itself: rights, what the policy asks, privacy."""
 
 
 class Listener:
-    """One socket's queue and what its user may know."""
+    """One socket's queue, and whose it is."""
 
     def __init__(self, who: Principal) -> None:
         self.who = who
-        self.position = who.may(Right.POSITION)
+        self.seen: dict[str, Look] = {}
+        """The cameras that it was told of, as they looked to it."""
         self.close_code: int | None = None
         self._queue: deque[str] = deque()
         self._wake = asyncio.Event()
@@ -89,10 +98,7 @@ class Events:
         """A new socket's listener, the full state already in its queue."""
         listener = Listener(who)
         parts = self._parts
-        cameras = [
-            camera_json(parts, camera, with_position=listener.position) for camera in parts.fleet.cameras.values()
-        ]
-        listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
+        self._send_state(listener)
         for session in parts.whep.sessions:
             place = session.place
             if session.owner == who.key and place is not None and place.trouble is not None:
@@ -111,11 +117,25 @@ class Events:
         for listener in self._listeners:
             listener.close(WSCloseCode.GOING_AWAY)
 
-    def end_log_ins(self, valid: set[bytes]) -> None:
-        """Close the sockets whose log-in is not among `valid`."""
+    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
+        """Users changed: `holding` has the log-ins that still hold, each with who it is now.
+
+        Call `rights_changed` next: it tells them.
+        """
         for listener in self._listeners:
-            if listener.who.key not in valid:
+            who = holding.get(listener.who.key)
+            if who is None:
                 listener.close(LOGGED_OUT)
+            else:
+                listener.who = who
+
+    def rights_changed(self) -> None:
+        """Tell those anew for whom it makes a difference."""
+        for listener in self._listeners:
+            if not self._parts.authority.may(listener.who, Right.LOGGED_IN):
+                listener.close(NO_RIGHT)
+            elif self._seen_by(listener) != listener.seen:
+                self._send_state(listener)
 
     @property
     def log_ins(self) -> set[bytes]:
@@ -138,13 +158,16 @@ class Events:
     def camera_removed(self, camera: Camera) -> None:
         """Tell that it is gone."""
         self._changed.pop(camera.id, None)
-        self._send(_message("removed", id=camera.id))
+        for listener in list(self._listeners):
+            if listener.seen.pop(camera.id, None) is not None:
+                listener.send(_message("removed", id=camera.id))
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """Tell a position to who may know it."""
         message = _message("fix", camera=camera.id, fix=fix_json(fix))
+        authority = self._parts.authority
         for listener in list(self._listeners):
-            if listener.position:
+            if authority.may(listener.who, Right.POSITION, camera.id):
                 listener.send(message)
 
     def anchor(self, owner: bytes, session: str, rtp: int, utc_ns: UtcNs) -> None:
@@ -155,7 +178,26 @@ class Events:
         """Tell a viewer which stream of the camera it sees, and what keeps it from the best."""
         self._tell_owner(owner, _quality(session, quality, trouble))
 
+    def ended(self, owner: bytes, session: str, camera: str, right: Right, why: str) -> None:
+        """Tell a viewer that its session is ended from here: which right it had needed, and why that does not hold."""
+        self._tell_owner(owner, _message("ended", session=session, camera=camera, right=right, reason=why))
+
     # ---- inside
+
+    def _look(self, listener: Listener, camera: str) -> Look:
+        authority = self._parts.authority
+        return authority.rights(listener.who, camera), authority.asks(camera), authority.private(camera)
+
+    def _seen_by(self, listener: Listener) -> dict[str, Look]:
+        """The cameras that a socket may know of, each with what its look depends on beside the camera itself."""
+        cameras = self._parts.fleet.cameras
+        return {c: self._look(listener, c) for c in cameras if self._parts.authority.sees(listener.who, c)}
+
+    def _send_state(self, listener: Listener) -> None:
+        parts = self._parts
+        listener.seen = self._seen_by(listener)
+        cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
+        listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
 
     def _tell_owner(self, owner: bytes, message: str) -> None:
         for listener in list(self._listeners):
@@ -165,17 +207,17 @@ class Events:
     def _tell_changed(self) -> None:
         self._timer = None
         changed, self._changed = self._changed, {}
+        authority = self._parts.authority
         for camera in changed.values():
-            told: dict[bool, str] = {}
+            told: dict[frozenset[Right], str] = {}  # it looks the same to all who have the same rights
             for listener in list(self._listeners):
-                if listener.position not in told:
-                    shown = camera_json(self._parts, camera, with_position=listener.position)
-                    told[listener.position] = _message("camera", camera=shown)
-                listener.send(told[listener.position])
-
-    def _send(self, message: str) -> None:
-        for listener in list(self._listeners):
-            listener.send(message)
+                if not authority.sees(listener.who, camera.id):
+                    continue
+                rights = authority.rights(listener.who, camera.id)
+                if rights not in told:
+                    told[rights] = _message("camera", camera=camera_json(self._parts, camera, listener.who))
+                listener.seen.setdefault(camera.id, self._look(listener, camera.id))
+                listener.send(told[rights])
 
 
 EVENTS: web.AppKey[Events] = web.AppKey("events", Events)
@@ -185,9 +227,12 @@ async def events(request: web.Request) -> web.WebSocketResponse:
     """`GET /api/events`, upgraded."""
     socket = web.WebSocketResponse(heartbeat=PING_SECONDS * 2, max_msg_size=4096)
     await socket.prepare(request)
-    hub = request.app[EVENTS]
-    listener = hub.open(principal(request))
-    parts = services(request)
+    hub, parts, key = request.app[EVENTS], services(request), principal(request).key
+    who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
+    if who is None:
+        await socket.close(code=LOGGED_OUT)
+        return socket
+    listener = hub.open(who)
     writer = asyncio.create_task(_write(socket, listener), name="events: write")
     pinger = asyncio.create_task(_ping(listener, parts), name="events: ping")
     try:

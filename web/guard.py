@@ -1,7 +1,8 @@
 """Who may pass: finds out who asks, and holds each route against the table of rights.
 
-A cookie is a browser's: its requests that change something must come from our own page (Origin) and carry the CSRF
-token. A bearer token is a program's and needs neither. A refusal is audited and counted.
+A route under `/api/cameras/{id}` is held against the rights for that camera; to who may not know of the camera it is
+not there. A cookie is a browser's: its requests that change something must come from our own page (Origin) and carry
+the CSRF token. A bearer token is a program's and needs neither. A refusal is audited and counted.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from gateway.access.audit import Action, Outcome
+from gateway.access.audit import Action
+from gateway.access.explain import ruling
 from gateway.access.log_ins import csrf_token
-from gateway.access.rights import Right, needed
+from gateway.access.rights import OF_SOME_CAMERAS, Right, needed
 from gateway.access.users import Principal
-from gateway.base.errors import RefusedError
+from gateway.base.errors import NotFoundError, RefusedError
 from gateway.base.metrics import REFUSALS
 from web.problems import UnauthorizedError
 from web.routes import Handler, Route
@@ -41,12 +43,24 @@ def guarded(route: Route) -> Handler:
                 _check_origin(request, needs_one=False)
             return await route.handler(request)
         principal = await authenticate(request)
-        if not principal.may(right):
+        if not _allowed(request, principal, right):
             await _refuse(request, principal, right)
         request[PRINCIPAL] = principal
         return await route.handler(request)
 
     return handler
+
+
+def _allowed(request: web.Request, principal: Principal, right: Right) -> bool:
+    authority, route = request.app[SERVICES].authority, request[ROUTE]
+    if route.of_camera:
+        camera = request.match_info["id"]
+        if right is Right.LOGGED_IN:
+            return authority.may(principal, right) and authority.sees(principal, camera)
+        return authority.may(principal, right, camera)
+    if route.name in OF_SOME_CAMERAS:
+        return authority.may_somewhere(principal, right)
+    return authority.may(principal, right)
 
 
 async def authenticate(request: web.Request) -> Principal:
@@ -99,13 +113,24 @@ def _check_origin(request: web.Request, *, needs_one: bool) -> None:
 
 async def _refuse(request: web.Request, principal: Principal, right: Right) -> None:
     REFUSALS.labels("right").inc()
-    await request.app[SERVICES].audit.record(
+    authority = request.app[SERVICES].authority
+    camera = request.match_info["id"] if request[ROUTE].of_camera else None
+    await request.app[SERVICES].tally.refused(
         Action.REFUSAL,
+        "right",
         actor=principal.name,
+        principal=principal.name,
         address=address(request),
-        outcome=Outcome.REFUSED,
-        camera=request.match_info.get("id"),
+        camera=camera if camera is not None and authority.known(camera) else None,
         asked=f"{request.method} {request.path}"[:200],
         right=right.value,
     )
-    raise RefusedError(f"the role {principal.role.value} has no right to this ({right.value})")
+    if camera is None:
+        limit = " for all cameras" if principal.groups and authority.may_somewhere(principal, right) else ""
+        raise RefusedError(f"the role {principal.role.value} has no right to this ({right.value}{limit})")
+    if not authority.sees(principal, camera):
+        raise NotFoundError(f'there is no camera "{camera}"')
+    if right is Right.LOGGED_IN:
+        raise RefusedError(f"the role {principal.role.value} has no right to this ({right.value})")
+    why = ruling(authority, principal, right, camera).why
+    raise RefusedError(f"you have no right to this ({right.value}): {why}")

@@ -7,14 +7,19 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.explain import ruling
 from gateway.access.rights import Right
-from gateway.base.errors import BadRequestError
+from gateway.access.users import Principal
+from gateway.base.errors import BadRequestError, RefusedError
 from gateway.base.settings import IceServer
+from gateway.ingest.fleet import Camera
 from gateway.viewing.whep import NotLiveError
 from web.body import instant, text
-from web.problems import UnsupportedMediaError
+from web.problems import UnauthorizedError, UnsupportedMediaError
+from web.reasons import HEADER, reason
 from web.routes import Body, Handler, Route
 from web.services import address, principal, services
+from web.watching import WATCHING
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -24,7 +29,7 @@ CONNECT_SECONDS = 10.0
 """How long a viewer waits for an on-demand camera to come up."""
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, If-Match, {HEADER}",
     "Access-Control-Max-Age": "86400",
     "Accept-Post": SDP,
     "Accept-Patch": FRAGMENT,
@@ -38,20 +43,21 @@ async def open_session(request: web.Request) -> web.Response:
     if request.content_type != SDP:
         raise UnsupportedMediaError(f"send the offer as {SDP}")
     offer = await text(request, "the offer", limit=MAX_OFFER)
-    await parts.audit.record(
-        Action.LIVE_VIEW, actor=who.name, address=address(request), camera=camera.id, agent=_agent(request)
-    )
+    await _audit(request, Action.LIVE_VIEW, camera)
     with camera.hold():
         if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
+        who, rights = await _still_allowed(request, camera)
         session = await parts.whep.create(
             camera.id,
             camera.hub,
             offer,
             owner=who.key,
             hold=camera.hold,
-            position=(lambda: camera.fix) if who.may(Right.POSITION) else None,
+            position=(lambda: camera.fix) if Right.POSITION in rights else None,
+            sound=Right.AUDIO in rights,
         )
+    request.app[WATCHING].opened(session, who)
     headers = {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.ice.etag}"'}
     response = web.Response(status=201, text=session.answer, content_type=SDP, headers=headers)
     for link in links(parts.settings.webrtc.ice_servers):
@@ -116,22 +122,47 @@ def _quoted(value: str) -> str:
 
 async def snapshot(request: web.Request) -> web.Response:
     """`GET /api/cameras/{id}/snapshot.jpg`: the newest picture as a JPEG."""
-    parts, who = services(request), principal(request)
+    parts = services(request)
     camera = parts.fleet.camera(request.match_info["id"])
     if instant(request, "at") is not None:
         raise BadRequestError('snapshots of the past are not served yet: leave "at" out for the picture of now')
-    await parts.audit.record(
-        Action.SNAPSHOT, actor=who.name, address=address(request), camera=camera.id, agent=_agent(request)
-    )
+    await _audit(request, Action.SNAPSHOT, camera)
     with camera.hold():
         if camera.hub.last_keyframe is None and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
+        await _still_allowed(request, camera)
         picture = await parts.snapshots.newest(camera.hub)
     return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
-def _agent(request: web.Request) -> str:
-    return request.headers.get("User-Agent", "")[:200]
+async def _still_allowed(request: web.Request, camera: Camera) -> tuple[Principal, frozenset[Right]]:
+    """Who asks, and what they may do with `camera`, as it is now: much can change while a camera is waited for.
+
+    Raises:
+        UnauthorizedError: the log-in does not hold any more.
+        RefusedError: the right to see the camera live does not.
+    """
+    parts, key = services(request), principal(request).key
+    who = (await parts.log_ins.holding([key])).get(key)
+    if who is None:
+        raise UnauthorizedError("the log-in has ended")
+    rights = parts.authority.rights(who, camera.id)
+    if Right.LIVE not in rights:
+        why = ruling(parts.authority, who, Right.LIVE, camera.id).why
+        raise RefusedError(f"you have no right to this any more (live): {why}")
+    return who, rights
+
+
+async def _audit(request: web.Request, action: Action, camera: Camera) -> None:
+    """Write who is about to see `camera`, and why. When it cannot be written, this raises, and nothing is shown."""
+    await services(request).audit.record(
+        action,
+        actor=principal(request).name,
+        address=address(request),
+        camera=camera.id,
+        reason=reason(request, Right.LIVE, camera.id),
+        agent=request.headers.get("User-Agent", "")[:200],
+    )
 
 
 _SDP, _FRAGMENT = Body(SDP, {"type": "string"}), Body(FRAGMENT, {"type": "string"})

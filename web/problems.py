@@ -24,8 +24,12 @@ from gateway.base.errors import (
 )
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError
+from web.reasons import ReasonNeededError
 
 log = logging.getLogger(__name__)
+
+REASON_NEEDED = "/problems/reason-needed"
+"""The type of the problem that a view wants a reason (RFC 9457 3.1.1); it has the member `reasons`."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _STATUS: dict[type[SightlineError], int] = {
@@ -73,7 +77,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except SightlineError as error:
         status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
-        members = {"pointer": error.pointer} if isinstance(error, BadRequestError) and error.pointer else {}
+        members: dict[str, Any] = {}
+        if isinstance(error, BadRequestError) and error.pointer:
+            members["pointer"] = error.pointer
+        if isinstance(error, ReasonNeededError):
+            members |= {"type": REASON_NEEDED, "reasons": error.reasons}
         response = problem(status, str(error), **members)
         if isinstance(error, LaterError | TooManyAttemptsError):
             response.headers["Retry-After"] = str(error.retry_after)

@@ -38,6 +38,11 @@ class Route:
     """Scripts of any site may call it and read the answer, with a bearer token; cookies are never shared with them."""
 
     @property
+    def of_camera(self) -> bool:
+        """Whether it is about one camera, `{id}`."""
+        return self.path.startswith("/api/cameras/{id}")
+
+    @property
     def name(self) -> str:
         """As the table of rights writes it."""
         return f"{self.method} {self.path}"

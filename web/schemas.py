@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.access.rights import Role
+from gateway.base.roles import GRANTED, OF_ONE_CAMERA
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import GapReason
 from gateway.viewing.renditions import Quality, Trouble
@@ -87,6 +88,19 @@ COMPONENTS: dict[str, Any] = {
         retry_utc=_TIME_OR_NULL,
         video_utc=_TIME_OR_NULL,
         source={"enum": ["file", "database"]},
+        rights={"type": "array", "items": {"enum": [right.value for right in GRANTED if right in OF_ONE_CAMERA]}},
+        watermark={"type": "boolean", "description": "draw the viewer's name over the picture"},
+        reason_needed={"type": "boolean", "description": "a live view must say why (X-Reason)"},
+        watched={"type": ["integer", "null"], "description": "how many watch, where the wearer is told; else null"},
+        private={"type": "boolean", "description": "the wearer's privacy mode hides the picture"},
+        privacy=_or_null(
+            _object(
+                ["since", "hides", "recording"],
+                since=_TIME,
+                hides={"type": "array", "items": {"enum": ["position", "stream"]}},
+                recording={"type": "boolean", "description": "whether it goes on"},
+            )
+        ),
         settings={"type": "object", "description": "only for who may configure, and only of one camera"},
     ),
     "Group": _object(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.access.authority import Asker, Privacy
 from gateway.base.rfc3339 import format_utc
+from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right
 from gateway.ingest.fleet import Camera
 from gateway.media.model import UtcNs
 from gateway.positions.formats import fix_json
@@ -16,9 +18,10 @@ def utc(ns: UtcNs | None) -> str | None:
     return None if ns is None else format_utc(ns)
 
 
-def camera_json(parts: Services, camera: Camera, *, with_position: bool) -> dict[str, Any]:
-    """A Camera of the public surface. Without the right to positions `position` is null."""
-    settings = camera.settings
+def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
+    """A Camera of the public surface, as `who` may see it: without the right to positions `position` is null."""
+    settings, authority = camera.settings, parts.authority
+    rights, private = authority.rights(who, camera.id), authority.private(camera.id)
     return {
         "id": camera.id,
         "name": settings.label,
@@ -26,12 +29,27 @@ def camera_json(parts: Services, camera: Camera, *, with_position: bool) -> dict
         "status": camera.status.value,
         "reason": camera.reason or parts.recording_problem(camera.id),
         "tracks": [{"kind": track.kind.value, "codec": track.label} for track in camera.hub.tracks],
-        "position": fix_json(camera.fix) if with_position and camera.fix is not None else None,
+        "position": fix_json(camera.fix) if Right.POSITION in rights and camera.fix is not None else None,
         "viewers": parts.whep.viewers(camera.id),
         "recording": parts.recording(camera.id),
         "retry_utc": utc(camera.retry_ns),
         "video_utc": utc(camera.video_ns),
         "source": camera.origin.value,
+        "rights": [right.value for right in GRANTED if right in rights & OF_ONE_CAMERA],
+        "watermark": authority.watermark(who, camera.id),
+        "reason_needed": authority.reason_needed(who, Right.LIVE, camera.id),
+        "watched": parts.whep.viewers(camera.id) if authority.asks(camera.id).tells_wearer else None,
+        "private": private is not None and private.hides_stream,
+        "privacy": None if private is None else _privacy_json(private),
+    }
+
+
+def _privacy_json(private: Privacy) -> dict[str, Any]:
+    hides = {"position": private.hides_position, "stream": private.hides_stream}
+    return {
+        "since": utc(private.since_ns),
+        "hides": [what for what, hidden in hides.items() if hidden],
+        "recording": private.recording,
     }
 
 

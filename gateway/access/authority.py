@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from gateway.access.rights import RIGHTS
@@ -55,6 +56,16 @@ class Privacy:
         return (_HIDES["position"] if self.hides_position else frozenset()) | (
             _HIDES["stream"] if self.hides_stream else frozenset()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What the policy asks of the views of one camera."""
+
+    reason: frozenset[View]
+    """The views that need one."""
+    watermark: bool
+    tells_wearer: bool
 
 
 class Authority:
@@ -134,6 +145,10 @@ class Authority:
         rows = [(row.groups, frozenset(row.rights)) for row in self.policy.allow if row.role is role]
         return rows or [((), RIGHTS[role])]
 
+    def known(self, camera: str) -> bool:
+        """Whether there is such a camera."""
+        return camera in self._cameras
+
     def groups(self, camera: str) -> tuple[str, ...]:
         """The groups that a camera is in."""
         return self._cameras.get(camera, ())
@@ -142,29 +157,19 @@ class Authority:
 
     def reason_needed(self, who: Asker, right: Right, camera: str) -> bool:
         """Whether a reason must be given with this use of `right`."""
-        return right in self.rights(who, camera) and _NEEDS.get(right) in self.reasons_asked(camera)
-
-    def reasons_asked(self, camera: str) -> frozenset[View]:
-        """The views of this camera that need a reason."""
-        asked: set[View] = set()
-        rules = self.rules("ask_reason", camera)
-        for views in [rule.ask_reason for _, rule in rules] or [self.policy.ask_reason]:
-            asked.update(views or ())
-        return frozenset(asked)
+        return right in self.rights(who, camera) and _NEEDS.get(right) in self.asks(camera).reason
 
     def watermark(self, who: Asker, camera: str) -> bool:
         """Whether the page draws the viewer's name over this camera's picture."""
-        return bool(self.rights(who, camera) & {Right.LIVE, Right.RECORDED}) and self.marked(camera)
+        return bool(self.rights(who, camera) & {Right.LIVE, Right.RECORDED}) and self.asks(camera).watermark
 
-    def marked(self, camera: str) -> bool:
-        """Whether the policy wants this camera's picture watermarked."""
-        rules = self.rules("watermark", camera)
-        return any(rule.watermark for _, rule in rules) if rules else self.policy.watermark
-
-    def tells_wearer(self, camera: str) -> bool:
-        """Whether it is shown that somebody watches."""
-        rules = self.rules("tell_wearer", camera)
-        return any(rule.tell_wearer for _, rule in rules) if rules else self.policy.tell_wearer
+    def asks(self, camera: str) -> Asks:
+        """What the policy asks of those who see this camera."""
+        policy = self.policy
+        views = [rule.ask_reason or () for _, rule in self.rules("ask_reason", camera)] or [policy.ask_reason]
+        marks = [bool(rule.watermark) for _, rule in self.rules("watermark", camera)] or [policy.watermark]
+        tells = [bool(rule.tell_wearer) for _, rule in self.rules("tell_wearer", camera)] or [policy.tell_wearer]
+        return Asks(frozenset(chain.from_iterable(views)), any(marks), any(tells))
 
     def rules(self, key: str, camera: str) -> list[tuple[int, Rule]]:
         """The policy's rules that say `key` for a camera, with their numbers.

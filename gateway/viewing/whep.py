@@ -19,7 +19,7 @@ from gateway.base.errors import LaterError, NotFoundError
 from gateway.base.metrics import VIEWERS
 from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
-from gateway.media.model import Codec, Fix, UtcNs
+from gateway.media.model import Codec, Fix, TrackKind, UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.ice_session import IceSession
 from gateway.viewing.playable import PLAYABLE, forms
@@ -87,7 +87,7 @@ class Session:
         renditions: Renditions,
         viewer: Viewer,
         sound: Sound,
-        follow: Callable[[DataChannels], Callable[[], None]],
+        follow: Callable[[DataChannels], Callable[[], None]] | None,
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
@@ -107,6 +107,11 @@ class Session:
     def peer(self) -> Peer:
         """Its transport."""
         return self.viewer.video.peer
+
+    @property
+    def tells_positions(self) -> bool:
+        """Whether its viewer may open data channels, which tell positions."""
+        return self._follow is not None
 
     @property
     def stats(self) -> ViewerStats | None:
@@ -130,7 +135,7 @@ class Session:
         """See `webrtc.peer.PeerListener`."""
         self.place = self.renditions.join(self.viewer)
         self._sound.add(self.viewer)
-        if self.peer.data is not None:
+        if self.peer.data is not None and self._follow is not None:
             self._unfollow = self._follow(self.peer.data)
 
     def keyframe_wanted(self) -> None:
@@ -173,6 +178,8 @@ class Whep:
         """Called with a camera's id when the number of its viewers has changed."""
         self.on_quality: list[Callable[[bytes, str, Quality, Trouble | None], None]] = []
         """Called with owner and session when its viewer sees another stream of the camera, and why."""
+        self.on_ended: list[Callable[[Session], None]] = []
+        """Called when a session is over, whoever ended it."""
         self.positions = Positions()
         """Those who are told of positions; tell it each one that is accepted."""
         self._port = port
@@ -207,10 +214,12 @@ class Whep:
         owner: bytes,
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
         position: Callable[[], Fix | None] | None = None,
+        sound: bool = True,
     ) -> Session:
         """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
 
-        `position` says where the camera was last; None: this viewer may not know, and gets no data channel.
+        `position` says where the camera was last; None: this viewer may not know, and gets no data channel. Without
+        `sound` it may not hear, and its answer has no audio.
 
         Raises:
             BadRequestError: the offer cannot be used.
@@ -223,7 +232,7 @@ class Whep:
         if len(self._sessions) >= self._max_sessions:
             raise FullError(self._max_sessions)
         parsed = parse_offer(offer)
-        agreement = negotiate(parsed, forms(hub))
+        agreement = negotiate(parsed, tuple(form for form in forms(hub) if sound or form.kind is not TrackKind.AUDIO))
         if position is None:
             agreement = replace(agreement, data=None)
         session_id = secrets.token_urlsafe(16)
@@ -249,7 +258,15 @@ class Whep:
             return self.positions.follow(camera_id, channels, position() if position is not None else None)
 
         session = Session(
-            session_id, camera_id, owner, answer, ice, renditions, viewer, self._sound_of(camera_id, hub), follow
+            session_id,
+            camera_id,
+            owner,
+            answer,
+            ice,
+            renditions,
+            viewer,
+            self._sound_of(camera_id, hub),
+            follow if agreement.data is not None else None,
         )
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
@@ -352,6 +369,8 @@ class Whep:
     def _forget(self, session: Session) -> None:
         del self._sessions[session.id]
         self._count(session.camera_id, -1)
+        for listener in self.on_ended:
+            listener(session)
         if not self._viewers[session.camera_id]:
             self._sounds.pop(session.camera_id, None)
         renditions = session.renditions

@@ -1,0 +1,100 @@
+"""Who watches what right now, and the end of it when the right goes away.
+
+Each WHEP session is remembered with who opened it. When rights, users or the policy change, those that their viewers
+may not have any more end at once, and their pages are told why. What a socket of events may tell is `web.events`' own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.access.explain import ruling
+from gateway.access.rights import Right
+from gateway.access.users import Principal
+from gateway.base.errors import NotFoundError
+from gateway.base.supervise import TaskOwner
+from gateway.viewing.whep import Session
+from web.events import Events
+from web.services import Services
+
+LOG_IN_ENDED = "the log-in has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    session: Session
+    who: Principal
+    given: frozenset[Right]
+    """What it shows, and so needs for as long as it lasts."""
+
+
+class Watching:
+    """Every open WHEP session. All calls from the event loop's thread."""
+
+    def __init__(self, parts: Services, events: Events) -> None:
+        self._parts = parts
+        self._events = events
+        self._views: dict[str, _View] = {}
+        self._tasks = TaskOwner("watching")
+        parts.whep.on_ended.append(self._ended)
+        parts.authority.on_changed.append(self.look)
+
+    @property
+    def log_ins(self) -> set[bytes]:
+        """The log-ins that watch, or follow events."""
+        return self._events.log_ins | {view.who.key for view in self._views.values()}
+
+    def opened(self, session: Session, who: Principal) -> None:
+        """A session of `who` has begun."""
+        given = {Right.LIVE}
+        if session.viewer.audio is not None:
+            given.add(Right.AUDIO)
+        if session.tells_positions:
+            given.add(Right.POSITION)
+        self._views[session.id] = _View(session, who, frozenset(given))
+
+    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
+        """Users changed: `holding` has the log-ins that still hold, each with who it is now."""
+        for session_id, view in list(self._views.items()):
+            who = holding.get(view.who.key)
+            if who is None:
+                self._end(view, Right.LOGGED_IN, LOG_IN_ENDED)
+            else:
+                self._views[session_id] = _View(view.session, who, view.given)
+        self._events.log_ins_changed(holding)
+        self.look()
+
+    def look(self) -> None:
+        """End every session that shows what its viewer may not see any more, and tell the pages what they may see."""
+        authority = self._parts.authority
+        for view in list(self._views.values()):
+            camera = view.session.camera_id
+            lost = view.given - authority.rights(view.who, camera)
+            if lost:
+                right = Right.LIVE if Right.LIVE in lost else min(lost)
+                self._end(view, right, ruling(authority, view.who, right, camera).why)
+        self._events.rights_changed()
+
+    async def close(self) -> None:
+        """Wait for what is ending."""
+        await self._tasks.close()
+
+    def _ended(self, session: Session) -> None:
+        self._views.pop(session.id, None)
+
+    def _end(self, view: _View, right: Right, why: str) -> None:
+        session = view.session
+        if self._views.pop(session.id, None) is not None:
+            self._events.ended(session.owner, session.id, session.camera_id, right, why)
+            self._tasks.start(self._delete(session), name=f"end of {session.camera_id}")
+
+    async def _delete(self, session: Session) -> None:
+        with contextlib.suppress(NotFoundError):  # its viewer has just ended it
+            await self._parts.whep.delete(session.id, session.owner)
+
+
+WATCHING: web.AppKey[Watching] = web.AppKey("watching", Watching)
