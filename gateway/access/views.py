@@ -1,0 +1,143 @@
+"""Views that last: a row of the audit before the picture flows, another when it has ended, with how long it was.
+
+A view whose end is not in the audit yet stands in the table `open_views`. What a gateway that was killed leaves there
+gets its end when the next one starts, with a duration nobody knows. What is shown at once and in whole (a snapshot, a
+list) has no end and belongs in `Audit.record`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from gateway.access.audit import Action, Audit, Outcome, append
+from gateway.base.clock import Clock
+from gateway.base.errors import StorageError
+from gateway.store.engine import Database
+from gateway.store.tables import audit, open_views
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5.0
+KILLED = "the gateway was killed"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One that has begun."""
+
+    id: int
+    """The number of the audit's row that says so."""
+    action: Action
+    actor: str
+    address: str
+    camera: str
+    began: float
+    """Monotonic seconds."""
+
+
+class Views:
+    """Begins and ends views. Call `close_left` first, run `run`, and end with `flush`."""
+
+    def __init__(self, database: Database, audit: Audit, clock: Clock) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+        self._ended: dict[int, dict[str, Any]] = {}
+        """Ends that are not written yet. No more than have begun: none begins while the database refuses."""
+        self._wake = asyncio.Event()
+
+    async def begin(
+        self, action: Action, *, actor: str, address: str, camera: str, reason: str | None = None, **detail: Any
+    ) -> View:
+        """Write that a view begins; on disk when this returns.
+
+        Raises:
+            StorageError: it could not be written; nothing must be shown then.
+        """
+        row = self._audit.row(action, actor=actor, address=address, camera=camera, reason=reason, **detail)
+
+        def work(connection: Connection) -> int:
+            number = append(connection, row)
+            connection.execute(insert(open_views).values(id=number))
+            return number
+
+        number = await self._database.write(work)
+        return View(number, action, actor, address, camera, self._clock.monotonic())
+
+    def end(self, view: View, why: str) -> None:
+        """A view has ended; `why` is a sentence. Written soon. Whatever comes after the first call changes nothing."""
+        if view.id in self._ended:
+            return
+        self._ended[view.id] = self._audit.row(
+            view.action,
+            actor=view.actor,
+            address=view.address,
+            outcome=Outcome.ENDED,
+            camera=view.camera,
+            view=view.id,
+            seconds=round(self._clock.monotonic() - view.began, 1),
+            why=why,
+        )
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write the ends as they come. Never returns."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.flush()
+            except StorageError as error:
+                log.error("%d ends of views wait to be written: %s", len(self._ended), error)
+                await self._clock.sleep(RETRY_SECONDS)
+                self._wake.set()
+
+    async def flush(self) -> None:
+        """Write every end that waits.
+
+        Raises:
+            StorageError: they could not be written. They wait on; the next start finds them if this process ends.
+        """
+        if rows := dict(self._ended):
+            await self._database.write(lambda connection: _write(connection, rows))
+            for number in rows:
+                self._ended.pop(number, None)
+
+    async def close_left(self) -> int:
+        """End what an earlier process left open; how many that were. Before the first `begin`.
+
+        Raises:
+            StorageError: the database refused.
+        """
+
+        def work(connection: Connection) -> int:
+            left = connection.execute(select(audit).join(open_views, open_views.c.id == audit.c.id)).all()
+            rows = {
+                row.id: self._audit.row(
+                    Action(row.action),
+                    actor=row.actor,
+                    address=row.address,
+                    outcome=Outcome.ENDED,
+                    camera=row.camera,
+                    view=row.id,
+                    seconds=None,
+                    why=KILLED,
+                )
+                for row in left
+            }
+            _write(connection, rows)
+            return len(rows)
+
+        return await self._database.write(work)
+
+
+def _write(connection: Connection, rows: dict[int, dict[str, Any]]) -> None:
+    """End views: their numbers, and the rows that say so. One that has ended already is left alone."""
+    for number, row in rows.items():
+        if connection.execute(delete(open_views).where(open_views.c.id == number)).rowcount:
+            append(connection, row)
