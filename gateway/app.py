@@ -14,7 +14,7 @@ import gc
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web as aiohttp_web
@@ -39,7 +39,7 @@ from gateway.ingest.fleet import Camera, Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Configured, Origin, Registry, groups_of_cameras
 from gateway.ingest.second import second_stream
-from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
+from gateway.media.model import AccessUnit, Codec, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
 from gateway.recording.archive import Archive
@@ -47,7 +47,10 @@ from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
 from gateway.rtsp.batches import Batches
 from gateway.store.engine import Database, open_catalog, open_positions, revisions
-from gateway.viewing.renditions import REDUCED, Lower, Quality, Rendition
+from gateway.viewing.budget import Budget
+from gateway.viewing.decoding import DECODERS
+from gateway.viewing.original import Rendition
+from gateway.viewing.renditions import REDUCED, Lower, Quality
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.transcode import Transcode
 from gateway.viewing.whep import Whep
@@ -216,19 +219,35 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: Ing
         camera = fleet.cameras.get(camera_id)
         return camera is not None and camera.source is not None and camera.source.request_keyframe()
 
-    def lower(camera_id: str, hub: Hub) -> tuple[Lower, ...]:
-        """What there is for links that do not carry what the camera sends."""
+    budget = Budget(settings.webrtc.max_transcodes)
+
+    def lower(camera_id: str, hub: Hub, codec: Codec) -> tuple[Lower, ...]:
+        """What there is for links that do not carry what the camera sends, to players of `codec`."""
 
         def second() -> Rendition | None:
             camera = fleet.cameras.get(camera_id)
             return None if camera is None else second_stream(camera, ingest)
 
         def reduced() -> Rendition:
-            return Transcode(hub, clock, REDUCED, work="reduced", ask_camera=lambda: request_keyframe(camera_id))
+            return Transcode(
+                hub,
+                clock,
+                replace(REDUCED, codec=DECODERS[codec]),
+                work="reduced",
+                budget=budget,
+                ask_camera=lambda: request_keyframe(camera_id),
+            )
 
         return (Lower(Quality.SECOND, second), Lower(Quality.REDUCED, reduced))
 
-    return Whep(port, clock, request_keyframe=request_keyframe, lower=lower, max_sessions=settings.webrtc.max_sessions)
+    return Whep(
+        port,
+        clock,
+        request_keyframe=request_keyframe,
+        lower=lower,
+        budget=budget,
+        max_sessions=settings.webrtc.max_sessions,
+    )
 
 
 async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -15,9 +12,7 @@ from itertools import pairwise
 import av
 import numpy as np
 
-from gateway.base.clock import ManualClock
 from gateway.base.metrics import REGISTRY
-from gateway.hub import Hub, Start
 from gateway.media.model import (
     NS,
     AccessUnit,
@@ -33,6 +28,7 @@ from gateway.media.model import (
 from gateway.viewing.opus import Opus
 from tests.data import shared
 from tests.media_samples import clip
+from tests.workshop import Workshop, working
 
 UTC = 1_700_000_000 * NS
 BEEP = 1.25
@@ -66,43 +62,24 @@ def beep(rate: int = 44_100, channels: int = 1, seconds: float = 2.0) -> tuple[A
     return tuple(units)
 
 
-class Stage:
+class Stage(Workshop[Opus]):
+    """A camera's Hub and what is made of its sound."""
+
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.hub = Hub("cam")
-        self.opus = Opus(self.hub, self.clock)
-        self.out = self.opus.hub.subscribe("test", start=Start.OLDEST)
-        self.items: list[Item] = []
+        super().__init__(Opus)
 
     async def publish(self, *items: Item) -> None:
         """Once the worker reads."""
-        async with asyncio.timeout(20):
-            while not self.hub.readers:
-                await asyncio.sleep(0.01)
+        await self.holds(lambda: self.hub.readers)
         for item in items:
             self.hub.publish(item)
-
-    async def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                self.items += await self.out.batch()
-
-    @property
-    def packets(self) -> list[AccessUnit]:
-        return [item for item in self.items if isinstance(item, AccessUnit)]
 
 
 @contextlib.asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     made = Stage()
-    task = asyncio.create_task(made.opus.run())
-    try:
+    async with working(made):
         yield made
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert made.opus.hub.closed
-    assert made.hub.readers == ()
 
 
 def heard(packets: list[AccessUnit]) -> np.ndarray:
@@ -117,8 +94,8 @@ async def test_the_sound_is_heard_when_it_was_made() -> None:
     for rate, channels in ((44_100, 1), (48_000, 2), (16_000, 1)):
         async with stage() as s:
             await s.publish(*beep(rate, channels))
-            await s.until(lambda s=s: len(s.packets) >= 80)
-        packets = s.packets
+            await s.until(lambda s=s: len(s.units) >= 80)
+        packets = s.units
         assert packets[0].track == Track(1, TrackKind.AUDIO, Codec.OPUS, 48_000, AudioParameters(48_000, 1))
         assert {b.pts - a.pts for a, b in pairwise(packets)} == {960}
         for unit in packets:
@@ -133,11 +110,11 @@ async def test_a_real_recording_decodes() -> None:
     units = [unit for unit in clip(shared("video/gopro-max-walk.mp4")) if unit.track.kind is TrackKind.AUDIO]
     async with stage() as s:
         await s.publish(*units)
-        await s.until(lambda: len(s.packets) >= 450)
-    samples = heard(s.packets)
-    assert len(samples) == 960 * len(s.packets)
+        await s.until(lambda: len(s.units) >= 450)
+    samples = heard(s.units)
+    assert len(samples) == 960 * len(s.units)
     assert np.abs(samples).max() > 0.01 * (32768 if np.abs(samples).max() > 2 else 1)
-    assert max(unit.size for unit in s.packets) < 400
+    assert max(unit.size for unit in s.units) < 400
 
 
 async def test_holes_and_new_beginnings_move_the_time_and_garbage_is_counted() -> None:
@@ -147,12 +124,12 @@ async def test_holes_and_new_beginnings_move_the_time_and_garbage_is_counted() -
     garbage = replace(first[0], nals=(b"\xff" * 40,), pts=later[-1].pts + 1024)
     async with stage() as s:
         await s.publish(*first)
-        await s.until(lambda: len(s.packets) >= 80)
+        await s.until(lambda: len(s.units) >= 80)
         await s.publish(*later, garbage)
-        await s.until(lambda: len(s.packets) >= 170)
+        await s.until(lambda: len(s.units) >= 170)
         await s.publish(gap, *first)
-        await s.until(lambda: len(s.packets) >= 250)
-    leap = next(b for a, b in pairwise(s.packets) if b.pts - a.pts != 960)
+        await s.until(lambda: len(s.units) >= 250)
+    leap = next(b for a, b in pairwise(s.units) if b.pts - a.pts != 960)
     assert abs(leap.utc_ns - UTC - 10 * NS) < NS // 20
     at = s.items.index(gap)
     assert abs(s.items[at + 1].pts) < 4800
@@ -163,29 +140,21 @@ async def test_holes_and_new_beginnings_move_the_time_and_garbage_is_counted() -
 async def test_a_worker_that_dies_is_replaced() -> None:
     async with stage() as s:
         await s.publish(*beep())
-        await s.until(lambda: len(s.packets) >= 50)
-        os.kill(s.opus.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            while not s.opus.deaths:
-                await asyncio.sleep(0.01)
-        s.clock.advance(0)
-        seen = len(s.packets)
-        await asyncio.sleep(0)
-        async with asyncio.timeout(10):
-            while s.opus.pid is None:
-                await asyncio.sleep(0.01)
+        await s.until(lambda: len(s.units) >= 50)
+        await s.kill()
+        seen = len(s.units)
         await s.publish(*beep())
-        await s.until(lambda: len(s.packets) >= seen + 50)
-        assert s.opus.deaths == 1
+        await s.until(lambda: len(s.units) >= seen + 50)
+        assert s.maker.deaths == 1
 
 
 async def test_sound_that_waited_long_is_left_out() -> None:
     units = beep()
     async with stage() as s:
         await s.publish(*units[:20])
-        await s.until(lambda: len(s.packets) >= 20)
+        await s.until(lambda: len(s.units) >= 20)
         s.clock.advance(1)
         await s.publish(*units[20:60], *(replace(unit, received_ns=s.clock.utc_ns()) for unit in units[60:]))
-        await s.until(lambda: len(s.packets) >= 40)
-    (at,) = [n for n, (a, b) in enumerate(pairwise(s.packets), 1) if b.pts - a.pts != 960]
-    assert s.packets[at].utc_ns - UTC >= units[60].utc_ns - UTC - NS // 100
+        await s.until(lambda: len(s.units) >= 40)
+    (at,) = [n for n, (a, b) in enumerate(pairwise(s.units), 1) if b.pts - a.pts != 960]
+    assert s.units[at].utc_ns - UTC >= units[60].utc_ns - UTC - NS // 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -17,8 +18,11 @@ from gateway.base.metrics import REGISTRY
 from gateway.hub import Hub
 from gateway.media.h264 import NalType, nal_type, split_annex_b
 from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
+from gateway.viewing import original, transcode
+from gateway.viewing.budget import BusyError
 from gateway.viewing.playable import forms
 from gateway.viewing.transcode import CONSTRAINED_BASELINE, Transcode
+from gateway.viewing.whep import UNPLAYABLE_RETRY_SECONDS, UnplayableError
 from tests.reels import Reel, film
 from tests.test_transcode import filmed
 from tests.webrtc_samples import CHROMIUM_OFFER, AiortcViewer, encoded, picture, video_track
@@ -146,7 +150,7 @@ async def test_the_session_survives_the_worker() -> None:
     async with serving(SystemClock()) as service, filming(service, filmed()):
         session = await service.watch(viewer)
         await until(lambda: viewer.received["video"] >= 5)
-        made = session.renditions._made
+        made = session.renditions.top.made
         assert isinstance(made, Transcode)
         os.kill(made.pid, signal.SIGKILL)
         await until(lambda: made.deaths)
@@ -183,4 +187,60 @@ async def test_a_camera_whose_picture_changes_its_size_is_passed_on_as_before() 
         go_on.set()
         await until(lambda: viewer.picture is not None and viewer.picture.width == 480)
         assert service.hub.readers == ("viewing",)
+        await viewer.close()
+
+
+async def test_a_camera_that_turns_out_to_play_is_transcoded_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_HOLD", "CALM_SECONDS"):
+        monkeypatch.setattr(original, name, 1.5)
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, filmed(), encoded(60, 30)) as go_on:
+        session = await service.watch(viewer)
+        await until(lambda: viewer.received["video"] >= 5)
+        assert service.hub.readers == ("playable",)
+        go_on.set()
+        await until(lambda: service.hub.readers == ("viewing",))
+        seen = viewer.received["video"]
+        await until(lambda: viewer.received["video"] >= seen + 20)
+        assert service.whep.sessions == (session,)
+        await viewer.close()
+
+
+async def test_who_would_need_one_transcode_too_many_is_told_and_nobody_else_is_troubled() -> None:
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock(), max_transcodes=1) as service, filming(service, filmed(Codec.H265)):
+        refused = functools.partial(REGISTRY.get_sample_value, "sightline_transcodes_refused_total")
+        session = await service.watch(viewer)
+        assert REGISTRY.get_sample_value("sightline_transcodes") == 1
+        other = Hub("second")
+        other.open((H265_REORDERS,))
+        with pytest.raises(BusyError, match="second has to be transcoded") as error:
+            await service.whep.create("second", other, CHROMIUM_OFFER, owner=OWNER)
+        assert error.value.retry_after > 0
+        assert refused({"camera": "second", "work": "playable"}) == 1
+        await service.whep.create("third", hub_with(picture(0, key=True, track=H264)), CHROMIUM_OFFER, owner=OWNER)
+        await service.whep.create("cam", service.hub, CHROMIUM_OFFER.replace("H265", "x"), owner=OWNER)
+        await until(lambda: viewer.received["video"] >= 10)
+        assert len(service.whep.sessions) == 3, "one transcode for all who watch that camera"
+        assert session in service.whep.sessions
+        await viewer.close()
+
+
+async def test_a_camera_that_cannot_be_decoded_is_explained_until_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transcode, "VAIN_SECONDS", 0.5)
+    monkeypatch.setattr(transcode, "VAIN_PICTURES", 10)
+    encrypted = tuple(
+        replace(unit, nals=tuple(nal[:1] + bytes(len(nal) - 1) for nal in unit.nals)) for unit in filmed()
+    )
+    viewer = AiortcViewer("video")
+    async with serving(SystemClock()) as service, filming(service, encrypted):
+        await service.watch(viewer)
+        await until(lambda: not service.whep.sessions)
+        with pytest.raises(UnplayableError, match="cam sends H264 that cannot be decoded: set its encoder to") as error:
+            await service.whep.create("cam", service.hub, CHROMIUM_OFFER, owner=OWNER)
+        assert 0 < error.value.retry_after <= UNPLAYABLE_RETRY_SECONDS
+        anew = hub_with(*filmed()[:4])
+        await service.whep.create("cam", anew, CHROMIUM_OFFER, owner=OWNER)
         await viewer.close()

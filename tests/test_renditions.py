@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from gateway.base.errors import CameraError, Fault
 from gateway.base.supervise import TaskOwner
 from gateway.hub import Hub
-from gateway.media.model import NS, AccessUnit, Codec, TimeSource
+from gateway.media.model import NS, AccessUnit, Codec, TimeSource, Track
 from gateway.media.rtcp import ReportBlock
 from gateway.media.rtp import parse_rtp
 from gateway.viewing import renditions
+from gateway.viewing.budget import BusyError
 from gateway.viewing.link import HOLD
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
 from gateway.viewing.sound import Sound
@@ -29,9 +31,10 @@ ORIGIN = 5_000_000
 class SmallStream:
     """A stream below the original, filled by the test."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, track: Track) -> None:
         self.hub = Hub("cam")
-        self.hub.open((TRACK,))
+        self.hub.open((track,))
+        self.track = track
         self.size = size
         self.asked = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -42,6 +45,9 @@ class SmallStream:
         finally:
             self.hub.close()
 
+    def close(self) -> None:
+        self.hub.close()
+
     def request_keyframe(self) -> None:
         self.asked += 1
 
@@ -49,9 +55,12 @@ class SmallStream:
 class Theatre(Stage):
     """A camera with a second profile of 1 Mbit/s, and a gateway that can make 400 kbit/s; its viewers' links."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec = Codec.H264) -> None:
         super().__init__()
         self.broadcast.close()
+        self.track = replace(TRACK, codec=codec)
+        self.hub.open((self.track, SOUND))
+        self.is_busy = False
         self.made: dict[Quality, list[SmallStream]] = {Quality.SECOND: [], Quality.REDUCED: []}
         self.has_second = True
         self.told: list[tuple[str, Quality, Trouble | None]] = []
@@ -59,6 +68,7 @@ class Theatre(Stage):
             self.hub,
             FanOut(self.port, self.clock),
             self.clock,
+            codec=codec,
             lower=(
                 Lower(Quality.SECOND, lambda: self.make(Quality.SECOND, 4000) if self.has_second else None),
                 Lower(Quality.REDUCED, lambda: self.make(Quality.REDUCED, 1600)),
@@ -75,7 +85,9 @@ class Theatre(Stage):
         """Packets sent and lost."""
 
     def make(self, quality: Quality, size: int) -> SmallStream:
-        self.made[quality].append(SmallStream(size))
+        if self.is_busy:
+            raise BusyError("cam", 1)
+        self.made[quality].append(SmallStream(size, self.track))
         return self.made[quality][-1]
 
     def open(self, quality: Quality) -> SmallStream | None:
@@ -89,14 +101,14 @@ class Theatre(Stage):
     async def film(self, seconds: float) -> None:
         """Everything goes on for so long: 30 pictures a second of each stream, a report of each viewer a second."""
         for _ in range(round(seconds * 30)):
-            await self.publish(picture(self.index, key=self.index % 30 == 0, track=TRACK, size=16_000))
+            await self.publish(picture(self.index, key=self.index % 30 == 0, track=self.track, size=16_000))
             for quality in (Quality.SECOND, Quality.REDUCED):
                 stream = self.open(quality)
                 if stream is not None and quality not in self.silent:
                     key = stream.asked > 0
                     stream.asked = 0
                     size = stream.size
-                    stream.hub.publish(picture(self.index, key=key, track=TRACK, origin=ORIGIN, size=size))
+                    stream.hub.publish(picture(self.index, key=key, track=stream.track, origin=ORIGIN, size=size))
             await self.settle()
             self.index += 1
             self.clock.advance(1 / 30)
@@ -126,8 +138,8 @@ class Theatre(Stage):
 
 
 @pytest.fixture
-async def theatre() -> AsyncIterator[Theatre]:
-    theatre = Theatre()
+async def theatre(request: pytest.FixtureRequest) -> AsyncIterator[Theatre]:
+    theatre = Theatre(getattr(request, "param", Codec.H264))
     theatre.task = asyncio.create_task(theatre.renditions.run())
     await theatre.settle()
     yield theatre
@@ -194,6 +206,62 @@ async def test_who_cannot_carry_the_second_stream_gets_what_is_made(theatre: The
     await theatre.film(12)
     assert (place.quality, place.trouble) == (Quality.REDUCED, Trouble.SLOW_LINK)
     assert theatre.open(Quality.SECOND) is None
+
+
+@pytest.mark.parametrize("theatre", [Codec.H265], indirect=True)
+async def test_players_of_h265_have_smaller_pictures_in_h265(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 2e6
+    await theatre.film(4)
+    assert (place.quality, place.trouble) == (Quality.SECOND, Trouble.SLOW_LINK)
+    theatre.carries = 0.6e6
+    await theatre.film(8)
+    assert place.quality is Quality.REDUCED
+
+
+@pytest.mark.parametrize("theatre", [Codec.H265], indirect=True)
+async def test_a_second_stream_of_another_codec_is_passed_over(theatre: Theatre) -> None:
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 2e6
+    while (second := theatre.open(Quality.SECOND)) is None:
+        await theatre.film(0.1)
+    second.track = TRACK
+    await theatre.film(4)
+    assert place.quality is Quality.REDUCED
+
+
+async def test_who_gets_no_smaller_picture_because_too_many_are_made_is_told_and_gets_the_next(
+    theatre: Theatre,
+) -> None:
+    theatre.has_second = False
+    theatre.is_busy = True
+    place = theatre.enter("v")
+    await theatre.film(4)
+    theatre.carries = 1e6
+    await theatre.film(4)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, Trouble.BUSY)
+    assert theatre.told[-1] == ("v", Quality.ORIGINAL, Trouble.BUSY)
+    assert theatre.pictures("v")[-1][0] == theatre.index - 1, "the picture goes on"
+    theatre.is_busy = False
+    await theatre.film(renditions.BUSY_SECONDS + 3)
+    assert place.quality is Quality.REDUCED
+
+
+async def test_the_last_one_who_needs_a_smaller_picture_ends_it_by_leaving(theatre: Theatre) -> None:
+    theatre.has_second = False
+    slow, other = theatre.enter("v"), theatre.enter("w")
+    await theatre.film(4)
+    theatre.places.pop("w")
+    theatre.carries = 1e6
+    await theatre.film(4)
+    assert (slow.quality, other.quality) == (Quality.REDUCED, Quality.ORIGINAL)
+    stream = theatre.open(Quality.REDUCED)
+    theatre.renditions.leave(theatre.places.pop("v"))
+    await theatre.settle()
+    assert stream is not None
+    assert stream.hub.closed, "though the camera is still watched"
 
 
 async def test_an_estimate_that_drops_is_acted_on_at_once(theatre: Theatre) -> None:

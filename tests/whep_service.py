@@ -10,6 +10,7 @@ from gateway.base.clock import ManualClock, SystemClock
 from gateway.base.settings import Address
 from gateway.hub import Hub
 from gateway.media.model import AccessUnit, Codec, TimeSource, Track
+from gateway.viewing.budget import Budget
 from gateway.viewing.renditions import Lower
 from gateway.viewing.whep import Session, Whep
 from gateway.webrtc.port import open_port
@@ -51,7 +52,8 @@ async def serving(
     *tracks: Track,
     max_sessions: int = 10,
     host: str = "127.0.0.1",
-    lower: Callable[[str, Hub], Sequence[Lower]] = lambda *_: (),
+    lower: Callable[[str, Hub, Codec], Sequence[Lower]] = lambda *_: (),
+    max_transcodes: int = 10,
 ) -> AsyncIterator[Service]:
     hub = Hub("cam")
     if tracks:
@@ -63,7 +65,8 @@ async def serving(
         asked.append(camera_id)
         return True
 
-    whep = Whep(port, clock, request_keyframe=ask, lower=lower, max_sessions=max_sessions)
+    budget = Budget(max_transcodes)
+    whep = Whep(port, clock, request_keyframe=ask, lower=lower, budget=budget, max_sessions=max_sessions)
     service = Service(whep, hub)
     service.asked = asked
     runner = asyncio.create_task(whep.run())
@@ -77,6 +80,7 @@ async def serving(
         assert port.peers == 0
         assert hub.readers == ()
         assert service.held == 0
+        assert budget.running == 0
 
 
 @contextlib.asynccontextmanager

@@ -22,8 +22,9 @@ from gateway.base.errors import (
     SightlineError,
     StorageError,
 )
+from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
-from gateway.viewing.whep import FullError, NoCodecError, NotLiveError
+from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
 from web.reasons import ReasonNeededError
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ _STATUS: dict[type[SightlineError], int] = {
     PreconditionRequiredError: 428,
     TooManyAttemptsError: 429,
     CameraError: 502,
+    UnplayableError: 502,
+    BusyError: 503,
     FullError: 503,
     StorageError: 503,
 }

@@ -45,6 +45,8 @@ KEYFRAMES_WANTED = _counter("sightline_viewer_keyframes_wanted_total", "PLI and 
 PACKETS_WANTED = _counter("sightline_viewer_packets_wanted_total", "Packets viewers asked for again", "camera")
 WORKER_DEATHS = _counter("sightline_worker_deaths_total", "Worker processes that died", "camera", "work")
 TRANSCODED = _counter("sightline_transcoded_units_total", "Pictures and sounds coded anew", "camera", "work")
+TRANSCODES = Gauge("sightline_transcodes", "Transcodes of video that run now", registry=REGISTRY)
+TRANSCODES_REFUSED = _counter("sightline_transcodes_refused_total", "Transcodes that found no place", "camera", "work")
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
 VIEWER_LOSS = Histogram(
     "sightline_viewer_loss_ratio",

@@ -170,6 +170,11 @@ class IceServer(Section):
         return self
 
 
+def _transcodes() -> int:
+    """As many as there are processors for this process, and two at least: one takes up to three quarters of one."""
+    return max(2, len(os.sched_getaffinity(0)))
+
+
 class WebRtc(Section):
     """One port, UDP and TCP, for every viewer."""
 
@@ -179,6 +184,8 @@ class WebRtc(Section):
     public_addresses: tuple[Annotated[str, AfterValidator(_public)], ...] = ()
     """Where else viewers reach the port; with a number of its own where a published port differs."""
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    max_transcodes: Annotated[int, Field(ge=0, le=1000)] = Field(default_factory=_transcodes)
+    """Of video, at a time; sound costs next to nothing."""
 
 
 class Rtsp(Section):

@@ -46,6 +46,10 @@ class SecondStream:
         self._wants_keyframe.set()
         return True
 
+    def close(self) -> None:
+        """Close `hub`, whether `run` has been begun or not. Idempotent."""
+        self.hub.close()
+
     async def run(self) -> None:
         """Connect once, and publish until cancelled or the camera ends it.
 
@@ -63,7 +67,7 @@ class SecondStream:
             camera.configured = Configured(reached, camera.origin)
             await self._receive(CameraSource(camera, self._parts, choose=video_only), self._parts.clock)
         finally:
-            self.hub.close()
+            self.close()
             ask.cancel()
             await asyncio.gather(ask, return_exceptions=True)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gateway.hub import Hub
 from gateway.media.bits import BitstreamError
 from gateway.media.h264 import parse_sps
-from gateway.media.model import AccessUnit, AudioParameters, Codec, Track, TrackKind, VideoParameters
+from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, Track, TrackKind, UtcNs, VideoParameters
 from gateway.viewing.opus_worker import RATE
 from gateway.viewing.order import Order
 from gateway.viewing.transcode import CONSTRAINED_BASELINE, VideoSettings
@@ -53,11 +53,9 @@ def plays_as_sent(hub: Hub) -> bool:
     Pictures that come late and that no other needs are left out, so they do not count.
     """
     track = next((track for track in hub.tracks if track.kind is TrackKind.VIDEO), None)
-    if track is None or track.codec is not Codec.H264:
+    if track is None or not _plays_in_order(track):
         return False
     assert isinstance(track.parameters, VideoParameters)
-    if not _is_ordinary(track.parameters.sps):
-        return False
     order = Order()
     for item in hub.since(hub.end if hub.last_keyframe is None else hub.last_keyframe):
         if isinstance(item, AccessUnit) and item.track.id == track.id:
@@ -65,6 +63,35 @@ def plays_as_sent(hub: Hub) -> bool:
     if order.needs_reordering:
         return False
     return track.parameters.reorder_depth == 0 or order.pictures >= _ENOUGH_PICTURES
+
+
+def plays_for(hub: Hub, seconds: float, now_ns: UtcNs) -> bool:
+    """Whether all pictures that came in the last `seconds` before `now_ns` would have played as they came.
+
+    A camera that sent none in the first half of that time has not shown it.
+    """
+    track = next((track for track in hub.tracks if track.kind is TrackKind.VIDEO), None)
+    if track is None or hub.last_keyframe is None:
+        return False
+    since = now_ns - round(seconds * NS)
+    order = Order()
+    earliest: UtcNs | None = None
+    for item in hub.since(hub.first):
+        if not isinstance(item, AccessUnit) or item.track.kind is not TrackKind.VIDEO or item.received_ns < since:
+            continue
+        if not _plays_in_order(item.track):
+            return False
+        earliest = item.received_ns if earliest is None else earliest
+        order.add(item)
+    if earliest is None or earliest > since + round(seconds / 2 * NS):
+        return False
+    return order.pictures >= _ENOUGH_PICTURES and not order.needs_reordering
+
+
+def _plays_in_order(track: Track) -> bool:
+    """Whether a browser decodes such pictures, if they come in the order in which they are shown."""
+    assert isinstance(track.parameters, VideoParameters)
+    return track.codec is Codec.H264 and _is_ordinary(track.parameters.sps)
 
 
 def _is_ordinary(sps: bytes) -> bool:

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from gateway.base.clock import Clock
 from gateway.base.errors import SightlineError
@@ -29,8 +28,9 @@ from gateway.hub import Hub
 from gateway.media.model import Codec, UtcNs
 from gateway.media.rtcp import ReportBlock
 from gateway.viewing.broadcast import Broadcast
+from gateway.viewing.budget import BusyError
 from gateway.viewing.link import PROBE_SECONDS, Judge, Verdict
-from gateway.viewing.playable import plays_as_sent
+from gateway.viewing.original import Original, Rendition
 from gateway.viewing.transcode_worker import VideoSettings
 from gateway.viewing.viewer import Phase, Viewer
 from gateway.webrtc.fanout import FanOut
@@ -47,6 +47,8 @@ KEYFRAME_PATIENCE = 1.0
 """A stream that gives no keyframe for so long although it was asked is joined at its last one."""
 RETRY_SECONDS = 30.0
 """Until a stream that was given up is tried again."""
+BUSY_SECONDS = 5.0
+"""Until a transcode for which there was no place is asked for again."""
 ALL_CLEAR_SECONDS = 10.0
 """Until a viewer of the original is told that its link is well again."""
 
@@ -73,20 +75,8 @@ class Trouble(StrEnum):
     """The link does not carry the better stream."""
     NOTHING_SMALLER = "slow link, no smaller picture"
     """The link does not carry the stream, and there is none that takes less."""
-
-
-class Rendition(Protocol):
-    """Fills `hub` for as long as `run` runs."""
-
-    @property
-    def hub(self) -> Hub:
-        """Of the stream; of the same camera and its time."""
-
-    async def run(self) -> None:
-        """Until cancelled, or there is no more; what went wrong is raised as a SightlineError."""
-
-    def request_keyframe(self) -> object:
-        """Have the next picture be a keyframe, as soon as may be."""
+    BUSY = "slow link, gateway busy"
+    """The link does not carry the stream, and what takes less could not be made: too much is being made already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ class Lower:
 
     quality: Quality
     make: Callable[[], Rendition | None]
-    """None: the camera has no such stream, at least not now."""
+    """None: the camera has no such stream, at least not now. It may raise a BusyError."""
 
 
 class Place:
@@ -123,7 +113,9 @@ class _Step:
         self.broadcast: Broadcast | None = None
         self.task: asyncio.Task[None] | None = None
         self.opened_at = 0.0
-        self.given_up_at = float("-inf")
+        self.retry_at = float("-inf")
+        self.is_busy = False
+        """It was refused for want of room."""
         self.rate = 0.0
         """Bits a second, as known last."""
 
@@ -131,9 +123,12 @@ class _Step:
 class Renditions:
     """Made for the first viewer of a camera, closed after the last one. Run `run`. All calls from the loop's thread.
 
-    All viewers play `codec`. As soon as the camera sends something else, or pictures that cannot be shown as they come,
+    All viewers play `codec`. While the camera sends something else, or pictures that cannot be shown as they come,
     `make_playable` makes the original of it. `on_anchor` and `request_keyframe` are as `Broadcast` has them.
     `on_quality` takes the session, what it sees and why.
+
+    Raises:
+        SightlineError: from `make_playable`, when it is needed at once and refuses.
     """
 
     def __init__(
@@ -155,11 +150,16 @@ class Renditions:
         self._fanout = fanout
         self._clock = clock
         self._on_anchor = on_anchor
-        self._request_keyframe = request_keyframe
-        self._make_playable = make_playable
-        self._made: Rendition | None = None
-        is_made = make_playable is not None and not plays_as_sent(hub)
-        self.original = self._make_original() if is_made else self._pass_original()
+        self.top = Original(
+            hub,
+            fanout,
+            clock,
+            codec=codec,
+            make_playable=make_playable,
+            on_anchor=on_anchor,
+            on_keyframe=lambda: self._arrived(0),
+            request_keyframe=request_keyframe,
+        )
         self._on_quality = on_quality
         self._steps = [_Step(level, step) for level, step in enumerate(lower, 1)]
         self._places: dict[Place, None] = {}
@@ -167,23 +167,27 @@ class Renditions:
         self._tasks = TaskOwner(f"renditions of {hub.camera_id}")
 
     async def run(self) -> str:
-        """Serve until the camera can be watched no more; returns why."""
+        """Serve until the camera can be watched no more; returns why.
+
+        Raises:
+            SightlineError: what the camera sends now cannot be made playable, or not now.
+        """
         watch = self._tasks.start(self._watch(), name="watch")
         try:
-            while True:
-                reason = await self._serve_original()
-                if self._made is not None or self._make_playable is None or not self.original.is_unplayable:
-                    return reason
-                log.info("%s: %s: it is transcoded from now on", self.hub.camera_id, reason)
-                self._replace_original()
+            return await self.top.run()
         finally:
             self._closing = True
             watch.cancel()
             await self._tasks.close()
 
     def close(self) -> None:
-        """Let go of the camera; `run` returns. Idempotent."""
-        self.original.close()
+        """Let go of the camera, whether `run` was begun or not; it returns. Idempotent."""
+        self.top.close()
+
+    @property
+    def original(self) -> Broadcast:
+        """What viewers have whose link carries it."""
+        return self.top.broadcast
 
     # ---- one viewer
 
@@ -297,7 +301,10 @@ class Renditions:
             return
         place.target = None
         self._stream(place.level).thicken(place.viewer)
-        self._tell(place, Trouble.SLOW_LINK if place.level else Trouble.NOTHING_SMALLER)
+        if place.level:
+            self._tell(place, Trouble.SLOW_LINK)
+        else:
+            self._tell(place, Trouble.BUSY if any(step.is_busy for step in below) else Trouble.NOTHING_SMALLER)
 
     def _ascend(self, place: Place) -> None:
         any(self._aim(place, level) for level in range(place.level - 1, -1, -1))
@@ -350,62 +357,18 @@ class Renditions:
             place.trouble = trouble
             self._on_quality(place.viewer.session_id, place.quality, trouble)
 
-    # ---- the original
-
-    def _pass_original(self) -> Broadcast:
-        return Broadcast(
-            self.hub,
-            self._fanout,
-            self._clock,
-            on_anchor=self._on_anchor,
-            request_keyframe=self._request_keyframe,
-            on_keyframe=lambda: self._arrived(0),
-            codec=self.codec,
-        )
-
-    def _make_original(self, like: Broadcast | None = None) -> Broadcast:
-        assert self._make_playable is not None
-        made = self._made = self._make_playable()
-        return Broadcast(
-            made.hub,
-            self._fanout,
-            self._clock,
-            on_anchor=self._on_anchor,
-            request_keyframe=lambda: made.request_keyframe() is not False,
-            on_keyframe=lambda: self._arrived(0),
-            like=like,
-        )
-
-    async def _serve_original(self) -> str:
-        if self._made is None:
-            return await self.original.run()
-        fill, serve = asyncio.ensure_future(self._made.run()), asyncio.ensure_future(self.original.run())
-        try:
-            await asyncio.wait({fill, serve}, return_when=asyncio.FIRST_COMPLETED)
-            if fill.done():
-                fill.result()
-            return await serve
-        finally:
-            for task in (fill, serve):
-                task.cancel()
-            await asyncio.gather(fill, serve, return_exceptions=True)
-
-    def _replace_original(self) -> None:
-        """Its viewers go on with what is made of it, as soon as there is a picture."""
-        old = self.original
-        self.original = self._make_original(like=old)
-        for place in self._places:
-            if place.level == 0:
-                old.remove(place.viewer)
-                self.original.add(place.viewer)
-
     # ---- the streams below
 
     def _open(self, step: _Step) -> bool:
         now = self._clock.monotonic()
-        if now - step.given_up_at < RETRY_SECONDS:
+        if now < step.retry_at:
             return False
-        rendition = step.lower.make()
+        try:
+            rendition = step.lower.make()
+        except BusyError:
+            step.is_busy, step.retry_at = True, now + BUSY_SECONDS
+            return False
+        step.is_busy = False
         if rendition is None:
             return False
         step.opened_at = now
@@ -417,8 +380,10 @@ class Renditions:
             request_keyframe=lambda: rendition.request_keyframe() is not False,
             on_keyframe=lambda: self._arrived(step.level),
             like=self.original,
+            codec=self.codec,
         )
         step.task = self._tasks.start(self._run_step(step, step.broadcast, rendition), name=step.lower.quality.value)
+        step.task.add_done_callback(lambda _: rendition.close())  # also if it never began
         return True
 
     async def _run_step(self, step: _Step, broadcast: Broadcast, rendition: Rendition) -> None:
@@ -445,7 +410,7 @@ class Renditions:
             return  # it was closed because nobody needed it
         needed = [place for place in self._places if step.level in (place.level, place.target)]
         step.task = None
-        step.given_up_at = self._clock.monotonic()
+        step.retry_at = self._clock.monotonic() + RETRY_SECONDS
         for place in needed:
             place.target = None
             if place.level == step.level:

@@ -1,8 +1,8 @@
-"""A camera's video made into H.264 constrained baseline, for those who cannot play, or carry, what the camera sends.
+"""A camera's video made into another, for those who cannot play, or carry, what the camera sends.
 
-Here belongs the gateway's side of the worker process: what it is given and when, what of it is late, and the Hub that
-the result goes to, which `broadcast` serves like a camera's. The codecs are in `transcode_worker`; who needs a
-Transcode is decided in `renditions`.
+Here belongs the gateway's side of the worker process: what it is given and when, what of it is late, when it is in
+vain, and the Hub that the result goes to, which `broadcast` serves like a camera's. The codecs are in
+`transcode_worker`; who needs a Transcode is decided in `original` and `renditions`, how many may run in `budget`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import TypeGuard
 
 from gateway.base.clock import Clock
+from gateway.base.errors import CameraError, Fault
 from gateway.base.metrics import BAD_INPUT, READER_MOVED, TRANSCODED, WORKER_DEATHS
 from gateway.base.piped import PipedWorker, keep_working
 from gateway.hub import Hub, HubClosedError, Start
-from gateway.media.h264 import split_annex_b, video_parameters
+from gateway.media import h264, h265
+from gateway.media.h264 import split_annex_b
 from gateway.media.model import (
     NS,
     AccessUnit,
@@ -29,6 +31,7 @@ from gateway.media.model import (
     UtcNs,
     VideoParameters,
 )
+from gateway.viewing.budget import Budget
 from gateway.viewing.decoding import DECODERS, annex_b
 from gateway.viewing.transcode_worker import CODECS, DIGESTED, ORDER, PICTURE, PICTURE_TAG, Order, VideoSettings
 
@@ -38,6 +41,11 @@ CONSTRAINED_BASELINE = bytes.fromhex("6742e01f")
 """The beginning of a sequence parameter set: the profile that comes out (RFC 6184 8.1), before anything has."""
 MAX_UNDIGESTED = 4
 """Pictures that the worker has been given and has not answered; the others wait in the camera's ring."""
+VAIN_PICTURES = 60
+VAIN_SECONDS = 8.0
+"""So many pictures, from a keyframe on and for so long, that have led to none: the stream cannot be decoded."""
+VAIN_DEATHS = 3
+"""As many workers that ended before they had made a picture."""
 LATE_NS = NS // 5
 """Pictures that waited longer are decoded only, so that a worker that is behind catches up."""
 KEYFRAME_SECONDS = 1.0
@@ -54,23 +62,37 @@ _NEW_TIMELINE = {GapReason.DISCONNECTED, GapReason.STREAM_CHANGED, GapReason.CLO
 class Transcode:
     """Run `run` as a task for as long as somebody watches `hub`; cancelling that ends the worker and closes `hub`.
 
+    It takes a place of `budget`, which `run` gives back when it ends; a Transcode that may not have run is closed.
     `hub` carries one track: video, with the track id, pts, UTC and time source that the same pictures have in `source`,
     and Gaps where the camera's time begins anew. `work` names it in metrics and logs. `ask_camera` has the camera
     send a keyframe; it is called at most once a second. All calls from the event loop's thread.
 
     When the worker cannot keep up, it is spared the pictures before the camera's newest keyframe, and to encode those
     after it that are late. When it dies, another goes on from that keyframe.
+
+    Raises:
+        BusyError: there is no place in `budget`.
     """
 
     def __init__(
-        self, source: Hub, clock: Clock, settings: VideoSettings, *, work: str, ask_camera: Callable[[], object]
+        self,
+        source: Hub,
+        clock: Clock,
+        settings: VideoSettings,
+        *,
+        work: str,
+        budget: Budget,
+        ask_camera: Callable[[], object],
     ) -> None:
+        budget.take(source.camera_id, work)
+        self._budget: Budget | None = budget
         self.hub = Hub(source.camera_id, cap_bytes=RING_BYTES, min_seconds=RING_SECONDS)
         self.deaths = 0
         """How often the worker ended without being asked to."""
         self._source = source
         self._clock = clock
         self._settings = settings
+        self._codec = next(codec for codec, name in DECODERS.items() if name == settings.codec)
         self._work = work
         self._ask_camera = ask_camera
         self._asked = float("-inf")
@@ -81,6 +103,10 @@ class Transcode:
         """Of what was published. A worker that takes another's place begins before it."""
         self._dates: dict[int, tuple[UtcNs, TimeSource]] = {}
         """UTC by pts, of the pictures given last."""
+        self._vain = 0
+        """Pictures given to be shown since the last one was made."""
+        self._vain_since = 0.0
+        self._vain_deaths = 0
 
     @property
     def pid(self) -> int | None:
@@ -92,12 +118,23 @@ class Transcode:
         self._wants_keyframe = True
 
     async def run(self) -> None:
-        """Transcode until the camera is removed, or this is cancelled."""
+        """Transcode until the camera is removed, or this is cancelled.
+
+        Raises:
+            CameraError: nothing that the camera sends can be decoded.
+        """
         try:
             await keep_working(self._start, self._clock, feed=self._feed, take=self._take, died=self._died)
         finally:
             self._worker = None
-            self.hub.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close `hub`, and give the place back. Idempotent."""
+        self.hub.close()
+        if self._budget is not None:
+            self._budget.give_back()
+            self._budget = None
 
     def _start(self) -> PipedWorker:
         self._ask()  # the answer is there about as soon as the worker is, and spares it the ring's whole GOP
@@ -107,6 +144,18 @@ class Transcode:
     def _died(self) -> None:
         self.deaths += 1
         WORKER_DEATHS.labels(self.hub.camera_id, self._work).inc()
+        self._vain_deaths += bool(self._vain)
+        if self._vain_deaths >= VAIN_DEATHS:
+            raise self._undecodable()
+
+    def _undecodable(self) -> CameraError:
+        track = next((track for track in self._source.tracks if track.kind is TrackKind.VIDEO), None)
+        sent = "video" if track is None else track.label
+        return CameraError(
+            Fault.BAD_STREAM,
+            f"{self.hub.camera_id} sends {sent} that cannot be decoded: set its encoder to H.264, 8 bits, 4:2:0, not "
+            "encrypted, and see whether its own page shows a picture.",
+        )
 
     def _ask(self) -> None:
         now = self._clock.monotonic()
@@ -155,8 +204,11 @@ class Transcode:
             order |= Order.KEYFRAME
             self._wants_keyframe = False
         if self._track is None or self._track.id != unit.track.id:
-            sps = VideoParameters(CONSTRAINED_BASELINE)
-            self._track = Track(unit.track.id, TrackKind.VIDEO, Codec.H264, unit.track.clock_rate, sps)
+            parameters = VideoParameters(CONSTRAINED_BASELINE if self._codec is Codec.H264 else b"")
+            self._track = Track(unit.track.id, TrackKind.VIDEO, self._codec, unit.track.clock_rate, parameters)
+        if show:
+            self._vain_since = self._vain_since if self._vain else self._clock.monotonic()
+            self._vain += 1
         self._dates[unit.pts] = (unit.utc_ns, unit.time_source)
         if len(self._dates) > _MAX_DATED:
             del self._dates[next(iter(self._dates))]
@@ -189,6 +241,8 @@ class Transcode:
             BAD_INPUT.labels(self.hub.camera_id, "picture that cannot be decoded").inc()
         if self._worker is not None:
             self._worker.answered()
+        if self._vain >= VAIN_PICTURES and self._clock.monotonic() - self._vain_since >= VAIN_SECONDS:
+            raise self._undecodable()
 
     def _publish(self, pts: int, data: bytes, *, is_keyframe: bool) -> None:
         date = self._dates.pop(pts, None)
@@ -198,12 +252,14 @@ class Transcode:
         nals = tuple(split_annex_b(data))
         if is_keyframe:
             assert isinstance(self._track.parameters, VideoParameters)
-            parameters = video_parameters(nals, self._track.parameters)
+            parse = h264.video_parameters if self._codec is Codec.H264 else h265.video_parameters
+            parameters = parse(nals, self._track.parameters)
             if parameters != self._track.parameters:
                 self._track = replace(self._track, parameters=parameters)
         if self._track not in self.hub.tracks:
             self.hub.open((self._track,))
         TRANSCODED.labels(self.hub.camera_id, self._work).inc()
         self._newest_pts = pts
+        self._vain = self._vain_deaths = 0
         received_ns, size = self._clock.utc_ns(), sum(map(len, nals))
         self.hub.publish(AccessUnit(self._track, pts, pts, utc_ns, time_source, received_ns, nals, is_keyframe, size))

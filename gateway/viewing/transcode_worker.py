@@ -1,4 +1,4 @@
-"""The process that turns one camera's video into H.264 constrained baseline. It has no clock and no camera.
+"""The process that turns one camera's video into H.264 constrained baseline, or H.265. It has no clock and no camera.
 
 Here belongs what is done with PyAV; what goes in and when is decided in `transcode`, which starts this. For each ORDER
 that comes in, the pictures it led to go out as a PICTURE and its bytes (Annex B, parameter sets in keyframes), none or
@@ -30,6 +30,7 @@ DIGESTED = struct.Struct("<BB")
 """DIGESTED_TAG, 1 when the bytes could not be decoded."""
 PICTURE_TAG, DIGESTED_TAG = 1, 2
 CODECS = ("h264", "hevc")
+"""FFmpeg's names: of what comes in by their number in an ORDER, of what goes out in the VideoSettings."""
 
 TICKS = 90_000
 """A second of pts."""
@@ -66,6 +67,8 @@ class VideoSettings:
     max_fps: int = 0
     """Pictures a second at most; 0: as many as the camera sends."""
     keyframe_seconds: float = 2.0
+    codec: str = "h264"
+    """Of what is made, among `CODECS`."""
 
     def to_json(self) -> str:
         """As the worker takes it for its argument."""
@@ -73,7 +76,7 @@ class VideoSettings:
 
 
 class Encoder:
-    """Frames in, baseline pictures out, each at once. The size follows the frames'."""
+    """Frames in, pictures out, each at once. The size follows the frames'."""
 
     def __init__(self, settings: VideoSettings) -> None:
         self._settings = settings
@@ -132,22 +135,48 @@ class Encoder:
 
         width, height = size
         kbps = self._settings.kbps or Rate.BASE + width * height // Rate.PIXELS
-        context = av.VideoCodecContext.create("libx264", "w")
+        name, options = _h265(kbps) if self._settings.codec == "hevc" else _h264(kbps)
+        context = av.CodecContext.create(name, "w")
+        assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
         context.time_base, context.framerate = Fraction(1, TICKS), Fraction(30)
         context.thread_count = 1
-        context.options = {
-            "preset": "superfast",
-            "tune": "zerolatency",  # each picture comes out as soon as it is in; no B-pictures
-            "profile": "baseline",  # without flexible macroblock order, so it is constrained baseline (H.264 A.2.1.1)
-            "crf": "23",
-            "maxrate": f"{kbps}k",
-            "bufsize": f"{kbps // 2}k",
-            "g": "6000",  # keyframes are asked for by time
-            "sc_threshold": "0",
-            "forced-idr": "1",
-        }
+        context.options = options
         return context
+
+
+def _h264(kbps: int) -> tuple[str, dict[str, str]]:
+    return "libx264", {
+        "preset": "superfast",
+        "tune": "zerolatency",  # each picture comes out as soon as it is in; no B-pictures
+        "profile": "baseline",  # without flexible macroblock order, so it is constrained baseline (H.264 A.2.1.1)
+        "crf": "23",
+        "maxrate": f"{kbps}k",
+        "bufsize": f"{kbps // 2}k",
+        "g": "6000",  # keyframes are asked for by time
+        "sc_threshold": "0",
+        "forced-idr": "1",
+    }
+
+
+def _h265(kbps: int) -> tuple[str, dict[str, str]]:
+    parameters = {
+        "crf": "28",
+        "vbv-maxrate": str(kbps),
+        "vbv-bufsize": str(kbps // 2),
+        "keyint": "6000",
+        "scenecut": "0",
+        "repeat-headers": "1",
+        "pools": "none",
+        "frame-threads": "1",
+        "log-level": "none",
+    }
+    return "libx265", {
+        "preset": "ultrafast",  # the others take several times as long
+        "tune": "zerolatency",
+        "forced-idr": "1",
+        "x265-params": ":".join(f"{key}={value}" for key, value in parameters.items()),
+    }
 
 
 class Decoder:

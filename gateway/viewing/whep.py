@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,12 +16,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from gateway.base.clock import Clock
-from gateway.base.errors import LaterError, NotFoundError
+from gateway.base.errors import CameraError, LaterError, NotFoundError
 from gateway.base.metrics import VIEWERS
 from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.hub import Hub
 from gateway.media.model import Codec, Fix, TrackKind, UtcNs
 from gateway.media.rtcp import ReportBlock
+from gateway.viewing.budget import Budget, BusyError
 from gateway.viewing.ice_session import IceSession
 from gateway.viewing.playable import PLAYABLE, forms
 from gateway.viewing.positions import Positions
@@ -57,6 +59,8 @@ DEFAULT_MAX_SESSIONS = 2000
 EXPIRY_CHECK_SECONDS = 1.0
 NOT_LIVE_RETRY_SECONDS = 2
 FULL_RETRY_SECONDS = 10
+UNPLAYABLE_RETRY_SECONDS = 30
+"""A camera that could not be made playable is tried again after this long."""
 
 
 class NotLiveError(LaterError):
@@ -72,6 +76,10 @@ class FullError(LaterError):
     def __init__(self, limit: int) -> None:
         reason = f"{limit} people are watching already, the most that are allowed"
         super().__init__(reason, retry_after=FULL_RETRY_SECONDS)
+
+
+class UnplayableError(LaterError):
+    """What the camera sends was tried just now, and cannot be decoded. Answered with 502 and Retry-After."""
 
 
 class Session:
@@ -169,7 +177,8 @@ class Whep:
         clock: Clock,
         *,
         request_keyframe: Callable[[str], bool] = lambda _: False,
-        lower: Callable[[str, Hub], Sequence[Lower]] = lambda *_: (),
+        lower: Callable[[str, Hub, Codec], Sequence[Lower]] = lambda *_: (),
+        budget: Budget,
         max_sessions: int = DEFAULT_MAX_SESSIONS,
     ) -> None:
         self.on_anchor: list[Callable[[bytes, str, int, UtcNs], None]] = []
@@ -186,6 +195,7 @@ class Whep:
         self._clock = clock
         self._request_keyframe = request_keyframe
         self._lower = lower
+        self._budget = budget
         self._max_sessions = max_sessions
         self._certificate = Certificate()
         self._fanout = FanOut(port, clock)
@@ -193,6 +203,8 @@ class Whep:
         self._sessions: dict[str, tuple[Session, asyncio.Task[None]]] = {}
         self._renditions: dict[tuple[str, Codec], tuple[Renditions, asyncio.Task[None]]] = {}
         self._using: Counter[Renditions] = Counter()
+        self._unplayable: dict[tuple[str, Codec], tuple[Hub, float, str]] = {}
+        """Why what a Hub holds cannot be played with a codec, and until when that is believed."""
         self._sounds: dict[str, Sound] = {}
         self._viewers: Counter[str] = Counter()
 
@@ -226,6 +238,8 @@ class Whep:
             NoCodecError: the viewer plays none of what the camera sends.
             NotLiveError: the camera is not live yet.
             FullError: too many watch already.
+            BusyError: it would have to be transcoded, and too much is already.
+            UnplayableError: what the camera sends cannot be decoded.
         """
         if hub.closed or not hub.tracks:
             raise NotLiveError(f"{camera_id} is not live yet: try again in a moment")
@@ -233,6 +247,8 @@ class Whep:
             raise FullError(self._max_sessions)
         parsed = parse_offer(offer)
         agreement = negotiate(parsed, tuple(form for form in forms(hub) if sound or form.kind is not TrackKind.AUDIO))
+        # Before anything is made for this viewer: it may be refused.
+        renditions = self._renditions_of(camera_id, hub, agreement.video.track.codec)
         if position is None:
             agreement = replace(agreement, data=None)
         session_id = secrets.token_urlsafe(16)
@@ -252,7 +268,6 @@ class Whep:
             ssrcs=ssrcs,
             rtx_ssrc=None if rtx is None else rtx.ssrc,
         )
-        renditions = self._renditions_of(camera_id, hub, agreement.video.track.codec)
 
         def follow(channels: DataChannels) -> Callable[[], None]:
             return self.positions.follow(camera_id, channels, position() if position is not None else None)
@@ -329,15 +344,21 @@ class Whep:
         return sound
 
     def _renditions_of(self, camera_id: str, hub: Hub, codec: Codec) -> Renditions:
-        entry = self._renditions.get((camera_id, codec))
+        key = camera_id, codec
+        entry = self._renditions.get(key)
         if entry is not None and entry[0].hub is hub:
             return entry[0]
+        of, until, reason = self._unplayable.pop(key, (None, 0.0, ""))
+        left = until - self._clock.monotonic()
+        if of is hub and left > 0:
+            self._unplayable[key] = (hub, until, reason)
+            raise UnplayableError(reason, retry_after=math.ceil(left))
 
         def ask() -> bool:
             return self._request_keyframe(camera_id)
 
         def make_playable() -> Transcode:
-            return Transcode(hub, self._clock, PLAYABLE, work="playable", ask_camera=ask)
+            return Transcode(hub, self._clock, PLAYABLE, work="playable", budget=self._budget, ask_camera=ask)
 
         renditions = Renditions(
             hub,
@@ -345,13 +366,13 @@ class Whep:
             self._clock,
             codec=codec,
             make_playable=make_playable if codec is Codec.H264 else None,
-            lower=self._lower(camera_id, hub) if codec is Codec.H264 else (),  # all that is lower is H.264
+            lower=self._lower(camera_id, hub, codec),
             on_anchor=self._anchor,
             on_quality=self._quality,
             request_keyframe=ask,
         )
-        key = camera_id, codec
         task = self._tasks.start(self._run_renditions(key, renditions), name=f"renditions of {camera_id}")
+        task.add_done_callback(lambda _: renditions.close())  # also if it never began
         self._renditions[key] = (renditions, task)
         return renditions
 
@@ -359,6 +380,11 @@ class Whep:
         try:
             reason = await renditions.run()
             log.info("the viewers of %s are sent away: %s", key[0], reason)
+        except CameraError as error:
+            log.warning("the viewers of %s are sent away: %s", key[0], error)
+            self._unplayable[key] = (renditions.hub, self._clock.monotonic() + UNPLAYABLE_RETRY_SECONDS, str(error))
+        except BusyError as error:
+            log.warning("the viewers of %s are sent away: %s", key[0], error)
         finally:
             if key in self._renditions and self._renditions[key][0] is renditions:
                 del self._renditions[key]

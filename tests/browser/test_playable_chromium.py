@@ -14,6 +14,7 @@ from gateway.base.clock import SystemClock
 from gateway.base.settings import Address
 from gateway.hub import Hub
 from gateway.media.model import NS, Codec, Fix
+from gateway.viewing.budget import Budget
 from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from tests.browser.chromium import chromium
@@ -61,7 +62,7 @@ pytestmark = pytest.mark.browser
 @contextlib.asynccontextmanager
 async def site() -> AsyncIterator[str]:
     hub, changed = Hub("cam"), asyncio.Event()
-    whep = Whep(await open_port(Address("127.0.0.1", 0), SystemClock()), SystemClock())
+    whep = Whep(await open_port(Address("127.0.0.1", 0), SystemClock()), SystemClock(), budget=Budget(1))
     hub.open((filmed(Codec.H265)[0].track, beep()[0].track))
 
     def reels() -> tuple[Reel, ...]:

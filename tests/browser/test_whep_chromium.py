@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.base.clock import SystemClock
 from gateway.base.settings import Address
 from gateway.hub import Hub
+from gateway.viewing.budget import Budget
 from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from tests.webrtc_samples import encoded
@@ -63,7 +64,7 @@ async def site(anchors: list[tuple[int, int]]) -> AsyncIterator[tuple[str, Whep]
     """A page and a WHEP endpoint, and a camera that has been sending for a while."""
     clock, hub = SystemClock(), Hub("cam")
     port = await open_port(Address("127.0.0.1", 0), clock)
-    whep = Whep(port, clock)
+    whep = Whep(port, clock, budget=Budget(1))
     whep.on_anchor.append(lambda _owner, _session, rtp, utc_ns: anchors.append((rtp, utc_ns)))
     hub.open((encoded(240, 120)[0].track,))
 
