@@ -26,6 +26,7 @@ from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
 from gateway.access.users import Users
+from gateway.access.views import Views
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault, SettingsError, SightlineError, StorageError
 from gateway.base.metrics import LOOP_LAG
@@ -105,6 +106,10 @@ async def run(
         audit = Audit(catalog_database, clock)
         tally = Tally(audit, clock)
         stack.push_async_callback(tally.flush)
+        views = Views(catalog_database, audit, clock)
+        if left := await views.close_left():
+            log.warning("the gateway was killed while %d views were open: the audit says so", left)
+        stack.push_async_callback(views.flush)
         users = Users(catalog_database, audit, clock)
         stack.callback(users.close)
         log_ins = LogIns(catalog_database, users, audit, tally, clock)
@@ -140,6 +145,7 @@ async def run(
                 audit=audit,
                 authority=authority,
                 tally=tally,
+                views=views,
                 registry=registry,
                 fleet=fleet,
                 whep=whep,
@@ -166,6 +172,7 @@ async def run(
             ("viewing", whep.run),
             ("positions", positions.run),
             ("tally", tally.run),
+            ("views", views.run),
             ("revisions", lambda: watcher.run(clock)),
             ("loop lag", lambda: _measure_lag(clock)),
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from gateway.access.audit import Action
 from gateway.access.explain import ruling
 from gateway.access.rights import Right
 from gateway.access.users import Principal
-from gateway.base.errors import BadRequestError, RefusedError
+from gateway.base.errors import BadRequestError, RefusedError, SightlineError
 from gateway.base.settings import IceServer
 from gateway.ingest.fleet import Camera
 from gateway.viewing.whep import NotLiveError
@@ -43,21 +44,27 @@ async def open_session(request: web.Request) -> web.Response:
     if request.content_type != SDP:
         raise UnsupportedMediaError(f"send the offer as {SDP}")
     offer = await text(request, "the offer", limit=MAX_OFFER)
-    await _audit(request, Action.LIVE_VIEW, camera)
-    with camera.hold():
-        if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
-            raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
-        who, rights = await _still_allowed(request, camera)
-        session = await parts.whep.create(
-            camera.id,
-            camera.hub,
-            offer,
-            owner=who.key,
-            hold=camera.hold,
-            position=(lambda: camera.fix) if Right.POSITION in rights else None,
-            sound=Right.AUDIO in rights,
+    view = await parts.views.begin(Action.LIVE_VIEW, **_said(request, camera))
+    try:
+        with camera.hold():
+            if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
+                raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
+            who, rights = await _still_allowed(request, camera)
+            session = await parts.whep.create(
+                camera.id,
+                camera.hub,
+                offer,
+                owner=who.key,
+                hold=camera.hold,
+                position=(lambda: camera.fix) if Right.POSITION in rights else None,
+                sound=Right.AUDIO in rights,
+            )
+    except BaseException as error:
+        parts.views.end(
+            view, f"nothing was shown: {error}" if isinstance(error, SightlineError) else "nothing was shown"
         )
-    request.app[WATCHING].opened(session, who)
+        raise
+    request.app[WATCHING].opened(session, who, view)
     headers = {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.ice.etag}"'}
     response = web.Response(status=201, text=session.answer, content_type=SDP, headers=headers)
     for link in links(parts.settings.webrtc.ice_servers):
@@ -126,7 +133,7 @@ async def snapshot(request: web.Request) -> web.Response:
     camera = parts.fleet.camera(request.match_info["id"])
     if instant(request, "at") is not None:
         raise BadRequestError('snapshots of the past are not served yet: leave "at" out for the picture of now')
-    await _audit(request, Action.SNAPSHOT, camera)
+    await parts.audit.record(Action.SNAPSHOT, **_said(request, camera))
     with camera.hold():
         if camera.hub.last_keyframe is None and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
@@ -153,16 +160,23 @@ async def _still_allowed(request: web.Request, camera: Camera) -> tuple[Principa
     return who, rights
 
 
-async def _audit(request: web.Request, action: Action, camera: Camera) -> None:
-    """Write who is about to see `camera`, and why. When it cannot be written, this raises, and nothing is shown."""
-    await services(request).audit.record(
-        action,
-        actor=principal(request).name,
-        address=address(request),
-        camera=camera.id,
-        reason=reason(request, Right.LIVE, camera.id),
-        agent=request.headers.get("User-Agent", "")[:200],
-    )
+class _Said(TypedDict):
+    actor: str
+    address: str
+    camera: str
+    reason: str | None
+    agent: str
+
+
+def _said(request: web.Request, camera: Camera) -> _Said:
+    """What the audit says of who is about to see `camera`. When it cannot be written, nothing is shown."""
+    return {
+        "actor": principal(request).name,
+        "address": address(request),
+        "camera": camera.id,
+        "reason": reason(request, Right.LIVE, camera.id),
+        "agent": request.headers.get("User-Agent", "")[:200],
+    }
 
 
 _SDP, _FRAGMENT = Body(SDP, {"type": "string"}), Body(FRAGMENT, {"type": "string"})

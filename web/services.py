@@ -12,6 +12,7 @@ from gateway.access.authority import Authority
 from gateway.access.log_ins import LogIns
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
+from gateway.access.views import Views
 from gateway.base.clock import Clock
 from gateway.base.settings import Settings
 from gateway.ingest.discovery import Finder
@@ -36,6 +37,7 @@ class Services:
     authority: Authority
     tally: Tally
     """Where refusals go that may come in floods."""
+    views: Views
     registry: Registry
     fleet: Fleet
     whep: Whep

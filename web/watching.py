@@ -1,20 +1,22 @@
 """Who watches what right now, and the end of it when the right goes away.
 
 Each WHEP session is remembered with who opened it. When rights, users or the policy change, those that their viewers
-may not have any more end at once, and their pages are told why. What a socket of events may tell is `web.events`' own.
+may not have any more end at once, and their pages are told why. The audit is told of every end. What a socket of
+events may tell is `web.events`' own.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from gateway.access.explain import ruling
 from gateway.access.rights import Right
 from gateway.access.users import Principal
+from gateway.access.views import View
 from gateway.base.errors import NotFoundError
 from gateway.base.supervise import TaskOwner
 from gateway.viewing.whep import Session
@@ -22,6 +24,7 @@ from web.events import Events
 from web.services import Services
 
 LOG_IN_ENDED = "the log-in has ended"
+SESSION_ENDED = "the session ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class _View:
     who: Principal
     given: frozenset[Right]
     """What it shows, and so needs for as long as it lasts."""
+    noted: View
+    """As the audit knows it."""
 
 
 class Watching:
@@ -48,14 +53,14 @@ class Watching:
         """The log-ins that watch, or follow events."""
         return self._events.log_ins | {view.who.key for view in self._views.values()}
 
-    def opened(self, session: Session, who: Principal) -> None:
-        """A session of `who` has begun."""
+    def opened(self, session: Session, who: Principal, noted: View) -> None:
+        """A session of `who` has begun, and so stands in the audit."""
         given = {Right.LIVE}
         if session.viewer.audio is not None:
             given.add(Right.AUDIO)
         if session.tells_positions:
             given.add(Right.POSITION)
-        self._views[session.id] = _View(session, who, frozenset(given))
+        self._views[session.id] = _View(session, who, frozenset(given), noted)
 
     def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
         """Users changed: `holding` has the log-ins that still hold, each with who it is now."""
@@ -64,7 +69,7 @@ class Watching:
             if who is None:
                 self._end(view, Right.LOGGED_IN, LOG_IN_ENDED)
             else:
-                self._views[session_id] = _View(view.session, who, view.given)
+                self._views[session_id] = replace(view, who=who)
         self._events.log_ins_changed(holding)
         self.look()
 
@@ -84,11 +89,13 @@ class Watching:
         await self._tasks.close()
 
     def _ended(self, session: Session) -> None:
-        self._views.pop(session.id, None)
+        if (view := self._views.pop(session.id, None)) is not None:
+            self._parts.views.end(view.noted, SESSION_ENDED)
 
     def _end(self, view: _View, right: Right, why: str) -> None:
         session = view.session
         if self._views.pop(session.id, None) is not None:
+            self._parts.views.end(view.noted, why)
             self._events.ended(session.owner, session.id, session.camera_id, right, why)
             self._tasks.start(self._delete(session), name=f"end of {session.camera_id}")
 
