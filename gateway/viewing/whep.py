@@ -107,6 +107,8 @@ class Session:
         self.viewer = viewer
         self.place: Place | None = None
         """Which stream of the camera it sees; None until it is connected."""
+        self.why_ended = "the viewer ended it"
+        """Once it has: a clause."""
         self._sound = sound
         self._follow = follow
         self._unfollow: Callable[[], None] | None = None
@@ -130,8 +132,8 @@ class Session:
         """Until the viewer, or whoever cancels this, ends it."""
         with hold():
             try:
-                reason = await self.peer.run(self)
-                log.info("a session of %s ended: %s", self.camera_id, reason)
+                self.why_ended = await self.peer.run(self)
+                log.info("a session of %s ended: %s", self.camera_id, self.why_ended)
             finally:
                 if self._unfollow is not None:
                     self._unfollow()
