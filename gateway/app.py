@@ -21,6 +21,7 @@ from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import Action, Audit
 from gateway.access.authority import Authority
+from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
@@ -112,8 +113,9 @@ async def run(
         stack.push_async_callback(views.flush)
         users = Users(catalog_database, audit, clock)
         stack.callback(users.close)
-        log_ins = LogIns(catalog_database, users, audit, tally, clock)
         vault = Vault.open(settings.data_dir)
+        browsers = Browsers(vault, clock)
+        log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock)
         registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
         positions = PositionStore(positions_database, clock)
         catalog = Catalog(catalog_database)
@@ -142,6 +144,7 @@ async def run(
                 clock=clock,
                 users=users,
                 log_ins=log_ins,
+                browsers=browsers,
                 audit=audit,
                 authority=authority,
                 tally=tally,

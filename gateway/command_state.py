@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from gateway.access.audit import Audit
+from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
@@ -43,7 +44,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         users = Users(catalog, audit, clock)
         try:
             vault = Vault.open(settings.data_dir)
-            log_ins = LogIns(catalog, users, audit, Tally(audit, clock), clock)
+            log_ins = LogIns(catalog, users, Browsers(vault, clock), audit, Tally(audit, clock), clock)
             yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras))
         finally:
             users.close()

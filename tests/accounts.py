@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.access.audit import Audit, Entry
+from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.rights import Role
-from gateway.access.secrets import Passwords
+from gateway.access.secrets import Passwords, Vault
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.base.clock import ManualClock
@@ -27,6 +28,7 @@ class Accounts:
 
     clock: ManualClock
     users: Users
+    browsers: Browsers
     log_ins: LogIns
     audit: Audit
     tally: Tally
@@ -50,9 +52,10 @@ def accounts(folder: Path, passwords: Passwords = CHEAP) -> Iterator[Accounts]:
     database = open_catalog(folder)
     audit = Audit(database, clock)
     tally = Tally(audit, clock)
+    browsers = Browsers(Vault.open(folder), clock)
     users = Users(database, audit, clock, passwords=passwords)
     try:
-        yield Accounts(clock, users, LogIns(database, users, audit, tally, clock), audit, tally)
+        yield Accounts(clock, users, browsers, LogIns(database, users, browsers, audit, tally, clock), audit, tally)
     finally:
         users.close()
         database.close()

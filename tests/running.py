@@ -14,9 +14,10 @@ import aiohttp
 
 from gateway import app
 from gateway.access.audit import Audit, Entry
+from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.rights import Role
-from gateway.access.secrets import Passwords
+from gateway.access.secrets import Passwords, Vault
 from gateway.access.tally import Tally
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
@@ -101,7 +102,7 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
     database = open_catalog(data_dir)
     audit = Audit(database, clock)
     users = Users(database, audit, clock, passwords=CHEAP)
-    log_ins = LogIns(database, users, audit, Tally(audit, clock), clock)
+    log_ins = LogIns(database, users, Browsers(Vault.open(data_dir), clock), audit, Tally(audit, clock), clock)
     known = {user.name for user in await users.list()}
     tokens = {}
     for role in Role:

@@ -6,7 +6,6 @@ import pytest
 
 from gateway.access.log_ins import MINUTE, SESSION_SECONDS, SESSIONS_PER_USER
 from gateway.access.rights import Right, Role
-from gateway.access.throttle import Throttle, TooManyAttemptsError
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
 from tests.accounts import FROM, PASSWORD, accounts
 
@@ -51,18 +50,6 @@ async def test_an_nvr_account_cannot_log_in_to_the_page(have):
     await have.add("nvr", Role.NVR)
     with pytest.raises(RefusedError):
         await have.log_in("nvr")
-
-
-async def test_guessing_is_slowed_but_not_for_the_owner_elsewhere(have):
-    await have.add("ann")
-    for _ in range(Throttle.FREE):
-        with pytest.raises(RefusedError):
-            await have.log_in(password="guess")
-    with pytest.raises(TooManyAttemptsError):
-        await have.log_in()
-    await have.log_in(address="10.0.0.1")
-    have.clock.advance(61)
-    await have.log_in()
 
 
 async def test_ones_own_password_is_changed_with_the_old_one(have):

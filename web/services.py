@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
+from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
@@ -33,6 +34,7 @@ class Services:
     clock: Clock
     users: Users
     log_ins: LogIns
+    browsers: Browsers
     audit: Audit
     authority: Authority
     tally: Tally

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.access.browsers import KNOWN_SECONDS
 from gateway.access.log_ins import SESSION_SECONDS, csrf_token
 from gateway.access.rights import RIGHTS
 from gateway.access.users import Principal
@@ -16,6 +17,8 @@ from web.routes import Body, Route
 from web.schemas import LOG_IN, PASSWORD_CHANGE, SESSION
 from web.services import address, principal, services
 
+BROWSER_COOKIE = "sightline_browser"
+
 
 async def log_in(request: web.Request) -> web.Response:
     """`POST /api/session` {username, password}."""
@@ -25,17 +28,27 @@ async def log_in(request: web.Request) -> web.Response:
         member(values, "password"),
         address=address(request),
         agent=request.headers.get("User-Agent", ""),
+        proof=request.cookies.get(BROWSER_COOKIE, ""),
     )
     response = web.json_response(_session_json(found, key))
+    set_cookies(request, response, found, key)
+    return response
+
+
+def set_cookies(request: web.Request, response: web.Response, who: Principal, key: str) -> None:
+    """Give the browser its session, and the proof that `who` has logged in here."""
+    parts = services(request)
+    secure = parts.settings.http.public_url.startswith("https:") or request.secure
+    response.set_cookie(COOKIE, key, max_age=SESSION_SECONDS, httponly=True, samesite="Strict", secure=secure)
     response.set_cookie(
-        COOKIE,
-        key,
-        max_age=SESSION_SECONDS,
+        BROWSER_COOKIE,
+        parts.browsers.proof(who.name),
+        path="/api/session",
+        max_age=KNOWN_SECONDS,
         httponly=True,
         samesite="Strict",
-        secure=services(request).settings.http.public_url.startswith("https:") or request.secure,
+        secure=secure,
     )
-    return response
 
 
 async def current(request: web.Request) -> web.Response:

@@ -13,13 +13,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, or_, select, update
 
 from gateway.access.audit import Action, Audit, append
+from gateway.access.browsers import Browsers
 from gateway.access.rights import Role
 from gateway.access.secrets import digest, new_token
-from gateway.access.tally import Tally
-from gateway.access.throttle import Throttle
+from gateway.access.tally import Tally, source
+from gateway.access.throttle import Throttle, TooManyAttemptsError, Try
 from gateway.access.users import REVISION, Principal, Users
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError, StorageError
+from gateway.base.metrics import REFUSALS
 from gateway.media.model import NS
 from gateway.store.engine import Database, raise_revision
 from gateway.store.tables import sessions, tokens, users
@@ -67,9 +69,12 @@ class Token:
 class LogIns:
     """The sessions and tokens of a gateway's users."""
 
-    def __init__(self, database: Database, users: Users, audit: Audit, tally: Tally, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, users: Users, browsers: Browsers, audit: Audit, tally: Tally, clock: Clock
+    ) -> None:
         self._database = database
         self._users = users
+        self._browsers = browsers
         self._audit = audit
         self._tally = tally
         self._clock = clock
@@ -77,20 +82,20 @@ class LogIns:
 
     # ---- passwords and sessions
 
-    async def log_in(self, name: str, password: str, *, address: str, agent: str) -> tuple[str, Principal]:
+    async def log_in(
+        self, name: str, password: str, *, address: str, agent: str, proof: str = ""
+    ) -> tuple[str, Principal]:
         """Check a password and open a session; returns its key (the cookie's value, new each time) and who it is.
+
+        `proof` is what a browser has kept of an earlier log-in (`Browsers.proof`).
 
         Raises:
             RefusedError: wrong name or password; which of them is not said. TooManyAttemptsError when guessing.
         """
         name, agent = name[:64], agent[:200]
-        self._throttle.check(name, address)
-        found = await self._users.verified(name, password)
-        if found is None:
-            self._throttle.failed(name, address)
-            await self._tally.refused(Action.LOG_IN, "password", actor=name, address=address, agent=agent)
-            raise RefusedError("the user name or the password is wrong")
-        self._throttle.succeeded(name, address)
+        one = Try(name, source(address), self._browsers.known(proof, name))
+        wrong = "the user name or the password is wrong"
+        found = await self._tried(Action.LOG_IN, one, password, wrong, address=address, agent=agent)
         return await self._open(found, "password", address=address, agent=agent)
 
     async def change_password(self, who: Principal, old: str, new: str, *, address: str) -> None:
@@ -100,13 +105,31 @@ class LogIns:
             RefusedError: `old` is not the password there is. TooManyAttemptsError when guessing.
             BadRequestError: `new` cannot be one.
         """
-        self._throttle.check(who.name, address)
-        if await self._users.verified(who.name, old) is None:
-            self._throttle.failed(who.name, address)
-            await self._tally.refused(Action.PASSWORD, "password", actor=who.name, address=address, principal=who.name)
-            raise RefusedError("the old password is wrong")
-        self._throttle.succeeded(who.name, address)
+        one = Try(who.name, source(address), who.key)
+        await self._tried(Action.PASSWORD, one, old, "the old password is wrong", address=address)
         await self._users.change(who.name, password=new, but=who.key, actor=who.name, address=address)
+
+    async def _tried(
+        self, action: Action, one: Try, password: str, wrong: str, *, address: str, **detail: str
+    ) -> Row[Any]:
+        """The account, if the throttle lets the try pass and the password is right."""
+        refusal = RefusedError(wrong)
+        try:
+            async with self._throttle.turn(one):
+                found = await self._users.verified(one.name, password)
+                if found is not None:
+                    self._throttle.succeeded(one)
+                    return found
+                self._throttle.failed(one)
+        except TooManyAttemptsError as slowed:
+            refusal = slowed
+        slow = isinstance(refusal, TooManyAttemptsError)
+        REFUSALS.labels("throttled" if slow else "password").inc()
+        # One kind for both: a flood is one row a minute, whatever became of each of its tries.
+        await self._tally.refused(action, "password", actor=one.name, address=address, **detail)
+        if slow:
+            await self._throttle.hold(one)
+        raise refusal
 
     async def _open(self, user: Row[Any], method: str, *, address: str, agent: str) -> tuple[str, Principal]:
         key, now = new_token(), self._clock.utc_ns()
