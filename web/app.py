@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import accounts, archive, cameras, events, groups, live, log_ins, operations, page, session, viewers
+from web import accounts, archive, audit, cameras, events, groups, live, log_ins, operations, page, session, viewers
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.operations import openapi
@@ -30,6 +30,7 @@ def all_routes() -> list[Route]:
         *live.ROUTES,
         *viewers.ROUTES,
         *archive.ROUTES,
+        *audit.ROUTES,
         *events.ROUTES,
         *operations.ROUTES,
         *page.ROUTES,
@@ -52,6 +53,7 @@ def application(parts: Services) -> web.Application:
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY)
     app[SERVICES] = parts
     app[EVENTS] = Events(parts)
+    audit.prepare(app)
     app[WATCHING] = Watching(parts, app[EVENTS])
     app.on_cleanup.append(_end_watching)
     for route in all_routes():

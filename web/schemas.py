@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.access.audit import Action, Outcome
 from gateway.access.rights import Role
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA
 from gateway.ingest.fleet import CameraStatus
+from gateway.ledger import Fault
 from gateway.media.model import GapReason
 from gateway.viewing.renditions import Quality, Trouble
 
@@ -29,6 +31,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _TEXT = {"type": "string"}
+_TEXT_OR_NULL = {"type": ["string", "null"]}
 _NUMBER = {"type": ["number", "null"]}
 _TIME = {"type": "string", "format": "date-time"}
 _TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
@@ -168,6 +171,18 @@ COMPONENTS: dict[str, Any] = {
         user={"type": "string", "description": "whose rights it has"},
         expires={"type": ["string", "null"], "description": "after how long, as in 30d; without: when it is revoked"},
     ),
+    "AuditRow": _object(
+        ["id", "utc", "actor", "action", "outcome", "camera", "address", "reason", "detail"],
+        id={"type": "integer", "description": "its number in the chain"},
+        utc=_TIME,
+        actor={"type": "string", "description": "a user; shell:NAME for a command on the machine"},
+        action={"type": "string", "examples": [action.value for action in Action]},
+        outcome={"enum": [outcome.value for outcome in Outcome]},
+        camera=_TEXT_OR_NULL,
+        address=_TEXT,
+        reason={"type": ["string", "null"], "description": "why, in the words of who asked"},
+        detail={"type": "object", "description": "as the action has it: a view's end has view, seconds and why"},
+    ),
     "Problem": _object(
         ["type", "title", "status", "detail"], type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT
     ),
@@ -176,7 +191,13 @@ COMPONENTS: dict[str, Any] = {
 LOG_IN = _object(["username", "password"], username=_TEXT, password=_TEXT)
 SESSION = _object(
     ["user", "csrf"],
-    user=_object(["name", "role", "rights"], name=_TEXT, role=_TEXT, rights={"type": "array", "items": _TEXT}),
+    user=_object(
+        ["name", "role", "groups", "rights"],
+        name=_TEXT,
+        role=_TEXT,
+        groups={"type": "array", "items": _TEXT, "description": "limited to these groups of cameras; empty: no limit"},
+        rights={"type": "array", "items": _TEXT},
+    ),
     csrf={"type": ["string", "null"]},
 )
 PASSWORD_CHANGE = _object(["old", "new"], old=_PASSWORD, new=_PASSWORD)
@@ -188,6 +209,22 @@ GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))
 DEVICES = _list("devices", ref("Device"))
 FIXES = _list("fixes", ref("Fix"))
+AUDIT_PAGE = _object(
+    ["rows", "before"],
+    rows={"type": "array", "items": ref("AuditRow")},
+    before={"type": ["integer", "null"], "description": "ask with it for the next page; null: this is the last"},
+)
+VERDICT = _object(
+    ["day", "holds", "first", "last", "broken", "head"],
+    day={"type": "string", "format": "date"},
+    holds={"type": "boolean"},
+    first={"type": "integer", "description": "the first row proved"},
+    last={"type": "integer", "description": "the last; 0: there was none"},
+    broken=_or_null(
+        _object(["row", "fault", "detail"], row={"type": "integer"}, fault={"enum": list(Fault)}, detail=_TEXT)
+    ),
+    head={"type": "string", "description": "number and SHA-256 of the newest row: keep it elsewhere"},
+)
 RECORDINGS = _object(
     ["recordings", "gaps"],
     recordings={"type": "array", "items": ref("Recording")},

@@ -88,7 +88,8 @@ class Audit:
     """Appends to the audit table. There is no way to change or delete a row."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
+        self.database = database
+        """Where the rows are: `audit_search` and `audit_chain` read them there."""
         self._clock = clock
 
     async def record(
@@ -123,7 +124,7 @@ class Audit:
             for row in rows:
                 append(connection, row)
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     def row(
         self,
@@ -154,7 +155,7 @@ class Audit:
     async def entries(self, *, limit: int = 1000) -> list[Entry]:
         """The newest rows, newest first."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
-        return await self._database.read(lambda connection: [entry(row) for row in connection.execute(query)])
+        return await self.database.read(lambda connection: [entry(row) for row in connection.execute(query)])
 
 
 def append(connection: Connection, row: dict[str, Any]) -> int:
