@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import __version__, account_commands, commands
+from gateway import __version__, account_commands, commands, settings_commands
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
     discover.add_argument("--json", action="store_true", help="as JSON")
     check = add(subcommands, "check", commands.check, "Compare the recordings on disk with the catalog.")
     check.add_argument("--quick", action="store_true", help="sizes only: do not read the files again")
+
+    files = group("settings", "Check the settings file.")
+    text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
+    add(files, "check", settings_commands.settings_check, text, prefix="settings ")
 
     cameras = group("camera", "Add, list, remove and test cameras.")
     new = add(cameras, "add", commands.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")

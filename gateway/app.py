@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import gc
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
-from gateway.access.audit import Action, Audit
+from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
@@ -29,7 +29,8 @@ from gateway.access.users import REVISION as USERS
 from gateway.access.users import Users
 from gateway.access.views import Views
 from gateway.base.clock import Clock
-from gateway.base.errors import CameraError, Fault, SettingsError, SightlineError, StorageError
+from gateway.base.errors import CameraError, Fault, SettingsError, StorageError
+from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
 from gateway.base.supervise import TaskOwner, forever
@@ -40,7 +41,9 @@ from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Camera, Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Configured, Origin, Registry, groups_of_cameras
+from gateway.ingest.roster import Roster
 from gateway.ingest.second import second_stream
+from gateway.live_settings import LiveSettings
 from gateway.media.model import AccessUnit, Codec, Fix, Track, TrackKind, VideoParameters
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
@@ -48,7 +51,9 @@ from gateway.recording.archive import Archive
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
 from gateway.rtsp.batches import Batches
-from gateway.store.engine import Database, open_catalog, open_positions, revisions
+from gateway.settings_preview import LOCK_FILE
+from gateway.store.engine import Database, open_catalog, open_positions
+from gateway.store.watch import Watcher
 from gateway.viewing.budget import Budget
 from gateway.viewing.decoding import DECODERS
 from gateway.viewing.original import Rendition
@@ -65,10 +70,8 @@ from web.watching import WATCHING, Watching
 
 log = logging.getLogger(__name__)
 
-LOCK_FILE = "gateway.lock"
 RECORDINGS = "recordings"
 DISK_THREADS = 4
-REVISION_SECONDS = 0.5
 LAG_SECONDS = 0.1
 TEST_SECONDS = 20.0
 
@@ -93,6 +96,8 @@ async def run(
 ) -> None:
     """Run a gateway until `stop` is set. Every task and part of it is made here, and ended here.
 
+    Whenever `reload` is set, the settings are read again by `read_settings`.
+
     Raises:
         SightlineError: it cannot start with these settings, on this disk, or beside another gateway.
     """
@@ -116,6 +121,9 @@ async def run(
         vault = Vault.open(settings.data_dir)
         browsers = Browsers(vault, clock)
         log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock)
+        live = LiveSettings(settings, read_settings, audit, clock, vault.mark)
+        watcher = Watcher(catalog_database, clock)
+        await watcher.look()
         registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
         positions = PositionStore(positions_database, clock)
         catalog = Catalog(catalog_database)
@@ -129,18 +137,16 @@ async def run(
         ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
         recorders = Recorders(fleet, archive.recorder, clock)
-        whep = await _open_whep(settings, clock, fleet, ingest)
+        whep = await _open_whep(settings, clock, fleet, ingest, live)
         stack.push_async_callback(whep.close)
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
 
-        async def reconcile() -> None:
-            configured = await registry.all()
-            authority.update(cameras=groups_of_cameras(configured))
-            fleet.apply(configured)
-
+        roster = Roster(registry, fleet, authority, live.turn)
+        live.on("cameras", "policy", prepare=roster.prepare)
+        live.on("http.public_url", "webrtc.ice_servers")  # whoever needs them looks each time
         app = application(
             Services(
-                settings=settings,
+                live=live,
                 clock=clock,
                 users=users,
                 log_ins=log_ins,
@@ -158,7 +164,7 @@ async def run(
                 finder=Finder(settings.discovery.interfaces, clock),
                 recording=recorders.recording,
                 recording_problem=recorders.problem,
-                reconcile=reconcile,
+                reconcile=roster.reconcile,
             )
         )
         events = app[EVENTS]
@@ -168,7 +174,8 @@ async def run(
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         tasks = TaskOwner("gateway")
-        watcher = _Watcher(catalog_database, log_ins, app[WATCHING], reconcile)
+        watcher.on(CAMERAS, roster.reconcile)
+        watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
         for name, work in (
             ("fleet", fleet.run),
             ("recorders", recorders.watch),
@@ -176,12 +183,13 @@ async def run(
             ("positions", positions.run),
             ("tally", tally.run),
             ("views", views.run),
-            ("revisions", lambda: watcher.run(clock)),
+            ("revisions", watcher.run),
             ("loop lag", lambda: _measure_lag(clock)),
         ):
             tasks.start(forever(name, work, clock), name=name)
-        if reload is not None and read_settings is not None:
-            tasks.start(_reload(reload, read_settings, settings, registry, reconcile, audit), name="reload")
+        if reload is not None:
+            tasks.start(forever("settings", partial(live.run, reload), clock), name="settings")
+        await live.note()
         # What was built lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -207,17 +215,16 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     """The two databases, and a lock that keeps a second gateway away from them."""
     catalog = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
     stack.callback(catalog.close)
-    lock = stack.enter_context((settings.data_dir / LOCK_FILE).open("w"))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise StorageError(f"another gateway runs on {settings.data_dir}: stop it, or set another data_dir") from None
+    lock = hold(settings.data_dir / LOCK_FILE)
+    if lock is None:
+        raise StorageError(f"another gateway runs on {settings.data_dir}: stop it, or set another data_dir")
+    stack.enter_context(lock)
     positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
     stack.callback(positions.close)
     return catalog, positions
 
 
-async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: IngestParts) -> Whep:
+async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: IngestParts, live: LiveSettings) -> Whep:
     """The one port for viewers, and their sessions."""
     address = parse_address(settings.webrtc.listen)
     try:
@@ -250,7 +257,7 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: Ing
 
         return (Lower(Quality.SECOND, second), Lower(Quality.REDUCED, reduced))
 
-    return Whep(
+    whep = Whep(
         port,
         clock,
         request_keyframe=request_keyframe,
@@ -258,6 +265,18 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: Ing
         budget=budget,
         max_sessions=settings.webrtc.max_sessions,
     )
+
+    async def prepare(after: Settings) -> Callable[[], None]:
+        addresses = [public_address(text) for text in after.webrtc.public_addresses]
+
+        def apply() -> None:
+            port.publish(addresses)
+            whep.max_sessions = after.webrtc.max_sessions
+
+        return apply
+
+    live.on("webrtc.public_addresses", "webrtc.max_sessions", prepare=prepare)
+    return whep
 
 
 async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
@@ -285,37 +304,9 @@ def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
     return SettingsError(f'"{key}": cannot listen on {value}: {why}')
 
 
-class _Watcher:
-    """Notices what other processes, or other requests, changed in the database, and lets it take effect."""
-
-    def __init__(
-        self, database: Database, log_ins: LogIns, watching: Watching, reconcile: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._database = database
-        self._log_ins = log_ins
-        self._watching = watching
-        self._reconcile = reconcile
-        self._seen: dict[str, int] | None = None
-
-    async def run(self, clock: Clock) -> None:
-        """Look twice a second, until cancelled."""
-        while True:
-            await self.look()
-            await clock.sleep(REVISION_SECONDS)
-
-    async def look(self) -> None:
-        """Act on every subject whose revision is not the one seen last."""
-        now = await self._database.read(revisions)
-        before, self._seen = self._seen, now
-        if before is None or now == before:
-            return
-        if now.get(CAMERAS) != before.get(CAMERAS):
-            try:
-                await self._reconcile()
-            except SightlineError as error:
-                log.error("the cameras stay as they are: %s", error)
-        if now.get(USERS) != before.get(USERS):
-            self._watching.log_ins_changed(await self._log_ins.holding(self._watching.log_ins))
+async def _look_at_log_ins(log_ins: LogIns, watching: Watching) -> None:
+    """End what was opened by log-ins that no longer hold."""
+    watching.log_ins_changed(await log_ins.holding(watching.log_ins))
 
 
 async def _measure_lag(clock: Clock) -> None:
@@ -324,33 +315,6 @@ async def _measure_lag(clock: Clock) -> None:
         before = clock.monotonic()
         await clock.sleep(LAG_SECONDS)
         LOOP_LAG.observe(max(0.0, clock.monotonic() - before - LAG_SECONDS))
-
-
-async def _reload(
-    reload: asyncio.Event,
-    read_settings: Callable[[], Settings],
-    running: Settings,
-    registry: Registry,
-    reconcile: Callable[[], Awaitable[None]],
-    audit: Audit,
-) -> None:
-    """SIGHUP: read the settings again. Cameras change at once; what needs a restart is said."""
-    while True:
-        await reload.wait()
-        reload.clear()
-        before = registry.file_cameras
-        try:
-            settings = read_settings()
-            registry.file_cameras = settings.cameras
-            await reconcile()
-        except SightlineError as error:
-            registry.file_cameras = before
-            log.error("the settings stay as they are: %s", error)
-            continue
-        await audit.record(Action.SETTINGS, actor="shell", address="local", cameras=[c.id for c in settings.cameras])
-        log.info("read the settings again: %d cameras in the file", len(settings.cameras))
-        if settings.model_copy(update={"cameras": running.cameras}) != running:
-            log.warning("other settings than the cameras changed too: they take effect at the next start")
 
 
 # ---- for single commands

@@ -62,6 +62,15 @@ class Running:
     data_dir: Path
     http: aiohttp.ClientSession
     tokens: dict[Role, str]
+    file: list[Settings]
+    """What the settings file says: its last item."""
+
+    async def read_again(self, *cameras: CameraSettings, **sections: dict[str, Any]) -> Any:
+        """Have the settings file say this, and the gateway read it again; what came of it."""
+        self.file.append(settings(self.data_dir, *cameras, **sections))
+        status, body, _ = await self.client().call("POST", "/api/settings/reload")
+        assert status == 200, body
+        return body
 
     def client(self, role: Role | None = Role.ADMINISTRATOR) -> Client:
         """A client with that role's token, or with none."""
@@ -114,14 +123,17 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
 
     ready: asyncio.Future[app.Gateway] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    task = asyncio.create_task(app.run(chosen, clock, stop=stop, on_ready=ready.set_result))
+    file = [chosen]
+    task = asyncio.create_task(
+        app.run(chosen, clock, stop=stop, on_ready=ready.set_result, read_settings=lambda: file[-1])
+    )
     await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task
     gateway = ready.result()
     try:
         async with aiohttp.ClientSession(gateway.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            yield Running(gateway.url, gateway.fleet, data_dir, http, tokens)
+            yield Running(gateway.url, gateway.fleet, data_dir, http, tokens, file)
     finally:
         stop.set()
         await task

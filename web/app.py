@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import accounts, archive, audit, cameras, events, groups, live, log_ins, operations, page, session, viewers
+from web import (
+    accounts,
+    archive,
+    audit,
+    cameras,
+    events,
+    groups,
+    live,
+    log_ins,
+    operations,
+    page,
+    session,
+    settings,
+    viewers,
+)
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.operations import openapi
@@ -32,6 +46,7 @@ def all_routes() -> list[Route]:
         *archive.ROUTES,
         *audit.ROUTES,
         *events.ROUTES,
+        *settings.ROUTES,
         *operations.ROUTES,
         *page.ROUTES,
     ]

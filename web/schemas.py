@@ -183,6 +183,13 @@ COMPONENTS: dict[str, Any] = {
         reason={"type": ["string", "null"], "description": "why, in the words of who asked"},
         detail={"type": "object", "description": "as the action has it: a view's end has view, seconds and why"},
     ),
+    "Setting": _object(
+        ["key", "before", "after"],
+        key={"type": "string", "description": "as in webrtc.max_sessions or cameras[unit-12].url"},
+        before={"description": "what holds or held; null: it was not there"},
+        after={"description": "what the file says; null: it is gone"},
+        secret={"type": "boolean", "description": "a secret in it differs, which is not shown"},
+    ),
     "Problem": _object(
         ["type", "title", "status", "detail"], type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT
     ),
@@ -205,6 +212,13 @@ USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))
 TOKENS = _list("tokens", ref("Token"))
 CAMERAS = _list("cameras", ref("Camera"))
+SETTINGS = _object(
+    ["read_utc", "problem", "applied", "pending"],
+    read_utc=_TIME,
+    problem={"type": ["string", "null"], "description": "why the file could not be used; then nothing changed"},
+    applied={"type": "array", "items": ref("Setting")},
+    pending={"type": "array", "items": ref("Setting"), "description": "what waits for the next start"},
+)
 GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))
 DEVICES = _list("devices", ref("Device"))

@@ -19,6 +19,7 @@ from gateway.base.settings import Settings
 from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
+from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
 from gateway.recording.catalog import Catalog
 from gateway.viewing.snapshot import Snapshots
@@ -30,7 +31,7 @@ from web.routes import Route
 class Services:
     """The parts a route works with. Nothing here is specific to HTTP."""
 
-    settings: Settings
+    live: LiveSettings
     clock: Clock
     users: Users
     log_ins: LogIns
@@ -53,6 +54,11 @@ class Services:
     """Why it does not although it should, as a sentence."""
     reconcile: Callable[[], Awaitable[None]]
     """Make the running cameras those of the registry."""
+
+    @property
+    def settings(self) -> Settings:
+        """What holds now."""
+        return self.live.running
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -29,6 +29,7 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._marking_key = hashlib.blake2b(key=key, person=b"marks").digest()
 
     @classmethod
     def open(cls, data_dir: Path) -> Vault:
@@ -85,6 +86,10 @@ class Vault:
             raise StorageError(
                 f"the password of {context} cannot be decrypted: {KEY_FILE} is not the one it was encrypted with"
             ) from None
+
+    def mark(self, secret: str) -> str:
+        """A keyed digest: the same for the same secret, and no way to guess from without the key."""
+        return hashlib.blake2b(secret.encode(), key=self._marking_key, digest_size=16).hexdigest()
 
 
 class Passwords:

@@ -47,6 +47,10 @@ WORKER_DEATHS = _counter("sightline_worker_deaths_total", "Worker processes that
 TRANSCODED = _counter("sightline_transcoded_units_total", "Pictures and sounds coded anew", "camera", "work")
 TRANSCODES = Gauge("sightline_transcodes", "Transcodes of video that run now", registry=REGISTRY)
 TRANSCODES_REFUSED = _counter("sightline_transcodes_refused_total", "Transcodes that found no place", "camera", "work")
+SETTINGS_READ = _counter("sightline_settings_read_total", "Times the settings were read again", "outcome")
+SETTINGS_PENDING = Gauge(
+    "sightline_settings_pending", "Settings that changed and wait for the next start", registry=REGISTRY
+)
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
 VIEWER_LOSS = Histogram(
     "sightline_viewer_loss_ratio",

@@ -16,6 +16,8 @@ from gateway.base.clock import Clock
 
 log = logging.getLogger(__name__)
 
+RESTART_SECONDS = 1.0
+
 
 class Backoff:
     """How long to wait before the next attempt.
@@ -98,8 +100,18 @@ class TaskOwner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def forever(name: str, work: Callable[[], Awaitable[None]], clock: Clock, *, pause: float = 1.0) -> None:
-    """Run `work` for ever: when it ends or fails, which it never should, say so and start it again after `pause` s."""
+async def pause(clock: Clock, seconds: float, until: asyncio.Event) -> None:
+    """Wait `seconds`, or until `until` is set if that is sooner."""
+    waits = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(until.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def forever(name: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Run `work` for ever: when it ends or fails, which it never should, say so and start it again a second later."""
     while True:
         try:
             await work()
@@ -108,4 +120,4 @@ async def forever(name: str, work: Callable[[], Awaitable[None]], clock: Clock, 
             raise
         except Exception:
             log.exception("%s failed; it is started again", name)
-        await clock.sleep(pause)
+        await clock.sleep(RESTART_SECONDS)

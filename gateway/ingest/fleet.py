@@ -19,7 +19,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault, NotFoundError
 from gateway.base.metrics import CAMERA_ERRORS
 from gateway.base.settings import CameraSettings
-from gateway.base.supervise import Backoff, TaskOwner, cancel_once
+from gateway.base.supervise import Backoff, TaskOwner, cancel_once, pause
 from gateway.hub import Hub
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
@@ -41,7 +41,7 @@ TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
 IDLE = "Connects only while somebody watches."
-_NOT_THE_WAY_IN = {"id", "name", "groups", "record", "connect", "password_file"}
+NOT_THE_WAY_IN = {"id", "name", "groups", "record", "connect", "password_file"}
 """Settings that change without a new connection; what a password file holds is in `password`."""
 
 
@@ -268,7 +268,7 @@ class Fleet:
         old = camera.configured.settings
         camera.configured = new
         camera._update_wanted()
-        if old.model_dump(exclude=_NOT_THE_WAY_IN) != new.settings.model_dump(exclude=_NOT_THE_WAY_IN):
+        if old.model_dump(exclude=NOT_THE_WAY_IN) != new.settings.model_dump(exclude=NOT_THE_WAY_IN):
             self._stop(camera.id)
             self._start(camera)
         self._notify_changed(camera)
@@ -325,14 +325,14 @@ class Fleet:
             level = logging.DEBUG if error.reason == camera.reason else logging.WARNING
             log.log(level, "camera %s: %s%s", camera.id, error.reason, f" [{error.where}]" if error.where else "")
             CAMERA_ERRORS.labels(camera.id, error.fault.value).inc()
-            pause = backoff.failed()
-            camera.retry_ns = self._clock.utc_ns() + round(pause * NS)
+            seconds = backoff.failed()
+            camera.retry_ns = self._clock.utc_ns() + round(seconds * NS)
             # A stream that ends after it was live is connecting again: offline is said once an attempt has failed.
-            again = CameraStatus.CONNECTING if was_live and pause == 0 else CameraStatus.OFFLINE
+            again = CameraStatus.CONNECTING if was_live and seconds == 0 else CameraStatus.OFFLINE
             camera.set_status(again, error.reason)
             self._notify_changed(camera)
-            if pause:
-                await self._pause(camera, pause)
+            if seconds:
+                await self._pause(camera, seconds)
             camera.retry_ns = None
 
     async def _pause(self, camera: Camera, seconds: float) -> None:
@@ -341,15 +341,7 @@ class Fleet:
         await self._clock.sleep(min(seconds, HURRY_AFTER))
         if seconds <= HURRY_AFTER:
             return
-        waits = {
-            asyncio.ensure_future(self._clock.sleep(seconds - HURRY_AFTER)),
-            asyncio.ensure_future(camera._hurry.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await pause(self._clock, seconds - HURRY_AFTER, camera._hurry)
 
     async def _attempt(self, camera: Camera) -> CameraError:
         camera.source = self._source_for(camera)

@@ -52,8 +52,8 @@ class Registry:
         self._clock = clock
         self.file_cameras = tuple(file_cameras)
 
-    async def all(self) -> list[Configured]:
-        """Every camera, the file's first.
+    async def all(self, file_cameras: Sequence[CameraSettings] | None = None) -> list[Configured]:
+        """Every camera, the file's first. `file_cameras`: what the file says, if not what it said last.
 
         Raises:
             SettingsError: an id is both in the file and in the database.
@@ -61,7 +61,8 @@ class Registry:
         """
         rows = await self._database.read(_rows)
         stored = [self._from_row(row) for row in rows]
-        in_file = {camera.id.lower() for camera in self.file_cameras}
+        file_cameras = self.file_cameras if file_cameras is None else file_cameras
+        in_file = {camera.id.lower() for camera in file_cameras}
         for camera in stored:
             if camera.id.lower() in in_file:
                 raise SettingsError(
@@ -69,7 +70,7 @@ class Registry:
                     f'"sightline camera remove {camera.id}"'
                 )
         return [
-            *(Configured(camera, Origin.FILE) for camera in self.file_cameras),
+            *(Configured(camera, Origin.FILE) for camera in file_cameras),
             *(Configured(camera, Origin.DATABASE) for camera in stored),
         ]
 
@@ -130,8 +131,7 @@ class Registry:
                     actor=actor,
                     address=address,
                     camera=camera_id,
-                    before=_shown(before),
-                    after=_shown(after),
+                    **_changed(before, after),
                 ),
             )
             return after
@@ -195,6 +195,26 @@ class Registry:
         )
 
 
+def change_rows(
+    audit: Audit, before: Iterable[CameraSettings], after: Iterable[CameraSettings], *, actor: str, address: str
+) -> list[dict[str, Any]]:
+    """The audit's rows for what becomes of the settings file's cameras."""
+    old, new = ({camera.id: camera for camera in cameras} for cameras in (before, after))
+
+    def row(action: Action, camera_id: str, **detail: Any) -> dict[str, Any]:
+        return audit.row(action, actor=actor, address=address, camera=camera_id, origin=Origin.FILE.value, **detail)
+
+    rows = []
+    for camera_id in sorted(old.keys() | new.keys()):
+        if camera_id not in new:
+            rows.append(row(Action.CAMERA_REMOVE, camera_id))
+        elif camera_id not in old:
+            rows.append(row(Action.CAMERA_ADD, camera_id, settings=_shown(new[camera_id])))
+        elif old[camera_id] != new[camera_id]:
+            rows.append(row(Action.CAMERA_CHANGE, camera_id, **_changed(old[camera_id], new[camera_id])))
+    return rows
+
+
 def camera_settings(values: Mapping[str, Any]) -> CameraSettings:
     """Settings of one camera from what the API or the command line was given.
 
@@ -227,3 +247,11 @@ def _shown(settings: CameraSettings) -> dict[str, Any]:
     """The settings for the audit: everything but the password, of which only whether there is one."""
     shown = settings.model_dump(mode="json", exclude={"password", "password_file", "id"})
     return shown | {"has_password": bool(settings.password.get_secret_value())}
+
+
+def _changed(before: CameraSettings, after: CameraSettings) -> dict[str, Any]:
+    """What differs, for the audit: `before`, `after`, and of the password whether it does."""
+    old, new = _shown(before), _shown(after)
+    keys = [key for key in old if old[key] != new[key]]
+    differs = {"before": {key: old[key] for key in keys}, "after": {key: new[key] for key in keys}}
+    return differs | {"password_changed": before.password != after.password}

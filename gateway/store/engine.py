@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 READERS = 4
+_RAISED = "revision raised"
 
 
 class Database:
@@ -30,6 +31,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.on_raised: list[Callable[[], None]] = []
+        """Called when a transaction of this process has raised a revision and is committed."""
         self._write_engine = engine_for(url, begin="BEGIN IMMEDIATE", pool_size=1)
         self._read_engine = engine_for(url, begin="BEGIN", pool_size=READERS)
         self._writer = Threads("db-write", 1)
@@ -49,7 +52,11 @@ class Database:
         Raises:
             StorageError: the database refused; nothing of `work` was kept.
         """
-        return await self._writer.run(_call, self._write_engine, work)
+        result, raised = await self._writer.run(_call_and_tell, self._write_engine, work)
+        if raised:
+            for callback in self.on_raised:
+                callback()
+        return result
 
     def close(self) -> None:
         """Wait for what is under way and let go of the connections. Blocks."""
@@ -106,7 +113,8 @@ def create_missing(url: str, metadata: MetaData) -> None:
 
 
 def raise_revision(connection: Connection, subject: str) -> None:
-    """Note, in the caller's transaction, that `subject` changed, for other processes to see."""
+    """Note, in the caller's transaction, that `subject` changed: for this process and others to act on."""
+    connection.info[_RAISED] = True
     table = tables.revisions
     updated = connection.execute(table.update().where(table.c.subject == subject).values(number=table.c.number + 1))
     if updated.rowcount == 0:
@@ -125,6 +133,16 @@ def _call(engine: Engine, work: Callable[[Connection], T]) -> T:
             return work(connection)
     except SQLAlchemyError as error:
         raise StorageError(_sentence(str(engine.url), error)) from error
+
+
+def _call_and_tell(engine: Engine, work: Callable[[Connection], T]) -> tuple[T, bool]:
+    """`_call`, and whether a revision was raised."""
+
+    def noted(connection: Connection) -> tuple[T, bool]:
+        connection.info.pop(_RAISED, None)  # of a transaction that was rolled back
+        return work(connection), connection.info.pop(_RAISED, False)
+
+    return _call(engine, noted)
 
 
 def _sentence(url: str, error: SQLAlchemyError) -> str:

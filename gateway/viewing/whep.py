@@ -198,7 +198,8 @@ class Whep:
         self._request_keyframe = request_keyframe
         self._lower = lower
         self._budget = budget
-        self._max_sessions = max_sessions
+        self.max_sessions = max_sessions
+        """How many may watch at a time. Lowered, it cuts nobody off."""
         self._certificate = Certificate()
         self._fanout = FanOut(port, clock)
         self._tasks = TaskOwner("viewing")
@@ -245,8 +246,8 @@ class Whep:
         """
         if hub.closed or not hub.tracks:
             raise NotLiveError(f"{camera_id} is not live yet: try again in a moment")
-        if len(self._sessions) >= self._max_sessions:
-            raise FullError(self._max_sessions)
+        if len(self._sessions) >= self.max_sessions:
+            raise FullError(self.max_sessions)
         parsed = parse_offer(offer)
         agreement = negotiate(parsed, tuple(form for form in forms(hub) if sound or form.kind is not TrackKind.AUDIO))
         # Before anything is made for this viewer: it may be refused.

@@ -114,6 +114,11 @@ class Port:
             self._candidates = self._find_candidates()
         return self._candidates
 
+    def publish(self, public_addresses: Iterable[Address]) -> None:
+        """Tell viewers that come from now on of these addresses, beside its own."""
+        self._public_addresses = tuple(public_addresses)
+        self._candidates_until = float("-inf")
+
     def add(self, peer: PortPeer) -> None:
         """Let `peer` be found by its ufrag."""
         self._routes[peer] = []
