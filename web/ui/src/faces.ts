@@ -78,6 +78,7 @@ function noPictureSince(camera: Camera, now: number): string {
 export function qualityOf({ quality, trouble }: StreamState): string {
   if (trouble === null) return "";
   if (quality !== "original") return strings.quality.reduced;
+  if (trouble === "slow link, gateway busy") return strings.quality.busy;
   return trouble === "slow link" ? strings.quality.soon : strings.quality.none;
 }
 

@@ -7,6 +7,9 @@ import { ApiError } from "./api";
 import { WhepSession, type Fetch } from "./whep";
 import { strings } from "./strings";
 
+/** A session that shows nothing; the message says why. */
+class NoPictureError extends Error {}
+
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 8_000;
 /** A right that is missing now will hardly be there in a second. */
@@ -25,6 +28,10 @@ export class LiveFeed {
   private attempt: AbortController | null = null;
   private timer = 0;
   private failures = 0;
+  /** The last session showed nothing: what it failed by stands until there is a picture. */
+  private barren = false;
+  /** Pictures came that this browser did not decode: it is offered what every browser does. */
+  private plain = false;
 
   constructor(
     private readonly endpoint: string,
@@ -48,6 +55,7 @@ export class LiveFeed {
     this.attempt?.abort();
     this.attempt = null;
     this.failure = null;
+    this.barren = false;
     this.end();
   }
 
@@ -58,9 +66,22 @@ export class LiveFeed {
     void this.open();
   }
 
+  /** The session has shown nothing so far: find out why, and begin anew after a pause. */
+  async fruitless(): Promise<void> {
+    const session = this.session;
+    const obstacle = await session?.obstacle();
+    if (obstacle === undefined || this.session !== session) return;
+    this.plain ||= obstacle === "undecodable";
+    this.barren = true;
+    this.end();
+    this.retryLater(new NoPictureError(strings.obstacles[obstacle]));
+  }
+
   /** Pictures come: the next failure starts with a short pause again. */
   healthy(): void {
     this.failures = 0;
+    if (this.barren) this.failure = null;
+    this.barren = false;
   }
 
   private end(): void {
@@ -79,6 +100,7 @@ export class LiveFeed {
       const session = await WhepSession.open(this.endpoint, {
         fetch: this.fetch,
         signal: attempt.signal,
+        plain: this.plain,
         onLost: () => {
           this.session = null;
           this.changed();
@@ -86,7 +108,7 @@ export class LiveFeed {
         },
       });
       this.session = session;
-      this.failure = null;
+      if (!this.barren) this.failure = null;
       this.changed();
     } catch (error) {
       if (!attempt.signal.aborted) this.retryLater(error);
@@ -101,11 +123,17 @@ export class LiveFeed {
     this.failures++;
     if (error !== null)
       this.failure = {
-        message: error instanceof ApiError ? error.message : strings.errors.noPicture,
+        message: sentence(error),
         refused,
         retryAt: Date.now() + wait,
       };
     this.timer = window.setTimeout(() => void this.open(), wait);
     this.changed();
   }
+}
+
+/** What went wrong, and what to do. */
+function sentence(error: unknown): string {
+  if (error instanceof ApiError) return error.status === 422 ? strings.errors.noCodec(error.message) : error.message;
+  return error instanceof NoPictureError ? error.message : strings.errors.noPicture;
 }

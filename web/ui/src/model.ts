@@ -43,7 +43,7 @@ export interface Camera {
 /** Which stream of a camera a WHEP session sees, best first, and what keeps it from the best. */
 export interface StreamState {
   quality: "original" | "second" | "reduced";
-  trouble: "slow link" | "slow link, no smaller picture" | null;
+  trouble: "slow link" | "slow link, no smaller picture" | "slow link, gateway busy" | null;
 }
 
 export interface Session {

@@ -22,6 +22,16 @@ export const strings = {
     unreachable: "The gateway does not answer. Check that it runs and that this computer has a network.",
     status: (status: number) => `The gateway answered with status ${status}.`,
     noPicture: "The browser could not use the gateway's answer.",
+    noCodec: (detail: string) =>
+      `This browser plays nothing that this camera sends. Use Chrome, Edge or Safari, or set the camera to H.264. (${detail})`,
+  },
+
+  obstacles: {
+    unreachable:
+      "The gateway answers, but pictures do not reach this computer: a firewall may block its WebRTC port (8189, UDP and TCP).",
+    silent: "The camera is live, but no picture comes. It may send no keyframe: look at its encoder's settings.",
+    undecodable:
+      "Pictures come, but this browser cannot decode them. Set the camera to H.264, 8 bits, 4:2:0, not encrypted, or use another browser.",
   },
 
   status: {
@@ -103,6 +113,7 @@ export const strings = {
     reduced: "Reduced quality: slow link",
     soon: "Slow link: a smaller picture is coming",
     none: "Slow link: the picture may stand still",
+    busy: "Slow link: the gateway is too busy for a smaller picture",
     explain: {
       original: "The link to this browser does not carry the camera's picture.",
       second: "You see the camera's smaller picture, until the link to this browser is better.",

@@ -13,7 +13,12 @@ export interface WhepOptions {
   /** The session is over, and nobody here asked for it. Called at most once. */
   onLost: () => void;
   signal: AbortSignal;
+  /** Offer no codec that this browser may name and not decode. */
+  plain?: boolean;
 }
+
+/** Why a session shows nothing: no way to the gateway's port, no picture on it, or none that can be decoded. */
+export type Obstacle = "unreachable" | "silent" | "undecodable";
 
 /** ICE may find its way back, by itself or by a restart; after this long it has not. */
 const RECOVERY_MS = 8_000;
@@ -50,7 +55,8 @@ export class WhepSession {
     connection.addEventListener("track", (event) => stream.addTrack(event.track));
     let resource: string | undefined;
     try {
-      connection.addTransceiver("video", { direction: "recvonly" });
+      const video = connection.addTransceiver("video", { direction: "recvonly" });
+      if (options.plain) video.setCodecPreferences(plainCodecs());
       connection.addTransceiver("audio", { direction: "recvonly" });
       // Sent before any candidate is gathered: the gateway waits to be asked and needs none, and its answer names the
       // servers to gather with.
@@ -77,6 +83,16 @@ export class WhepSession {
       if (resource !== undefined) void end(resource, options.fetch);
       throw error;
     }
+  }
+
+  /** Why nothing is shown, as far as this side can tell. */
+  async obstacle(): Promise<Obstacle> {
+    if (this.connection.connectionState !== "connected") return "unreachable";
+    let packets = 0;
+    (await this.connection.getStats()).forEach((report: RTCInboundRtpStreamStats) => {
+      if (report.type === "inbound-rtp" && report.kind === "video") packets += report.packetsReceived ?? 0;
+    });
+    return packets > 0 ? "undecodable" : "silent";
   }
 
   /** End it here and at the gateway. */
@@ -137,5 +153,9 @@ async function end(resource: string, fetch: Fetch): Promise<void> {
     // over already, or out of reach: the gateway notices by itself
   }
 }
+
+/** H.265 is offered where the hardware may decode it, which shows only then. */
+const plainCodecs = () =>
+  (RTCRtpReceiver.getCapabilities("video")?.codecs ?? []).filter((codec) => codec.mimeType !== "video/H265");
 
 const pause = (ms: number) => new Promise((resolve) => window.setTimeout(resolve, ms));

@@ -64,5 +64,6 @@ describe("qualityOf", () => {
       expect(qualityOf({ quality, trouble: "slow link" })).toBe("Reduced quality: slow link");
     expect(qualityOf({ quality: "original", trouble: "slow link" })).toMatch(/smaller picture is coming/);
     expect(qualityOf({ quality: "original", trouble: "slow link, no smaller picture" })).toMatch(/stand still/);
+    expect(qualityOf({ quality: "original", trouble: "slow link, gateway busy" })).toMatch(/too busy/);
   });
 });

@@ -206,7 +206,9 @@ export class LivePicture extends LitElement {
       this.playing = false;
       this.tell();
     }
-    if (this.feed?.session && this.camera.status === "live" && silence > RESTART_MS) this.feed.restart();
+    if (!this.feed?.session || this.camera.status !== "live" || silence <= RESTART_MS) return;
+    if ((this.lastFrameAt ?? 0) < this.sessionSince) void this.feed.fruitless();
+    else this.feed.restart();
   }
 
   private tell(): void {
