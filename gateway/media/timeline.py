@@ -58,9 +58,9 @@ class Timeline:
     """The time of one track within one attempt. Call `stamp` once a unit, in the order of arrival."""
 
     __slots__ = (
-        "_arrival", "_doubted", "_gap", "_highest", "_highest_ns", "_media_ns", "_offset", "_pts", "_received_ns",
+        "_arrival", "_doubted", "_highest", "_highest_ns", "_media_ns", "_offset", "_pts", "_received_ns",
         "_report_offset", "_settled", "_timestamp", "_track_id", "_waiting", "clock_rate", "distrusted_reports",
-        "jumps",
+        "jump", "jumps",
     )  # fmt: skip
 
     def __init__(self, clock_rate: int, track_id: int | None = None) -> None:
@@ -70,6 +70,8 @@ class Timeline:
         self.distrusted_reports = 0
         """Sender reports whose clock or timestamp was not believable."""
         self.jumps = 0
+        self.jump: Gap | None = None
+        """What `take_jump` would take. Looked at for each unit."""
         self._track_id = track_id
         self._timestamp = -1
         self._pts = 0
@@ -85,7 +87,6 @@ class Timeline:
         self._doubted: int | None = None
         self._settled = False
         self._waiting: SenderReport | None = None
-        self._gap: Gap | None = None
 
     def stamp(self, timestamp: int, received_ns: UtcNs) -> Stamp:
         """Date the unit with this RTP timestamp, whose first packet came at `received_ns`.
@@ -115,17 +116,12 @@ class Timeline:
         else:
             self._apply(report)
 
-    @property
-    def jumped(self) -> bool:
-        """Whether there is a jump to take."""
-        return self._gap is not None
-
     def take_jump(self) -> Gap | None:
         """The jump that precedes the unit stamped last, once: `start_ns` by the old reckoning, `end_ns` by the new.
 
         A clock set back makes `end_ns` equal `start_ns`: the UTC that follows was there before.
         """
-        gap, self._gap = self._gap, None
+        gap, self.jump = self.jump, None
         return gap
 
     def _move_to(self, pts: int) -> None:
@@ -199,7 +195,7 @@ class Timeline:
         """Take `offset` at once, and remember the Gap."""
         self._offset = offset
         end_ns = max(start_ns, offset + self._highest_ns)
-        self._gap = Gap(start_ns, end_ns, GapReason.CLOCK_JUMP, self._track_id, detail=detail)
+        self.jump = Gap(start_ns, end_ns, GapReason.CLOCK_JUMP, self._track_id, detail=detail)
         self.jumps += 1
 
     def _apply(self, report: SenderReport) -> None:

@@ -421,7 +421,7 @@ class VideoDepacketizer(ABC):
             self._replace_parameters(reorder_depth=times.depth)
         keyframe = self._is_keyframe(pts, nals, kinds)
         unit = AccessUnit(self.track, pts, dts, utc_ns, source, received_ns, tuple(nals), keyframe, size)
-        if not (timeline.jumped or self._hole):
+        if timeline.jump is None and not self._hole:
             self._last_utc_ns = utc_ns
             return unit
         if (jump := timeline.take_jump()) is not None:

@@ -95,7 +95,8 @@ class Batches:
             if (reader := self._readers.get(fd)) is not None:  # None: removed by one that was ready before it
                 self._read(reader)
         for reader in waiting:
-            self._hand_over(reader)
+            if reader.small:
+                self._hand_over(reader)
 
     def _read(self, reader: _Reader) -> None:
         error = None
@@ -111,8 +112,8 @@ class Batches:
                 self.remove(reader.sock)
                 reader.lost(error)
         elif reader.small:
-            reader.small += data
-            self._hand_over(reader)
+            data, reader.small = reader.small + data, b""
+            reader.take(data)
         elif len(data) < SMALL_BYTES:
             reader.small = data
             self._waiting.append(reader)

@@ -247,9 +247,9 @@ class Connection:
         self._slow = False  # _lost, or within a body: a dollar sign begins no frame
         self._error: RemoteProtocolError | None = None
 
-    def receive(self, data: bytes) -> Iterator[Event]:
-        """The events that these bytes complete: exhaust the iterator before the next call, unless the connection is to
-        be dropped. Nothing happens before the first `next`.
+    def receive(self, data: bytes) -> Iterable[Event]:
+        """Take the next bytes: packets go to their routes, up to the first event; the rest happens while the events
+        are iterated over. Exhaust them before the next call, unless the connection is to be dropped.
 
         Raises:
             RemoteProtocolError: while iterating, after the events that precede the offending bytes; then always.
@@ -259,26 +259,9 @@ class Connection:
         start = self._start
         self._base += start
         # What is left of the last read is mostly nothing, and never more than one frame or message.
-        self._data = data = self._data[start:] + data if start < len(self._data) else data
-        self._start = start = 0
-        while start < len(data):
-            if data[start] == _DOLLAR and not self._slow:
-                channel, packets, self._start = split_frames(data, start)  # almost everything that ever comes
-                if not packets:
-                    return
-                route = self.routes[channel]
-                if route is not None:
-                    route(packets)
-                else:
-                    for packet in packets:
-                        yield channel, packet
-            else:
-                message = self._message()
-                if message is not None:
-                    yield message
-                elif self._start == start:
-                    return
-            start = self._start
+        self._data = self._data[start:] + data if start < len(self._data) else data
+        self._start = 0
+        return () if self._pass_on() else self._events()  # almost nothing that ever comes is an event
 
     @property
     def incomplete(self) -> bool:
@@ -286,6 +269,37 @@ class Connection:
         return self._start < len(self._data) or self._head is not None
 
     # ---- inside
+
+    def _pass_on(self) -> bool:
+        """Hand packets to their routes, up to what has none; whether more bytes are needed before anything else."""
+        data, start = self._data, self._start
+        while start < len(data):
+            if data[start] != _DOLLAR or self._slow:
+                return False
+            channel, packets, stop = split_frames(data, start)
+            if not packets:
+                return True
+            route = self.routes[channel]
+            if route is None:
+                return False
+            self._start = start = stop
+            route(packets)
+        return True
+
+    def _events(self) -> Iterator[Event]:
+        """From what is no packet with a route on."""
+        done = False
+        while not done:
+            start = self._start
+            if self._data[start] == _DOLLAR and not self._slow:
+                channel, packets, self._start = split_frames(self._data, start)
+                for packet in packets:
+                    yield channel, packet
+            elif (message := self._message()) is not None:
+                yield message
+            elif self._start == start:
+                return
+            done = self._pass_on()
 
     def _message(self) -> Request | Response | None:
         """Take one message, or pass over what is none. None and no progress: more bytes are needed."""
