@@ -199,11 +199,12 @@ LOG_IN = _object(["username", "password"], username=_TEXT, password=_TEXT)
 SESSION = _object(
     ["user", "csrf"],
     user=_object(
-        ["name", "role", "groups", "rights"],
+        ["name", "role", "groups", "rights", "everywhere"],
         name=_TEXT,
         role=_TEXT,
         groups={"type": "array", "items": _TEXT, "description": "limited to these groups of cameras; empty: no limit"},
-        rights={"type": "array", "items": _TEXT},
+        rights={"type": "array", "items": _TEXT, "description": "what one may do, be it with some cameras only"},
+        everywhere={"type": "array", "items": _TEXT, "description": "those of them that hold for all cameras"},
     ),
     csrf={"type": ["string", "null"]},
 )

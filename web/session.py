@@ -6,10 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.access.authority import Authority
 from gateway.access.browsers import KNOWN_SECONDS
 from gateway.access.log_ins import SESSION_SECONDS, csrf_token
-from gateway.access.rights import RIGHTS
 from gateway.access.users import Principal
+from gateway.base.roles import GRANTED
 from web.body import json_object, member, no_others
 from web.guard import COOKIE
 from web.problems import UnauthorizedError
@@ -30,7 +31,7 @@ async def log_in(request: web.Request) -> web.Response:
         agent=request.headers.get("User-Agent", ""),
         proof=request.cookies.get(BROWSER_COOKIE, ""),
     )
-    response = web.json_response(_session_json(found, key))
+    response = web.json_response(_session_json(services(request).authority, found, key))
     set_cookies(request, response, found, key)
     return response
 
@@ -53,7 +54,9 @@ def set_cookies(request: web.Request, response: web.Response, who: Principal, ke
 
 async def current(request: web.Request) -> web.Response:
     """`GET /api/session`: who is logged in, and the CSRF token again after a reload of the page."""
-    return web.json_response(_session_json(principal(request), request.cookies.get(COOKIE, "")))
+    return web.json_response(
+        _session_json(services(request).authority, principal(request), request.cookies.get(COOKIE, ""))
+    )
 
 
 async def log_out(request: web.Request) -> web.Response:
@@ -76,13 +79,14 @@ async def change_password(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _session_json(who: Principal, key: str) -> dict[str, Any]:
+def _session_json(authority: Authority, who: Principal, key: str) -> dict[str, Any]:
     return {
         "user": {
             "name": who.name,
             "role": who.role.value,
             "groups": list(who.groups),
-            "rights": sorted(r.value for r in RIGHTS[who.role]),
+            "rights": [right.value for right in GRANTED if authority.may_somewhere(who, right)],
+            "everywhere": [right.value for right in GRANTED if authority.may(who, right)],
         },
         "csrf": None if who.by_token else csrf_token(key),
     }
