@@ -1,0 +1,314 @@
+"""Every route, for every role, with and without a limit by group: who lacks the right to a camera learns nothing of it.
+
+The routes are the application's own, so that a new one fails here until somebody has written down what it does. What
+each role may do is written down here once more, in another form than the table of rights has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gateway.access.audit import Audit
+from gateway.access.rights import NEEDED, Right, Role
+from gateway.access.users import Users
+from gateway.base.clock import SystemClock
+from gateway.base.settings import CameraSettings
+from gateway.ingest.fleet import CameraStatus
+from gateway.media.model import Codec, Fix
+from gateway.positions.store import PositionStore
+from gateway.store.engine import open_catalog, open_positions
+from tests.running import CHEAP, PASSWORD, Client, Running, running
+from tests.webrtc_samples import CHROMIUM_OFFER, audio_track, encoded, video_track
+from web.app import all_routes
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CAMERA, NAME = "cam-1", "Unit of the north"
+OTHER = "cam-2"
+"""One of the group south."""
+LATITUDE = 52.123456
+SECRETS = (NAME.encode(), str(LATITUDE).encode(), b"\xff\xd8\xff", b"m=video")
+"""The camera's name, its position, a JPEG's first bytes, and what stands in every SDP answer."""
+LIMITS: dict[str, tuple[str, ...]] = {"all": (), "in": ("north",), "out": ("south",)}
+ROLES = {
+    Role.ADMINISTRATOR: "logged_in live recorded position audio export configure audit metrics",
+    Role.DISPATCHER: "logged_in live recorded position audio",
+    Role.SUPERVISOR: "logged_in live recorded position audio export",
+    Role.AUDITOR: "logged_in recorded audit metrics",
+    Role.NVR: "live recorded position audio",
+}
+SDP = {"Content-Type": "application/sdp"}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "a" * 22,
+}
+
+
+@dataclass(frozen=True)
+class Asker:
+    role: Role
+    limit: str
+    client: Client
+
+    @property
+    def name(self) -> str:
+        return f"{self.role}-{self.limit}"
+
+    def has(self, right: Right) -> bool:
+        return right.value in ROLES[self.role].split()
+
+    @property
+    def reaches(self) -> bool:
+        """Whether the camera is within the limit."""
+        return self.limit != "out"
+
+    @property
+    def sees(self) -> bool:
+        return self.reaches and any(map(self.has, (Right.LIVE, Right.RECORDED, Right.POSITION, Right.CONFIGURE)))
+
+
+Allowed = Callable[[Asker], bool]
+Check = Callable[[Asker, Any], None]
+
+
+def nothing_more(_: Asker, __: Any) -> None:
+    """The status says it all."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to call a route, what comes back for who may, and who that is."""
+
+    status: int
+    allowed: Allowed
+    send: dict[str, Any] = field(default_factory=dict)
+    """For aiohttp; `{asker}` in a JSON text stands for a name of the asker's own."""
+    check: Check = nothing_more
+
+
+def anybody(_: Asker) -> bool:
+    return True
+
+
+def with_a_log_in(asker: Asker) -> bool:
+    return asker.has(Right.LOGGED_IN)
+
+
+def of_the_camera(right: Right) -> Allowed:
+    return lambda asker: asker.reaches and asker.has(right)
+
+
+def of_everything(right: Right) -> Allowed:
+    return lambda asker: asker.limit == "all" and asker.has(right)
+
+
+def somewhere(right: Right) -> Allowed:
+    return lambda asker: asker.has(right)
+
+
+def lists_the_camera(asker: Asker, body: Any) -> None:
+    listed = [camera for camera in body["cameras"] if camera["id"] == CAMERA]
+    assert bool(listed) == asker.sees
+    for camera in listed:
+        shows_the_camera(asker, camera)
+
+
+def shows_the_camera(asker: Asker, camera: Any) -> None:
+    assert (camera["position"] is not None) == asker.has(Right.POSITION)
+    of_one = ("live", "recorded", "position", "audio", "export", "configure")
+    assert camera["rights"] == [right for right in of_one if right in ROLES[asker.role].split()]
+
+
+def lists_the_group(asker: Asker, body: Any) -> None:
+    assert ("north" in [group["name"] for group in body["groups"]]) == asker.sees
+
+
+def has_sound(asker: Asker, answer: Any) -> None:
+    assert b"m=audio 9 " in answer
+
+
+NOBODY = "/api/cameras/nobody"
+CONFIGURE = of_everything(Right.CONFIGURE)
+RECIPES: dict[str, Recipe] = {
+    "GET /healthz": Recipe(200, anybody),
+    "GET /readyz": Recipe(200, anybody),
+    "GET /": Recipe(200, anybody),
+    "GET /{file}": Recipe(404, anybody),
+    "GET /assets/{file}": Recipe(404, anybody),
+    "GET /region.pmtiles": Recipe(404, with_a_log_in),
+    "GET /api/openapi.json": Recipe(200, with_a_log_in),
+    "POST /api/session": Recipe(400, anybody),
+    "GET /api/session": Recipe(200, with_a_log_in),
+    "DELETE /api/session": Recipe(401, with_a_log_in),  # a token is no session
+    "PUT /api/session/password": Recipe(400, with_a_log_in),
+    "GET /api/sessions": Recipe(200, with_a_log_in),
+    "DELETE /api/sessions/{id}": Recipe(404, with_a_log_in),
+    "GET /api/tokens": Recipe(200, with_a_log_in),
+    "POST /api/tokens": Recipe(400, CONFIGURE),
+    "DELETE /api/tokens/{id}": Recipe(404, with_a_log_in),
+    "GET /api/users": Recipe(200, CONFIGURE),
+    "POST /api/users": Recipe(400, CONFIGURE),
+    "PATCH /api/users/{name}": Recipe(400, CONFIGURE),
+    "DELETE /api/users/{name}": Recipe(404, CONFIGURE),
+    "GET /api/cameras": Recipe(200, with_a_log_in, check=lists_the_camera),
+    "POST /api/cameras": Recipe(
+        409, of_the_camera(Right.CONFIGURE), {"json": {"id": CAMERA.upper(), "url": "rtsp://h/", "groups": ["north"]}}
+    ),
+    "GET /api/cameras/{id}": Recipe(200, lambda a: with_a_log_in(a) and a.sees, check=shows_the_camera),
+    "PATCH /api/cameras/{id}": Recipe(409, of_the_camera(Right.CONFIGURE), {"json": {"name": "x"}}),  # the file's
+    "DELETE /api/cameras/{id}": Recipe(409, of_the_camera(Right.CONFIGURE)),
+    "GET /api/groups": Recipe(200, with_a_log_in, check=lists_the_group),
+    "POST /api/discovery": Recipe(200, somewhere(Right.CONFIGURE)),
+    "POST /api/cameras/{id}/whep": Recipe(
+        201, of_the_camera(Right.LIVE), {"data": CHROMIUM_OFFER, "headers": SDP}, check=has_sound
+    ),
+    "GET /api/cameras/{id}/whep": Recipe(204, of_the_camera(Right.LIVE)),
+    "OPTIONS /api/cameras/{id}/whep": Recipe(200, anybody),
+    "GET /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),  # nobody's own
+    "PATCH /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),
+    "DELETE /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),
+    "OPTIONS /api/whep/{session}": Recipe(200, anybody),
+    "GET /api/cameras/{id}/viewers": Recipe(200, of_everything(Right.METRICS)),
+    "GET /api/cameras/{id}/positions": Recipe(200, of_the_camera(Right.POSITION)),
+    "GET /api/cameras/{id}/recordings": Recipe(200, of_the_camera(Right.RECORDED)),
+    "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
+    "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
+    "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
+    "GET /api/settings/pending": Recipe(200, CONFIGURE),
+    "POST /api/settings/reload": Recipe(200, CONFIGURE),
+    "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
+}
+TEMPLATES = {"{id}": CAMERA, "{session}": "none", "{name}": "nobody", "{file}": "none.txt", "{provider}": "none"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory) -> AsyncIterator[tuple[Running, list[Asker]]]:
+    """A gateway with a camera in the group north, which has a picture, sound and a position, and one in the south."""
+    data_dir = tmp_path_factory.mktemp("gateway")
+    clock = SystemClock()
+    fix = Fix(clock.utc_ns(), LATITUDE, 13.4, received_ns=clock.utc_ns())
+    await _remember(data_dir, fix)
+    idle = CameraSettings(
+        id=CAMERA, name=NAME, url="rtsp://127.0.0.1:1/s", groups=("north",), connect="on_demand", record=False
+    )
+    other = CameraSettings(id=OTHER, url="rtsp://127.0.0.1:1/s", groups=("south",), connect="on_demand", record=False)
+    async with running(data_dir, idle, other) as gateway:
+        camera = gateway.fleet.camera(CAMERA)
+        camera.hub.open((video_track(), audio_track(Codec.PCMU)))
+        for unit in encoded(4, 2):
+            camera.hub.publish(unit)
+        assert camera.tracker.push(fix, clock.utc_ns()) is None
+        yield gateway, await _askers(gateway)
+
+
+async def _remember(data_dir, fix: Fix) -> None:
+    database = open_positions(data_dir)
+    store = PositionStore(database, SystemClock())
+    store.add(CAMERA, fix)
+    await store.flush()
+    database.close()
+
+
+async def _askers(gateway: Running) -> list[Asker]:
+    clock, database = SystemClock(), open_catalog(gateway.data_dir)
+    users = Users(database, Audit(database, clock), clock, passwords=CHEAP)
+    askers = []
+    for role in Role:
+        for limit, groups in LIMITS.items():
+            name = f"{role}-{limit}"
+            await users.add(name, role, PASSWORD, groups=groups, actor="test", address="local")
+            status, made, _ = await gateway.client().call("POST", "/api/tokens", json={"name": "test", "user": name})
+            assert status == 201, made
+            askers.append(Asker(role, limit, Client(gateway.http, {"Authorization": f"Bearer {made['token']}"})))
+    users.close()
+    database.close()
+    return askers
+
+
+async def test_every_route_has_a_recipe():
+    assert {route.name for route in all_routes()} - set(RECIPES) == set()
+
+
+@pytest.mark.parametrize("name", sorted({route.name for route in all_routes()}))
+async def test_who_may_gets_it_and_who_may_not_learns_nothing(gateway, name):
+    recipe = RECIPES[name]
+    method, path = name.split()
+    for variable, value in TEMPLATES.items():
+        path = path.replace(variable, value)
+
+    async def ask(asker: Asker) -> None:
+        headers = asker.client.headers | recipe.send.get("headers", {})
+        status, body, response = await asker.client.call(method, path, **(recipe.send | {"headers": headers}))
+        raw = json.dumps(body).encode() if isinstance(body, dict) else body
+        if recipe.allowed(asker):
+            assert status == recipe.status, (asker.name, body)
+            recipe.check(asker, body)
+        else:
+            assert status in {403, 404}, (asker.name, body)
+            assert response.content_type == "application/problem+json"
+            assert not any(secret in raw for secret in SECRETS), asker.name
+        if not asker.sees:
+            assert not any(secret in raw for secret in SECRETS), asker.name
+            if "{id}" in name and name.split()[1].startswith("/api/cameras/") and NEEDED[name] is not Right.OPEN:
+                await same_as_nobody(asker, status, raw, method, path)
+        if not asker.has(Right.POSITION):
+            assert str(LATITUDE).encode() not in raw, asker.name
+
+    async def same_as_nobody(asker: Asker, status: int, raw: bytes, method: str, path: str) -> None:
+        """What one may not know of is answered as what is not there."""
+        headers = asker.client.headers | recipe.send.get("headers", {})
+        other, body, _ = await asker.client.call(
+            method, path.replace(CAMERA, "nobody"), **(recipe.send | {"headers": headers})
+        )
+        assert (other, json.dumps(body).encode().replace(b"nobody", CAMERA.encode())) == (status, raw)
+        assert status == 404
+
+    _, askers = gateway
+    await asyncio.gather(*map(ask, askers))
+
+
+async def test_a_socket_tells_nothing_of_what_one_may_not_see(gateway):
+    running, askers = gateway
+    camera, other = running.fleet.camera(CAMERA), running.fleet.camera(OTHER)
+    told: dict[str, list[str]] = {}
+    open_now = asyncio.Barrier(sum(map(with_a_log_in, askers)) + 1)
+
+    async def listen(asker: Asker) -> None:
+        """Until the last thing that this asker may be told of has come."""
+        messages = told[asker.name] = []
+        last = f'{{"type":"camera","camera":{{"id":"{CAMERA if asker.limit == "in" else OTHER}"'
+        async with running.http.ws_connect("/api/events", headers=asker.client.headers) as socket:
+            messages.append(await socket.receive_str())
+            await open_now.wait()
+            while not messages[-1].startswith(last):
+                messages.append(await socket.receive_str())
+
+    async def happen() -> None:
+        await open_now.wait()
+        now = SystemClock().utc_ns()
+        camera.fix_arrived(Fix(now, LATITUDE, 13.4, received_ns=now))
+        camera.set_status(CameraStatus.OFFLINE, "as a test wants it")
+        other.set_status(CameraStatus.OFFLINE, "as a test wants it")
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(happen(), *(listen(asker) for asker in askers if with_a_log_in(asker)))
+    for asker in askers:
+        if not with_a_log_in(asker):
+            status, body, _ = await asker.client.call("GET", "/api/events", headers=asker.client.headers | UPGRADE)
+            assert status == 403, body
+            continue
+        messages = "".join(told[asker.name])
+        assert (f'"{CAMERA}"' in messages) == (NAME in messages) == asker.sees, asker.name
+        assert ('{"type":"fix"' in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name
+        assert (str(LATITUDE) in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name
