@@ -19,7 +19,7 @@ describe("LiveFeed", () => {
       opened.push(options);
       const answer = answers.shift() ?? "silent";
       if (answer instanceof ApiError) return Promise.reject(answer);
-      return Promise.resolve({ obstacle: () => Promise.resolve(answer), close: () => undefined } as WhepSession);
+      return Promise.resolve({ obstacle: () => Promise.resolve(answer), close: () => undefined } as unknown as WhepSession);
     });
     feed = new LiveFeed("/api/cameras/unit-12/whep", fetch, () => undefined);
   });
