@@ -32,21 +32,22 @@ SETTINGS = VideoSettings(max_width=1920)
 
 @lru_cache
 def filmed(
-    codec: Codec = Codec.H264, frames: int = 60, width: int = 320, height: int = 240, gop: int = 60
+    codec: Codec = Codec.H264, frames: int = 60, width: int = 320, height: int = 240, gop: int = 60, bframes: int = 3
 ) -> tuple[AccessUnit, ...]:
     """Pictures with B-pictures that others refer to, 30 a second, each as bright as its number; from UTC on."""
     encoder = av.CodecContext.create("libx264" if codec is Codec.H264 else "libx265", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 90_000), Fraction(30)
+    keyint = f"keyint={gop}:min-keyint={gop}"
     if codec is Codec.H264:
         encoder.options = {
             "preset": "ultrafast",
-            "x264-params": f"bframes=3:b-pyramid=strict:b-adapt=0:keyint={gop}:min-keyint={gop}:scenecut=0:ref=4",
+            "x264-params": f"bframes={bframes}:b-pyramid=strict:b-adapt=0:ref=4:scenecut=0:{keyint}",
         }
     else:
         encoder.options = {
             "preset": "ultrafast",
-            "x265-params": f"bframes=3:b-adapt=0:keyint={gop}:min-keyint={gop}:log-level=none:repeat-headers=1",
+            "x265-params": f"bframes={bframes}:b-adapt=0:{keyint}:log-level=none:repeat-headers=1",
         }
     packets = []
     for index in range(frames):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A WHEP player that is not ours: GStreamer's webrtcbin. Run it with the system's own interpreter.
 
-    gst_whep.py URL TOKEN PICTURES [udp|tcp]
+    gst_whep.py URL TOKEN PICTURES [udp|tcp [H264|H265]]
 
 Does the exchange, decodes so many pictures, restarts nothing, ends the session, and prints one JSON object: `pictures`,
 `width` and `height`, and the HTTP statuses as `statuses`. With `tcp` the answer's UDP candidates are dropped first.
@@ -20,16 +20,14 @@ gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
-CAPS = (
-    "application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000,"
-    "packetization-mode=(string)1,profile-level-id=(string)42e01f"
-)
+CAPS = "application/x-rtp,media=video,encoding-name={codec},payload=96,clock-rate=90000"
+PARAMETERS = {"H264": ",packetization-mode=(string)1,profile-level-id=(string)42e01f", "H265": ""}
 SECONDS = 30
 
 
 class Player:
-    def __init__(self, url, token, wanted, transport):
-        self.url, self.token, self.wanted, self.transport = url, token, wanted, transport
+    def __init__(self, url, token, wanted, transport="udp", codec="H264"):
+        self.url, self.token, self.wanted, self.transport, self.codec = url, token, int(wanted), transport, codec
         self.said = {"pictures": 0, "width": 0, "height": 0, "statuses": []}
         self.location = None
         self.loop = GLib.MainLoop()
@@ -40,7 +38,9 @@ class Player:
         self.webrtc.connect("on-negotiation-needed", self.negotiate)
         self.webrtc.connect("pad-added", self.play)
         direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
-        self.webrtc.emit("add-transceiver", direction, Gst.Caps.from_string(CAPS))
+        self.webrtc.emit(
+            "add-transceiver", direction, Gst.Caps.from_string(CAPS.format(codec=codec) + PARAMETERS[codec])
+        )
 
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
@@ -75,8 +75,9 @@ class Player:
         self.webrtc.emit("set-remote-description", description, Gst.Promise.new())
 
     def play(self, _, pad):
+        codec = self.codec.lower()
         decoder = Gst.parse_bin_from_description(
-            "rtph264depay ! h264parse ! avdec_h264 ! fakesink name=sink signal-handoffs=true sync=false", True
+            f"rtp{codec}depay ! {codec}parse ! avdec_{codec} ! fakesink name=sink signal-handoffs=true sync=false", True
         )
         decoder.get_by_name("sink").connect("handoff", self.shown)
         self.pipeline.add(decoder)
@@ -93,4 +94,4 @@ class Player:
 
 if __name__ == "__main__":
     Gst.init(None)
-    Player(sys.argv[1], sys.argv[2], int(sys.argv[3]), (sys.argv[4:] or ["udp"])[0]).run()
+    Player(*sys.argv[1:]).run()
