@@ -22,6 +22,8 @@ from aiohttp import web as aiohttp_web
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
+from gateway.access.fetch import Fetcher
+from gateway.access.jwt import Machines
 from gateway.access.log_ins import LogIns
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
@@ -120,7 +122,10 @@ async def run(
         stack.callback(users.close)
         vault = Vault.open(settings.data_dir)
         browsers = Browsers(vault, clock)
-        log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock)
+        fetcher = Fetcher()
+        stack.push_async_callback(fetcher.close)
+        machines = Machines(settings.jwt, fetcher, clock)
+        log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock, machines)
         live = LiveSettings(settings, read_settings, audit, clock, vault.mark)
         watcher = Watcher(catalog_database, clock)
         await watcher.look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.access.jwt import BadTokenError
 from gateway.access.log_ins import MINUTE, SESSION_SECONDS, SESSIONS_PER_USER
 from gateway.access.rights import Right, Role
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
@@ -139,13 +140,15 @@ async def test_a_token_holds_until_it_is_revoked_or_expires(have):
     listed = {token.name: token for token in await have.log_ins.tokens("ann")}
     assert listed["script"].expires_ns is None
     assert listed["trial"].expires_ns == have.clock.utc_ns() + 86400 * 10**9
-    assert await have.log_ins.by_token(for_a_day) is not None
+    assert (await have.log_ins.by_token(for_a_day)).name == "ann"
     have.clock.advance(86401)
-    assert await have.log_ins.by_token(for_a_day) is None
+    with pytest.raises(BadTokenError):
+        await have.log_ins.by_token(for_a_day)
     who = await have.log_ins.by_token(for_ever)
     assert who.by_token
     await have.log_ins.revoke_token(listed["script"].id, **FROM)
-    assert await have.log_ins.by_token(for_ever) is None
+    with pytest.raises(BadTokenError):
+        await have.log_ins.by_token(for_ever)
     row = (await have.audited())[0]
     assert (row.action, row.detail) == ("token_revoke", {"user": "ann", "token": "script"})
 
@@ -169,7 +172,8 @@ async def test_a_removed_user_is_out_at_once(have):
     assert holding == {principal.key: principal, bearer.key: bearer}
     await have.users.remove("ann", **FROM)
     assert await have.log_ins.by_session(key) is None
-    assert await have.log_ins.by_token(token) is None
+    with pytest.raises(BadTokenError):
+        await have.log_ins.by_token(token)
     assert await have.log_ins.holding({principal.key, bearer.key}) == {}
 
 
@@ -177,5 +181,6 @@ async def test_a_session_key_is_no_token_and_a_token_no_session_key(have):
     await have.add("ann")
     key, _ = await have.log_in()
     token = await have.log_ins.create_token("script", "ann", **FROM)
-    assert await have.log_ins.by_token(key) is None
+    with pytest.raises(BadTokenError):
+        await have.log_ins.by_token(key)
     assert await have.log_ins.by_session(token) is None

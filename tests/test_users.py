@@ -76,7 +76,7 @@ async def test_a_new_password_ends_the_sessions_but_one(have):
     await have.users.change("ann", password="battery staple", but=who.key, **FROM)
     assert await have.log_ins.by_session(mine) is not None
     assert await have.log_ins.by_session(other) is None
-    assert await have.log_ins.by_token(token) is not None, "a program is not logged out by its owner's new password"
+    assert (await have.log_ins.by_token(token)).name == "ann", "a program is not logged out by its owner's new password"
     assert (await have.audited())[0].action == "password"
     with pytest.raises(RefusedError):
         await have.log_in("ann", PASSWORD)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.explain import ruling
+from gateway.access.jwt import BadTokenError
 from gateway.access.log_ins import csrf_token
 from gateway.access.rights import OF_SOME_CAMERAS, Right, needed
 from gateway.access.users import Principal
@@ -40,7 +41,7 @@ def guarded(route: Route) -> Handler:
         request[ROUTE] = route
         if right is Right.OPEN:
             if route.method not in _SAFE:
-                _check_origin(request, needs_one=False)
+                await _check_origin(request, needs_one=False)
             return await route.handler(request)
         principal = await authenticate(request)
         if not _allowed(request, principal, right):
@@ -73,28 +74,33 @@ async def authenticate(request: web.Request) -> Principal:
     log_ins = request.app[SERVICES].log_ins
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme:
-        principal = await log_ins.by_token(token.strip()) if scheme.lower() == "bearer" else None
-        if principal is None:
-            REFUSALS.labels("bad_token").inc()
-            raise UnauthorizedError('the token is not known: make one with "sightline token create"')
-        return principal
+        try:
+            if scheme.lower() != "bearer":
+                raise BadTokenError('only "Authorization: Bearer TOKEN" is understood')
+            return await log_ins.by_token(token.strip())
+        except (BadTokenError, RefusedError) as error:
+            await _suspect(request, "token", why=str(error)[:200])
+            raise UnauthorizedError(str(error)) from None
     key = request.cookies.get(COOKIE, "")
     principal = await log_ins.by_session(key) if key else None
     if principal is None:
-        REFUSALS.labels("no_log_in").inc()
+        if key:
+            await _suspect(request, "session")
+        else:
+            REFUSALS.labels("no_log_in").inc()
         raise UnauthorizedError("log in first")
     websocket = request.headers.get("Upgrade", "").lower() == "websocket"
     if websocket or request.method not in _SAFE:
-        _check_origin(request, needs_one=websocket)
+        await _check_origin(request, needs_one=websocket)
     if request.method not in _SAFE:
         sent = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(sent.encode(), csrf_token(key).encode()):
-            REFUSALS.labels("csrf").inc()
+            await _suspect(request, "csrf", actor=principal.name)
             raise RefusedError(f"the {CSRF_HEADER} header is missing or wrong: load the page again")
     return principal
 
 
-def _check_origin(request: web.Request, *, needs_one: bool) -> None:
+async def _check_origin(request: web.Request, *, needs_one: bool) -> None:
     origin = request.headers.get("Origin")
     if origin is None and not needs_one:
         return
@@ -105,9 +111,18 @@ def _check_origin(request: web.Request, *, needs_one: bool) -> None:
             return
         if public and origin == "{0.scheme}://{0.netloc}".format(urlsplit(public)):
             return
-    REFUSALS.labels("origin").inc()
+    await _suspect(request, "origin", origin=str(origin)[:200])
     raise RefusedError(
         f"this request comes from another site's page ({origin}); behind a reverse proxy, set http.public_url"
+    )
+
+
+async def _suspect(request: web.Request, kind: str, *, actor: str = "", **detail: str) -> None:
+    """Count and note what nobody does by mistake, or an attacker does: a forged log-in, another site's page."""
+    REFUSALS.labels(kind).inc()
+    asked = f"{request.method} {request.path}"[:200]
+    await request.app[SERVICES].tally.refused(
+        Action.REFUSAL, kind, actor=actor, address=address(request), asked=asked, **detail
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.access.fetch import IssuerUnreachableError
 from gateway.access.throttle import TooManyAttemptsError
 from gateway.base.errors import (
     BadRequestError,
@@ -48,6 +49,7 @@ _STATUS: dict[type[SightlineError], int] = {
     UnplayableError: 502,
     BusyError: 503,
     FullError: 503,
+    IssuerUnreachableError: 503,
     StorageError: 503,
 }
 

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, or
 
 from gateway.access.audit import Action, Audit, append
 from gateway.access.browsers import Browsers
+from gateway.access.jwt import BadTokenError, Machines
 from gateway.access.rights import Role
 from gateway.access.secrets import digest, new_token
 from gateway.access.tally import Tally, source
@@ -70,7 +71,14 @@ class LogIns:
     """The sessions and tokens of a gateway's users."""
 
     def __init__(
-        self, database: Database, users: Users, browsers: Browsers, audit: Audit, tally: Tally, clock: Clock
+        self,
+        database: Database,
+        users: Users,
+        browsers: Browsers,
+        audit: Audit,
+        tally: Tally,
+        clock: Clock,
+        machines: Machines | None = None,
     ) -> None:
         self._database = database
         self._users = users
@@ -79,6 +87,7 @@ class LogIns:
         self._tally = tally
         self._clock = clock
         self._throttle = Throttle(clock)
+        self._machines = machines
 
     # ---- passwords and sessions
 
@@ -273,12 +282,18 @@ class LogIns:
         await self._seen(sessions, row, now, **({"expires_ns": now + SESSION_SECONDS * NS} if renew else {}))
         return _principal(row, hashed, by_token=False)
 
-    async def by_token(self, token: str) -> Principal | None:
-        """Who the bearer token proves, or None."""
+    async def by_token(self, token: str) -> Principal:
+        """Who the bearer token proves: one of ours, or a JWT of an issuer in the settings.
+
+        Raises:
+            BadTokenError: nobody. RefusedError, IssuerUnreachableError: see `Machines.by_token`.
+        """
+        if self._machines is not None and self._machines.could_be(token):
+            return await self._machines.by_token(token)
         now, hashed = self._clock.utc_ns(), digest(token)
         row = await self._database.read(lambda c: c.execute(_holding(tokens, {hashed}, now)).first())
         if row is None:
-            return None
+            raise BadTokenError('the token is not known: make one with "sightline token create"')
         await self._seen(tokens, row, now)
         return _principal(row, hashed, by_token=True)
 
@@ -293,7 +308,8 @@ class LogIns:
                 for row in connection.execute(_holding(table, wanted, now))
             }
 
-        return await self._database.read(work) if wanted else {}
+        ours = await self._database.read(work) if wanted else {}
+        return ours if self._machines is None else ours | self._machines.holding(wanted)
 
     # ---- inside
 

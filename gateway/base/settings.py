@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pydantic import (
@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from gateway.base.errors import SettingsError
+from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
 from gateway.base.names import CameraId, Groups, Section
 from gateway.base.policy import LINES, Policy
 from gateway.base.toml_lines import key_lines
@@ -37,6 +38,7 @@ ENVIRONMENT_PREFIX = "SIGHTLINE_"
 # What Kubernetes puts into every container of a namespace that has a service named "sightline".
 KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)\w*)?)")
 
+S = TypeVar("S", bound=Section)
 Transport: TypeAlias = Literal["tcp", "udp"]
 Connect: TypeAlias = Literal["always", "on_demand"]
 
@@ -118,6 +120,13 @@ def _public(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError(f'write an address or network, as in "10.0.0.7" or "10.0.0.0/24", not "{text}"') from None
+
+
 def _ice_url(text: str) -> str:
     if not ICE_URL.fullmatch(text):
         raise ValueError(f'write "stun:host:port" or "turn:host:port?transport=udp", instead of "{text}"')
@@ -145,6 +154,17 @@ class Http(Section):
     public_url: str = ""
     """How browsers reach it behind a reverse proxy (`https://sightline.example`): its origin is accepted, and an
     `https` one makes the log-in cookie Secure."""
+    tls_certificate: Path | None = None
+    """PEM, with the intermediate ones; read again when the file changes."""
+    tls_key: Path | None = None
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Reverse proxies, by address or network, that are believed who they ask for (X-Forwarded-For)."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key(self) -> Http:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError('TLS needs both "tls_certificate" and "tls_key"')
+        return self
 
 
 class IceServer(Section):
@@ -272,6 +292,8 @@ class Settings(Section):
     discovery: Discovery = Discovery()
     cameras: tuple[CameraSettings, ...] = ()
     policy: Policy = Policy()
+    oidc: tuple[Oidc, ...] = ()
+    jwt: tuple[Jwt, ...] = ()
 
     @model_validator(mode="after")
     def _distinct_cameras(self) -> Settings:
@@ -281,6 +303,11 @@ class Settings(Section):
             if camera.id.lower() in seen:
                 raise ValueError(f'two cameras have the id "{camera.id}": ids are told apart without regard to case')
             seen.add(camera.id.lower())
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_issuers(self) -> Settings:
+        check_distinct(self.oidc, self.jwt)
         return self
 
 
@@ -306,8 +333,21 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         settings = Settings.model_validate(values, context={LINES: key_lines(text)})
     except ValidationError as error:
         raise SettingsError(_sentences(error, path, values)) from error
-    cameras = tuple(_with_password(camera, base) for camera in settings.cameras)
-    return settings.model_copy(update={"data_dir": base / settings.data_dir.expanduser(), "cameras": cameras})
+    return settings.model_copy(
+        update={
+            "data_dir": base / settings.data_dir.expanduser(),
+            "cameras": tuple(_with_password(camera, base) for camera in settings.cameras),
+            "http": _with_paths(settings.http, base, "tls_certificate", "tls_key"),
+            "oidc": tuple(with_secret(provider, base) for provider in settings.oidc),
+            "jwt": tuple(_with_paths(issuer, base, "key_file") for issuer in settings.jwt),
+        }
+    )
+
+
+def _with_paths(section: S, base: Path, *keys: str) -> S:
+    """The section with these paths, where they are given, starting from `base`."""
+    given = {key: path for key in keys if (path := getattr(section, key)) is not None}
+    return section.model_copy(update={key: base / path.expanduser() for key, path in given.items()})
 
 
 def _with_password(camera: CameraSettings, base: Path) -> CameraSettings:
