@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import __version__, account_commands, commands, settings_commands
+from gateway import __version__, account_commands, audit_commands, commands, settings_commands
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     _credentials(test)
 
     _accounts(add, group)
+    _audit(add, group)
     return top
 
 
@@ -136,6 +137,27 @@ def _accounts(add: Callable[..., argparse.ArgumentParser], group: Callable[[str,
     open_ones.add_argument("--user", help="only this user's")
     ended = add(sessions, "revoke", account_commands.session_revoke, "End a session.", prefix="session ")
     ended.add_argument("id", help='as "sightline session list" prints it')
+
+
+def _audit(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str], Any]) -> None:
+    """Who did what."""
+    audits = group("audit", "Search the audit, and prove that nobody changed it.")
+    search = add(audits, "search", audit_commands.audit_search, "Print rows, the newest first.", prefix="audit ")
+    _interval(search)
+    search.add_argument("--actor", help="who did it; shell:NAME for a command")
+    search.add_argument("--camera", help="a camera's id")
+    search.add_argument("--action", help="what was done, as in live_view")
+    search.add_argument("--outcome", help="done, refused or ended")
+    search.add_argument("--limit", type=int, default=100, help="rows at most (default: 100)")
+    search.add_argument("--json", action="store_true", help="a JSON object a line")
+    proof = add(audits, "verify", audit_commands.audit_verify, "Prove that no row was touched.", prefix="audit ")
+    _interval(proof)
+    proof.add_argument("--head", default="", help="what an earlier proof said to keep: it must still be in the chain")
+
+
+def _interval(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--from", dest="from_", metavar="TIME", help="from this day or time on (UTC)")
+    sub.add_argument("--to", dest="to_", metavar="TIME", help="up to this day, with it, or before this time (UTC)")
 
 
 def _new_password(sub: argparse.ArgumentParser) -> None:

@@ -32,6 +32,7 @@ class State:
     users: Users
     log_ins: LogIns
     registry: Registry
+    audit: Audit
 
 
 @contextlib.asynccontextmanager
@@ -45,7 +46,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         try:
             vault = Vault.open(settings.data_dir)
             log_ins = LogIns(catalog, users, Browsers(vault, clock), audit, Tally(audit, clock), clock)
-            yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras))
+            yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras), audit)
         finally:
             users.close()
     finally:

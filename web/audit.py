@@ -8,21 +8,19 @@ import io
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from gateway.access.audit import Action, Entry
 from gateway.access.audit_chain import Verdict, verify
-from gateway.access.audit_search import MAX_PAGE, PAGE, Query, pages, search
+from gateway.access.audit_search import MAX_PAGE, PAGE, Query, entry_json, pages, search
 from gateway.base.errors import BadRequestError, ConflictError
-from gateway.media.model import NS
+from gateway.base.rfc3339 import parse_day
 from web.body import interval
 from web.routes import Body, Route
 from web.schemas import AUDIT_PAGE, VERDICT
 from web.services import address, principal, services
-from web.views import utc
 
 COLUMNS = ("id", "utc", "actor", "action", "outcome", "camera", "address", "reason", "detail")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -35,7 +33,7 @@ async def find(request: web.Request) -> web.Response:
     await _audit(request, Action.AUDIT_SEARCH)
     found = await search(services(request).audit.database, query)
     more = found[-1].id if len(found) == query.limit else None
-    return web.json_response({"rows": [_shown(entry) for entry in found], "before": more})
+    return web.json_response({"rows": [entry_json(entry) for entry in found], "before": more})
 
 
 async def take_along(request: web.Request) -> web.StreamResponse:
@@ -62,13 +60,16 @@ async def take_along(request: web.Request) -> web.StreamResponse:
 
 async def prove(request: web.Request) -> web.Response:
     """`GET /api/audit/verify?day=2026-01-31`: whether the rows of a day (UTC) are as they were written."""
-    start_ns = _day(request)
+    try:
+        start_ns, end_ns = parse_day(request.query.get("day", ""))
+    except ValueError as error:
+        raise BadRequestError(f'"day": {error}') from None
     proving = request.app[_PROVING]
     if proving.locked():
         raise ConflictError("another proof is under way: it takes some seconds, then try again")
     async with proving:
         await _audit(request, Action.AUDIT_VERIFY)
-        verdict = await verify(services(request).audit.database, start_ns, start_ns + 86_400 * NS)
+        verdict = await verify(services(request).audit.database, start_ns, end_ns)
     return web.json_response({"day": request.query["day"], **_verdict(verdict)})
 
 
@@ -103,36 +104,13 @@ def _number(request: web.Request, name: str) -> int | None:
     return int(text)
 
 
-def _day(request: web.Request) -> int:
-    """Its first nanosecond."""
-    try:
-        day = datetime.strptime(request.query.get("day", ""), "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise BadRequestError('"day" must be a day as in 2026-01-31 (UTC)') from None
-    return (day - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1) * NS
-
-
 async def _audit(request: web.Request, action: Action) -> None:
     asked = {name: value[:200] for name, value in request.query.items()}
     await services(request).audit.record(action, actor=principal(request).name, address=address(request), asked=asked)
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "utc": utc(entry.utc_ns),
-        "actor": entry.actor,
-        "action": entry.action,
-        "outcome": entry.outcome,
-        "camera": entry.camera,
-        "address": entry.address,
-        "reason": entry.reason,
-        "detail": entry.detail,
-    }
-
-
 def _cells(entry: Entry) -> list[object]:
-    shown = _shown(entry)
+    shown = entry_json(entry)
     return [json.dumps(shown[name], ensure_ascii=False) if name == "detail" else shown[name] for name in COLUMNS]
 
 

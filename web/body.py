@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from gateway.base.errors import BadRequestError
+from gateway.base.rfc3339 import parse_utc
 from gateway.media.model import UtcNs
 
 
@@ -91,12 +90,6 @@ def instant(request: web.Request, name: str) -> UtcNs | None:
         return None
     try:
         # In a query a "+" that was not escaped arrives as a space.
-        moment = datetime.fromisoformat(text.strip().replace(" ", "+" if "T" in text else "T"))
-        if moment.tzinfo is None:
-            raise ValueError
-        whole = math.floor(moment.replace(microsecond=0).timestamp())
-    except (ValueError, OverflowError):
-        raise BadRequestError(
-            f'"{name}" must be a time as in {datetime(2026, 1, 31, 12, tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}'
-        ) from None
-    return whole * 1_000_000_000 + moment.microsecond * 1000
+        return parse_utc(text.strip().replace(" ", "+" if "T" in text else "T"))
+    except ValueError:
+        raise BadRequestError(f'"{name}" must be a time as in 2026-01-31T12:00:00Z') from None

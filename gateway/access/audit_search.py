@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from gateway.access.audit import Action, Entry, Outcome, entry
 from gateway.base.errors import BadRequestError
+from gateway.base.rfc3339 import format_utc
 from gateway.media.model import UtcNs
 from gateway.store.engine import Database
 from gateway.store.tables import audit
@@ -63,6 +65,21 @@ async def pages(database: Database, query: Query) -> AsyncIterator[list[Entry]]:
         if len(found) < MAX_PAGE:
             return
         query = replace(query, before=found[-1].id)
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """A row as the HTTP interface and the command line show it."""
+    return {
+        "id": entry.id,
+        "utc": format_utc(entry.utc_ns),
+        "actor": entry.actor,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "camera": entry.camera,
+        "address": entry.address,
+        "reason": entry.reason,
+        "detail": entry.detail,
+    }
 
 
 def _search(connection: Connection, query: Query) -> list[Entry]:
