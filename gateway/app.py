@@ -25,6 +25,7 @@ from gateway.access.browsers import Browsers
 from gateway.access.fetch import Fetcher
 from gateway.access.jwt import Machines
 from gateway.access.log_ins import LogIns
+from gateway.access.privacy import PrivacyModes
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
@@ -134,6 +135,8 @@ async def run(
         catalog = Catalog(catalog_database)
         configured = await registry.all()
         authority = Authority(settings.policy, groups_of_cameras(configured))
+        privacy = PrivacyModes(catalog_database, audit, clock, authority)
+        await privacy.load()
 
         archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
         await archive.adopt()
@@ -141,7 +144,8 @@ async def run(
         stack.callback(batches.close)
         ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
-        recorders = Recorders(fleet, archive.recorder, clock)
+        recorders = Recorders(fleet, archive.recorder, clock, private=authority.unrecorded)
+        authority.on_changed.append(recorders.look)
         whep = await _open_whep(settings, clock, fleet, ingest, live)
         stack.push_async_callback(whep.close)
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
@@ -158,6 +162,7 @@ async def run(
                 browsers=browsers,
                 audit=audit,
                 authority=authority,
+                privacy=privacy,
                 tally=tally,
                 views=views,
                 registry=registry,

@@ -27,11 +27,19 @@ FINISH_SECONDS = 8.0
 class Recorders:
     """The recorders of all cameras. Make it before the fleet has cameras; end it with `finish`."""
 
-    def __init__(self, fleet: Fleet, make: Callable[[Hub], Recorder], clock: Clock) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        make: Callable[[Hub], Recorder],
+        clock: Clock,
+        private: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`private` says whether a wearer's privacy mode keeps a camera from being recorded; see `look`."""
         self.on_changed: list[Callable[[str], None]] = []
         """Called with a camera's id when its recording begins, ends, or has a problem."""
         self._fleet = fleet
         self._make = make
+        self._private = private
         self._clock = clock
         self._tasks = TaskOwner("recorder")
         self._running: dict[str, tuple[Recorder, asyncio.Task[None]]] = {}
@@ -61,6 +69,11 @@ class Recorders:
                 for callback in self.on_changed:
                     callback(camera_id)
 
+    def look(self) -> None:
+        """Whose privacy mode keeps whom from being recorded has changed."""
+        for camera in self._fleet.cameras.values():
+            self._changed(camera)
+
     async def finish(self) -> None:
         """Wait for the recorders of closed Hubs to put everything on disk; ends those that cannot."""
         tasks = [task for _, task in self._running.values()]
@@ -74,12 +87,14 @@ class Recorders:
 
     def _changed(self, camera: Camera) -> None:
         entry = self._running.get(camera.id)
-        if camera.settings.record and entry is None:
+        private = self._private(camera.id)
+        wanted = camera.settings.record and not private
+        if wanted and entry is None:
             recorder = self._make(camera.hub)
             task = self._tasks.start(self._run(camera, recorder), name=camera.id)
             self._running[camera.id] = (recorder, task)
-        elif not camera.settings.record and entry is not None:
-            entry[0].stop(GapReason.DISABLED)
+        elif not wanted and entry is not None:
+            entry[0].stop(GapReason.PRIVACY if private and camera.settings.record else GapReason.DISABLED)
 
     def _removed(self, camera: Camera) -> None:
         entry = self._running.get(camera.id)

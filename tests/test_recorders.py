@@ -63,7 +63,8 @@ class Bench:
         self.made = []
         self.told = []
         self.fleet = Fleet(lambda _: Idle(), self.clock)
-        self.recorders = Recorders(self.fleet, self.make, self.clock)
+        self.private = set()
+        self.recorders = Recorders(self.fleet, self.make, self.clock, private=self.private.__contains__)
         self.recorders.on_changed.append(self.told.append)
 
     def make(self, hub):
@@ -161,3 +162,17 @@ async def test_closing_the_hubs_ends_all(bench):
     bench.fleet.close_hubs()
     await bench.recorders.finish()
     assert not any(recorder.recording for recorder in bench.made)
+
+
+async def test_privacy_mode_ends_a_recording_and_its_end_begins_another(bench):
+    await bench.apply(camera())
+    bench.private.add("a")
+    bench.recorders.look()
+    await bench.settle()
+    assert bench.made[0].reasons == [GapReason.PRIVACY]
+    assert not bench.recorders.recording("a")
+    bench.private.clear()
+    bench.recorders.look()
+    await bench.settle()
+    assert bench.recorders.recording("a")
+    assert len(bench.made) == 2

@@ -166,6 +166,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/cameras/{id}": Recipe(200, lambda a: with_a_log_in(a) and a.sees, check=shows_the_camera),
     "PATCH /api/cameras/{id}": Recipe(409, of_the_camera(Right.CONFIGURE), {"json": {"name": "x"}}),  # the file's
     "DELETE /api/cameras/{id}": Recipe(409, of_the_camera(Right.CONFIGURE)),
+    "PUT /api/cameras/{id}/privacy": Recipe(
+        200, of_the_camera(Right.CONFIGURE), {"json": {"on": False, "reason": "end of the break"}}
+    ),
     "GET /api/groups": Recipe(200, with_a_log_in, check=lists_the_group),
     "POST /api/discovery": Recipe(200, somewhere(Right.CONFIGURE)),
     "POST /api/cameras/{id}/whep": Recipe(

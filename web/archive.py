@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.privacy import Span
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.media.model import Fix, UtcNs
@@ -27,7 +30,8 @@ async def positions(request: web.Request) -> web.StreamResponse:
     if form not in WRITERS:
         raise BadRequestError(f'there is no format "{form}": use {", ".join(WRITERS)}')
     await _audit(request, Action.POSITIONS, camera_id, start, end, reason(request, Right.POSITION, camera_id))
-    batches = parts.positions.batches(camera_id, start, end)
+    hidden = await parts.privacy.hidden_positions(camera_id, start, end)
+    batches = _shown(parts.positions.batches(camera_id, start, end), hidden)
     # Read before the answer begins: what goes wrong then still gets a status of its own.
     first: list[Fix] = await anext(batches, [])
     if not first:
@@ -64,6 +68,12 @@ async def recordings(request: web.Request) -> web.Response:
         ],
     }
     return web.json_response(body)
+
+
+async def _shown(batches: AsyncIterator[list[Fix]], hidden: list[Span]) -> AsyncIterator[list[Fix]]:
+    """Without what the wearer's privacy mode hid at the time."""
+    async for batch in batches:
+        yield [fix for fix in batch if not any(span.covers(fix.utc_ns) for span in hidden)]
 
 
 async def _known(request: web.Request, camera_id: str) -> None:

@@ -36,12 +36,21 @@ def reason(request: web.Request, right: Right, camera: str) -> str | None:
         given = request.query.get("reason", "") if raw is None else unquote(raw, errors="strict")
     except UnicodeDecodeError:
         raise BadRequestError(f"{HEADER} is not percent-encoded UTF-8") from None
-    given = " ".join(given.split())
     authority = services(request).authority
-    if not given:
+    if not given.strip():
         if authority.reason_needed(principal(request), right, camera):
             raise ReasonNeededError(authority.policy.reasons)
         return None
+    return checked(given)
+
+
+def checked(given: str) -> str:
+    """A reason, its blanks in order.
+
+    Raises:
+        BadRequestError: it is too short, too long, or has what cannot be shown.
+    """
+    given = " ".join(given.split())
     if not MIN_REASON <= len(given) <= MAX_REASON or not given.isprintable():
         raise BadRequestError(f"a reason has {MIN_REASON} to {MAX_REASON} printable characters")
     return given

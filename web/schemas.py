@@ -212,6 +212,7 @@ PASSWORD_CHANGE = _object(["old", "new"], old=_PASSWORD, new=_PASSWORD)
 USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))
 TOKENS = _list("tokens", ref("Token"))
+PRIVACY_CHANGE = _object(["on", "reason"], on={"type": "boolean"}, reason=_TEXT)
 CAMERAS = _list("cameras", ref("Camera"))
 SETTINGS = _object(
     ["read_utc", "problem", "applied", "pending"],

@@ -11,6 +11,7 @@ from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
+from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.access.views import Views
@@ -38,6 +39,7 @@ class Services:
     browsers: Browsers
     audit: Audit
     authority: Authority
+    privacy: PrivacyModes
     tally: Tally
     """Where refusals go that may come in floods."""
     views: Views

@@ -24,7 +24,6 @@ from web.events import Events
 from web.services import Services
 
 LOG_IN_ENDED = "the log-in has ended"
-SESSION_ENDED = "the session ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Watching:
 
     def _ended(self, session: Session) -> None:
         if (view := self._views.pop(session.id, None)) is not None:
-            self._parts.views.end(view.noted, SESSION_ENDED)
+            self._parts.views.end(view.noted, session.why_ended)
 
     def _end(self, view: _View, right: Right, why: str) -> None:
         session = view.session

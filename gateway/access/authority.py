@@ -186,6 +186,11 @@ class Authority:
         """The wearer's privacy mode, if it is on."""
         return self._private.get(camera)
 
+    def unrecorded(self, camera: str) -> bool:
+        """Whether the wearer's privacy mode keeps a camera from being recorded."""
+        private = self._private.get(camera)
+        return private is not None and not private.recording
+
     def privacy_modes(self, camera: str) -> list[tuple[int, PrivacyMode]]:
         """The rows that say what privacy mode does for a camera, with their numbers; none: it has no such mode."""
         rows = list(enumerate(self.policy.privacy))

@@ -48,6 +48,7 @@ NEEDED: dict[str, Right] = {
     "PATCH /api/cameras/{id}": Right.CONFIGURE,
     "DELETE /api/cameras/{id}": Right.CONFIGURE,
     "GET /api/groups": Right.LOGGED_IN,
+    "PUT /api/cameras/{id}/privacy": Right.CONFIGURE,
     "POST /api/discovery": Right.CONFIGURE,
     "POST /api/cameras/{id}/whep": Right.LIVE,
     "GET /api/cameras/{id}/whep": Right.LIVE,

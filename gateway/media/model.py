@@ -154,6 +154,7 @@ class GapReason(StrEnum):
     DISK = "disk could not be written"
     RESTART = "gateway stopped"
     DISABLED = "recording disabled"
+    PRIVACY = "privacy mode"
     STREAM_CHANGED = "stream changed"
 
 

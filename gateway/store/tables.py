@@ -164,6 +164,19 @@ gaps = Table(
     Index(None, "camera", "start_ns"),
 )
 
+privacy = Table(
+    "privacy",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: it is on
+    Column("hides_position", Boolean, nullable=False),
+    Column("hides_stream", Boolean, nullable=False),
+    Column("recording", Boolean, nullable=False),  # whether it goes on
+    Index(None, "camera", "start_ns"),
+)
+
 revisions = Table(
     "revisions",
     metadata,
