@@ -119,6 +119,8 @@ export class LivePicture extends LitElement {
     const before = changed.get("camera");
     if (!changed.has("camera")) return;
     if (before && before.id !== this.camera.id) this.reset();
+    // A session has the sound that there was when it began, and the delay that suits it.
+    else if (before && before.tracks.length > 0 && hasSound(before) !== hasSound(this.camera)) this.feed?.restart();
     this.decide();
   }
 
@@ -221,6 +223,8 @@ export class LivePicture extends LitElement {
     this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
   }
 }
+
+const hasSound = (camera: Camera) => camera.tracks.some((track) => track.kind === "audio");
 
 declare global {
   interface HTMLElementTagNameMap {
