@@ -24,7 +24,7 @@ from gateway.media.video_rtp import (
     TRAILS,
     Place,
     VideoDepacketizer,
-    equal_cuts,
+    fragments,
 )
 
 _STAP_A = 24
@@ -207,9 +207,8 @@ def packetize(nals: Sequence[bytes], max_payload: int = DEFAULT_MAX_PAYLOAD) -> 
             _close_aggregate(small, payloads)
             room = max_payload - 1
             indicator, kind = nal[0] & 0xE0 | _FU_A, nal[0] & 0x1F
-            for start, end in equal_cuts(len(nal) - 1, max_payload - 2):
-                bounds = (_START if start == 0 else 0) | (_END if end == len(nal) - 1 else 0)
-                payloads.append(bytes((indicator, bounds | kind)) + nal[1 + start : 1 + end])
+            first, middle, last = (bytes((indicator, bounds | kind)) for bounds in (_START, 0, _END))
+            payloads += fragments(nal, 1, max_payload - 2, first=first, middle=middle, last=last)
         elif nal:
             if len(nal) + 2 > room:
                 _close_aggregate(small, payloads)

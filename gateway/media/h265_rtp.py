@@ -20,7 +20,7 @@ from gateway.media.video_rtp import (
     TRAILS,
     Place,
     VideoDepacketizer,
-    equal_cuts,
+    fragments,
 )
 
 _AGGREGATION = 48
@@ -128,10 +128,9 @@ def packetize(nals: Sequence[bytes], max_payload: int = DEFAULT_MAX_PAYLOAD) -> 
             _close_aggregate(small, payloads)
             room = max_payload - 2
             head = bytes((nal[0] & 0x81 | _FRAGMENTATION << 1, nal[1]))
-            kind, length = nal[0] >> 1 & 0x3F, len(nal) - 2
-            for start, end in equal_cuts(length, max_payload - 3):
-                bounds = (_START if start == 0 else 0) | (_END if end == length else 0)
-                payloads.append(head + bytes((bounds | kind,)) + nal[2 + start : 2 + end])
+            kind = nal[0] >> 1 & 0x3F
+            first, middle, last = (head + bytes((bounds | kind,)) for bounds in (_START, 0, _END))
+            payloads += fragments(nal, 2, max_payload - 3, first=first, middle=middle, last=last)
         elif nal:
             if len(nal) + 2 > room:
                 _close_aggregate(small, payloads)

@@ -465,11 +465,14 @@ class VideoDepacketizer(ABC):
         self.track = replace(self.track, parameters=replace(self.track.parameters, reorder_depth=reorder_depth))
 
 
-def equal_cuts(length: int, limit: int) -> list[tuple[int, int]]:
-    """Cut `length` bytes into the fewest pieces of at most `limit`, all equal but the last, which is not longer.
-
-    So the kernel can send them as one segmented datagram (UDP_SEGMENT).
+def fragments(nal: bytes, start: int, limit: int, *, first: bytes, middle: bytes, last: bytes) -> list[bytes]:
+    """Cut what `nal` has from `start` on into the fewest pieces of at most `limit` bytes, two at least; each behind the
+    header for its place. All are equal but the last, which is not longer: so the kernel can send them as one segmented
+    datagram (UDP_SEGMENT).
     """
-    count = -(-length // limit)
-    size = -(-length // count)
-    return [(at, min(at + size, length)) for at in range(0, length, size)]
+    length = len(nal) - start
+    size = -(-length // -(-length // limit))
+    pieces = [middle + nal[at : at + size] for at in range(start, len(nal), size)]
+    pieces[0] = first + pieces[0][len(middle) :]
+    pieces[-1] = last + pieces[-1][len(middle) :]
+    return pieces
