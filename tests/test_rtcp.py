@@ -18,6 +18,7 @@ from gateway.media.rtcp import (
     SenderReport,
     SourceDescription,
     build_rtcp,
+    build_sender_report,
     is_rtcp,
     ntp_to_utc_ns,
     parse_rtcp,
@@ -107,3 +108,10 @@ def test_ntp_time_gives_back_the_nanosecond(utc_ns: int) -> None:
 def test_the_epochs_of_ntp() -> None:
     assert ntp_to_utc_ns(2_208_988_800 << 32) == 0
     assert ntp_to_utc_ns(0) == 2_085_978_496 * 10**9  # 2036-02-07, where the first era ends
+
+
+@given(U32, st.integers(0, (1 << 64) - 1), st.integers(0, 1 << 40), st.integers(0, 1 << 40), st.integers(0, 1 << 40))
+@settings(max_examples=50)
+def test_the_quick_sender_report_is_the_same(ssrc: int, ntp: int, timestamp: int, packets: int, octets: int) -> None:
+    report = SenderReport(ssrc, ntp, timestamp, packets, octets)
+    assert build_sender_report(ssrc, ntp, timestamp, packets, octets) == build_rtcp(report)

@@ -102,6 +102,8 @@ class Broadcast:
         self._next = self._subscription.position
         """The ring position of the next item that live viewers get: who has read up to here is live."""
         self._viewers: dict[Viewer, None] = {}
+        self._by_phase: dict[Phase, dict[Viewer, Outlet]] = {phase: {} for phase in Phase}
+        """In the order they entered it, with their video: nobody goes through a crowd for each picture."""
         self._rate = Rate()
         self._news = asyncio.Event()
         self._cut: dict[int, tuple[AccessUnit, Frame]] = {}
@@ -139,6 +141,7 @@ class Broadcast:
         """Send no more pictures to `viewer`. Idempotent."""
         if viewer in self._viewers and viewer.hears and viewer.phase is not Phase.STARTING:
             self._note_ticks(viewer)
+        self._by_phase[viewer.phase].pop(viewer, None)
         viewer.phase = Phase.GONE
         viewer.backlog.clear()
         self._viewers.pop(viewer, None)
@@ -172,7 +175,7 @@ class Broadcast:
         if viewer.phase in (Phase.LIVE, Phase.STARTING, Phase.WAITING):
             self._note_ticks(viewer)
             viewer.backlog.clear()
-            viewer.phase = Phase.SPARSE
+            self._enter(viewer, Phase.SPARSE)
             viewer.video.forget()
 
     def thicken(self, viewer: Viewer) -> None:
@@ -255,7 +258,7 @@ class Broadcast:
             self._order.restart()
         if gap.reason in _MISSING:
             for viewer in self._in(Phase.LIVE):
-                viewer.phase = Phase.WAITING
+                self._enter(viewer, Phase.WAITING)
         if gap.reason is GapReason.LOSS:
             self.ask_for_keyframe()
 
@@ -265,20 +268,21 @@ class Broadcast:
         ticks = self._map(unit)
         self._rate.add(unit)
         self.sent_at = self._clock.monotonic()
-        self._news.set()
+        if self._by_phase[Phase.STARTING]:
+            self._news.set()
         if unit.is_keyframe:
             for viewer in self._in(Phase.WAITING):
                 if viewer.ticks is None or viewer.ticks < ticks:
                     self._go_live(viewer)
                 else:
                     self._start(viewer)
-        live = self._in(Phase.LIVE)
+        live = self._by_phase[Phase.LIVE]
         if unit.is_keyframe:
-            live += self._in(Phase.SPARSE)
+            live = live | self._by_phase[Phase.SPARSE]
         if live:
-            missed = await self._send(_cut(unit), ticks, [viewer.video for viewer in live])
-            for viewer in live if missed else ():
-                if viewer.video in missed and viewer.phase is Phase.LIVE:
+            missed = await self._send(_cut(unit), ticks, list(live.values()))
+            for viewer in self._in(Phase.LIVE) if missed else ():
+                if viewer.video in missed:
                     self._cut_short(viewer)
         if unit.is_keyframe:
             self._on_keyframe()
@@ -293,7 +297,12 @@ class Broadcast:
         return await self._fanout.send(frame, ticks, outlets)
 
     def _in(self, phase: Phase) -> list[Viewer]:
-        return [viewer for viewer in self._viewers if viewer.phase is phase]
+        return list(self._by_phase[phase])
+
+    def _enter(self, viewer: Viewer, phase: Phase) -> None:
+        self._by_phase[viewer.phase].pop(viewer, None)
+        self._by_phase[phase][viewer] = viewer.video
+        viewer.phase = phase
 
     # ---- starting
 
@@ -302,7 +311,7 @@ class Broadcast:
         if keyframe is None:
             self._wait(viewer)
             return
-        viewer.phase = Phase.STARTING
+        self._enter(viewer, Phase.STARTING)
         viewer.position = keyframe
         viewer.backlog.clear()
         viewer.order = Order()
@@ -313,7 +322,7 @@ class Broadcast:
         self._news.set()
 
     def _wait(self, viewer: Viewer, *, ask: bool = True) -> None:
-        viewer.phase = Phase.WAITING
+        self._enter(viewer, Phase.WAITING)
         viewer.backlog.clear()
         if ask:
             self.ask_for_keyframe()
@@ -325,7 +334,7 @@ class Broadcast:
 
     def _go_live(self, viewer: Viewer) -> None:
         assert self._video.newest is not None
-        viewer.phase = Phase.LIVE
+        self._enter(viewer, Phase.LIVE)
         viewer.hears = True
         viewer.backlog.clear()
         self.report_to(viewer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from gateway.base.clock import Clock
 from gateway.base.metrics import FRAMES_CUT, KERNEL_COMPILED
@@ -25,6 +26,8 @@ SLICE = 4000 if COMPILED else 1000
 """Packets, about 5 ms: then a pass gives way, if another camera's waits."""
 SMALL = 32
 """Packets, about 40 µs: to hand so few over to the thread would take longer than to send them."""
+
+_Group: TypeAlias = tuple[fastest.Pass | twin.Pass, list[Outlet]]
 
 
 class FanOut:
@@ -54,28 +57,18 @@ class FanOut:
 
         The one who comes first changes from frame to frame, so that a full socket does not hit the same viewers always.
         """
+        if not outlets:
+            return []
         missed: list[Outlet] = []
         self._turn += 1
-        turn = self._turn % len(outlets) if outlets else 0
-        groups: tuple[list[Outlet], list[Outlet]] = ([], [])
-        streams: tuple[list[fastest.Stream], list[twin.Stream]] = ([], [])
-        for outlet in (*outlets[turn:], *outlets[:turn]):
-            stream = outlet.stream
-            if stream is None:
-                continue
-            if outlet.tcp is not None:
-                # Who is slow here is slow alone: there is no room to wait for.
-                if not all(outlet.tcp.send(packet) for packet in stream.seal(frame, ticks & 0xFFFFFFFF)):
-                    missed.append(outlet)
-                continue
-            kind = type(stream) is not fastest.Stream
-            groups[kind].append(outlet)
-            streams[kind].append(stream)
-        passes = [
-            (kernel.Pass(frame, ticks & 0xFFFFFFFF, some), group)
-            for kernel, some, group in zip((fastest, twin), streams, groups, strict=True)
-            if group
-        ]
+        turn = self._turn % len(outlets)
+        group = [*outlets[turn:], *outlets[:turn]]
+        streams = [stream for outlet in group if (stream := outlet.swift) is not None]
+        passes: list[_Group]
+        if len(streams) == len(group):
+            passes = [(fastest.Pass(frame, ticks & 0xFFFFFFFF, streams), group)]
+        else:
+            passes = self._sort(frame, ticks & 0xFFFFFFFF, group, missed)
         for pass_, group in passes:
             await self._finish(pass_, small=len(group) * len(frame.payloads) <= SMALL)
             missed += [group[place] for place in pass_.settle()]
@@ -90,6 +83,28 @@ class FanOut:
         await asyncio.to_thread(self._thread.close)
 
     # ---- inside
+
+    def _sort(self, frame: Frame, ticks: int, outlets: list[Outlet], missed: list[Outlet]) -> list[_Group]:
+        """The passes for each kind of stream; those who are reached by TCP have the frame then, or have missed it."""
+        groups: tuple[list[Outlet], list[Outlet]] = ([], [])
+        streams: tuple[list[fastest.Stream], list[twin.Stream]] = ([], [])
+        for outlet in outlets:
+            stream = outlet.stream
+            if stream is None:
+                continue
+            if outlet.tcp is not None:
+                # Who is slow here is slow alone: there is no room to wait for.
+                if not all(outlet.tcp.send(packet) for packet in stream.seal(frame, ticks)):
+                    missed.append(outlet)
+                continue
+            kind = type(stream) is not fastest.Stream
+            groups[kind].append(outlet)
+            streams[kind].append(stream)
+        return [
+            (kernel.Pass(frame, ticks, some), group)
+            for kernel, some, group in zip((fastest, twin), streams, groups, strict=True)
+            if group
+        ]
 
     async def _finish(self, pass_: fastest.Pass | twin.Pass, *, small: bool) -> None:
         now, waited = self._clock.monotonic, 0.0

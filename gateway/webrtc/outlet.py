@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gateway.media.model import UtcNs
-from gateway.media.rtcp import SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
+from gateway.media.rtcp import SourceDescription, build_rtcp, build_sender_report, utc_ns_to_ntp
 from gateway.webrtc.kernel import Frame, fastest, twin
 from gateway.webrtc.rtx import Retransmissions
 from gateway.webrtc.srtp import SrtpError
@@ -54,15 +54,17 @@ class Outlet:
         """How lost packets are sent again; None: as they were."""
         self.stream: fastest.Stream | twin.Stream | None = None
         """The packets, while there are keys to encrypt them with."""
+        self.swift: fastest.Stream | None = None
+        """The same, if the fastest kernel sends them by the port's UDP socket, as it nearly always does."""
         self.tcp: TcpRoute | None = None
-        """The connection that they go by, if not by the port's UDP socket."""
+        """The connection that they go by, if not by that socket."""
         self.resent = 0
         self._worth_from = 0
         """Which packet is the first that is sent again when asked for, counted as `stream.next` is."""
         self._payload_type = payload_type
-        self._cname = cname
         self._extension = b"" if playout_delay is None else _no_playout_delay(playout_delay)
         self._offset = secrets.randbits(32)
+        self._description = build_rtcp(SourceDescription(self.ssrc, cname))
         self._resends_left = RESENDS_PER_REPORT
 
     @property
@@ -86,12 +88,13 @@ class Outlet:
         """The peer may have moved: send where it is now."""
         route = self.peer.address
         self.tcp = route if isinstance(route, TcpRoute) else None
+        self.swift = self.stream if self.tcp is None and isinstance(self.stream, fastest.Stream) else None
         if self.stream is not None and route is not None and not isinstance(route, TcpRoute):
             self.stream.aim(self.peer.port.udp, route)
 
     def close(self) -> None:
         """Send nothing more, and let go of keys and history."""
-        self.stream = None
+        self.stream = self.swift = None
 
     @property
     def next_sequence(self) -> int:
@@ -142,9 +145,8 @@ class Outlet:
         if srtp is None or address is None or stream is None or not stream.packets:
             return
         timestamp = self.rtp_timestamp(ticks)
-        report = SenderReport(self.ssrc, utc_ns_to_ntp(utc_ns), timestamp, stream.packets, stream.octets)
-        compound = build_rtcp(report, SourceDescription(self.ssrc, self._cname))
-        self.peer.port.send(srtp.protect_rtcp(compound), address)
+        report = build_sender_report(self.ssrc, utc_ns_to_ntp(utc_ns), timestamp, stream.packets, stream.octets)
+        self.peer.port.send(srtp.protect_rtcp(report + self._description), address)
 
     def _again(self, sequence: int) -> bytes | None:
         srtp, stream = self.peer.srtp, self.stream
