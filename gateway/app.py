@@ -37,6 +37,7 @@ from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
 from gateway.base.supervise import TaskOwner, forever
+from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
 from gateway.hub import Hub, Start, Subscription
 from gateway.ingest.camera import CameraSource, IngestParts
@@ -76,6 +77,7 @@ log = logging.getLogger(__name__)
 RECORDINGS = "recordings"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
+EXPIRY_SECONDS = 0.5
 TEST_SECONDS = 20.0
 
 
@@ -152,7 +154,7 @@ async def run(
 
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
-        live.on("http.public_url", "webrtc.ice_servers")  # whoever needs them looks each time
+        live.on("http.public_url", "http.proxies", "webrtc.ice_servers")  # whoever needs them looks each time
         app = application(
             Services(
                 live=live,
@@ -180,7 +182,8 @@ async def run(
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
         fleet.apply(configured)
-        url = await _listen(app, settings, stack)
+        certificate = _certificate(settings, live)
+        url = await _listen(app, settings, certificate, stack)
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         tasks = TaskOwner("gateway")
@@ -195,8 +198,11 @@ async def run(
             ("views", views.run),
             ("revisions", watcher.run),
             ("loop lag", lambda: _measure_lag(clock)),
+            ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
         ):
             tasks.start(forever(name, work, clock), name=name)
+        if certificate is not None:
+            tasks.start(forever("certificate", partial(certificate.watch, clock), clock), name="certificate")
         if reload is not None:
             tasks.start(forever("settings", partial(live.run, reload), clock), name="settings")
         await live.note()
@@ -289,20 +295,43 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: Ing
     return whep
 
 
-async def _listen(app: aiohttp_web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> str:
+def _certificate(settings: Settings, live: LiveSettings) -> Certificate | None:
+    """What the HTTP server proves itself with, if TLS is wanted; SIGHUP looks at the files, too."""
+    if settings.http.tls_certificate is None or settings.http.tls_key is None:
+        return None
+    certificate = Certificate(settings.http.tls_certificate, settings.http.tls_key)
+
+    async def prepare(after: Settings) -> Callable[[], None]:
+        files = after.http.tls_certificate, after.http.tls_key
+        if files[0] is None or files[1] is None:
+            raise SettingsError('TLS ends with a restart only: leave "http.tls_certificate" and "http.tls_key" for now')
+        return certificate.prepared(files[0], files[1])
+
+    live.on("http.tls_certificate", "http.tls_key", prepare=prepare)
+    return certificate
+
+
+async def _listen(
+    app: aiohttp_web.Application,
+    settings: Settings,
+    certificate: Certificate | None,
+    stack: contextlib.AsyncExitStack,
+) -> str:
     """Start the HTTP server; the URL of the page."""
     address = parse_address(settings.http.listen)
     runner = aiohttp_web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = aiohttp_web.TCPSite(runner, address.host, address.port, reuse_address=True)
+    context = None if certificate is None else certificate.context
+    site = aiohttp_web.TCPSite(runner, address.host, address.port, reuse_address=True, ssl_context=context)
     try:
         await site.start()
     except OSError as error:
         raise _cannot_listen("http.listen", settings.http.listen, error) from error
     bound = runner.addresses[0]
     host = "127.0.0.1" if bound[0] in {"0.0.0.0", "::"} else bound[0]  # noqa: S104 (compared, not bound)
-    return f"http://[{host}]:{bound[1]}" if ":" in host else f"http://{host}:{bound[1]}"
+    scheme = "http" if certificate is None else "https"
+    return f"{scheme}://{Address(host, bound[1])}"
 
 
 def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
@@ -317,6 +346,14 @@ def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
 async def _look_at_log_ins(log_ins: LogIns, watching: Watching) -> None:
     """End what was opened by log-ins that no longer hold."""
     watching.log_ins_changed(await log_ins.holding(watching.log_ins))
+
+
+async def _end_expired(log_ins: LogIns, watching: Watching, clock: Clock) -> None:
+    """End what was opened by log-ins that have come to their end."""
+    while True:
+        await clock.sleep(EXPIRY_SECONDS)
+        if watching.some_expired(clock.utc_ns()):
+            await _look_at_log_ins(log_ins, watching)
 
 
 async def _measure_lag(clock: Clock) -> None:

@@ -144,6 +144,16 @@ async def test_ones_own_password_is_changed_and_the_other_sessions_end(gateway):
     await gateway.client().call("DELETE", "/api/users/ann")
 
 
+async def test_a_socket_closes_when_its_token_expires(gateway):
+    new = {"name": "wall", "user": "dispatcher", "expires": "1s"}
+    _, made, _ = await gateway.client().call("POST", "/api/tokens", json=new)
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    async with gateway.http.ws_connect("/api/events", headers=headers) as events:
+        while not events.closed:
+            await events.receive()
+        assert events.close_code == 4401
+
+
 async def test_a_socket_closes_when_its_token_is_revoked(gateway):
     admin = gateway.client()
     _, made, _ = await admin.call("POST", "/api/tokens", json={"name": "wall", "user": "dispatcher"})

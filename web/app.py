@@ -89,6 +89,8 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
+    if request.secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"  # RFC 6797
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     if request.path.startswith("/api/"):
         headers.setdefault("Cache-Control", "no-store")

@@ -138,6 +138,11 @@ class Events:
                 self._send_state(listener)
 
     @property
+    def principals(self) -> list[Principal]:
+        """Who has a socket open."""
+        return [listener.who for listener in self._listeners]
+
+    @property
     def log_ins(self) -> set[bytes]:
         """The log-ins of the open sockets."""
         return {listener.who.key for listener in self._listeners}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
 
@@ -80,5 +81,18 @@ def principal(request: web.Request) -> Principal:
 
 
 def address(request: web.Request) -> str:
-    """Where a request came from, for the audit."""
-    return request.remote or "unknown"
+    """Where a request came from, for the audit: behind proxies that the settings name, who asked the first of them."""
+    proxies = [ip_network(proxy) for proxy in request.app[SERVICES].settings.http.proxies]
+    told = request.headers.getall("X-Forwarded-For", []) if proxies else []
+    hops = [hop.strip() for line in told for hop in line.split(",")]
+    found = request.remote or "unknown"
+    while hops and _is_one_of(found, proxies):
+        found = hops.pop()[:64]
+    return found
+
+
+def _is_one_of(text: str, networks: list[IPv4Network | IPv6Network]) -> bool:
+    try:
+        return any(ip_address(text) in network for network in networks)
+    except ValueError:
+        return False

@@ -52,6 +52,11 @@ class Watching:
         """The log-ins that watch, or follow events."""
         return self._events.log_ins | {view.who.key for view in self._views.values()}
 
+    def some_expired(self, now_ns: int) -> bool:
+        """Whether a log-in that watches or follows events has come to its end, unless it was renewed."""
+        principals = [*self._events.principals, *(view.who for view in self._views.values())]
+        return any(who.ends_ns is not None and who.ends_ns <= now_ns for who in principals)
+
     def opened(self, session: Session, who: Principal, noted: View) -> None:
         """A session of `who` has begun, and so stands in the audit."""
         given = {Right.LIVE}

@@ -81,8 +81,9 @@ class Machines:
         who = granted(issuer.settings, issuer.settings.name_claim, claims)
         # A colon is in no account's name: nobody can be taken for a machine, and no machine for a user.
         name = f"jwt:{urlsplit(issuer.settings.issuer).hostname}:{who.name}"
-        principal = Principal(name, who.role, key, by_token=True, groups=who.groups)
-        self._known[key] = principal, int((claims["exp"] + LEEWAY) * NS)
+        ends_ns = int((claims["exp"] + LEEWAY) * NS)
+        principal = Principal(name, who.role, key, by_token=True, groups=who.groups, ends_ns=ends_ns)
+        self._known[key] = principal, ends_ns
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return principal

@@ -142,6 +142,7 @@ class LogIns:
 
     async def _open(self, user: Row[Any], method: str, *, address: str, agent: str) -> tuple[str, Principal]:
         key, now = new_token(), self._clock.utc_ns()
+        ends_ns = now + SESSION_SECONDS * NS
         row = self._audit.row(Action.LOG_IN, actor=user.name, address=address, agent=agent, method=method)
 
         def work(connection: Connection) -> None:
@@ -157,7 +158,7 @@ class LogIns:
                     token_sha256=digest(key),
                     user_id=user.id,
                     created_ns=now,
-                    expires_ns=now + SESSION_SECONDS * NS,
+                    expires_ns=ends_ns,
                     address=address,
                     agent=agent,
                     method=method,
@@ -166,7 +167,7 @@ class LogIns:
             append(connection, row)
 
         await self._database.write(work)
-        return key, _principal(user, digest(key), by_token=False)
+        return key, _principal(user, digest(key), by_token=False, ends_ns=ends_ns)
 
     async def log_out(self, principal: Principal, *, address: str) -> None:
         """End the session (not a token: that is revoked)."""
@@ -278,9 +279,11 @@ class LogIns:
         row = await self._database.read(lambda c: c.execute(_holding(sessions, {hashed}, now)).first())
         if row is None:
             return None
-        renew = row.method == "password" and row.expires_ns - now < SESSION_SECONDS * NS // 2
-        await self._seen(sessions, row, now, **({"expires_ns": now + SESSION_SECONDS * NS} if renew else {}))
-        return _principal(row, hashed, by_token=False)
+        ends_ns = row.expires_ns
+        if row.method == "password" and ends_ns - now < SESSION_SECONDS * NS // 2:
+            ends_ns = now + SESSION_SECONDS * NS
+        await self._seen(sessions, row, now, ends_ns)
+        return _principal(row, hashed, by_token=False, ends_ns=ends_ns)
 
     async def by_token(self, token: str) -> Principal:
         """Who the bearer token proves: one of ours, or a JWT of an issuer in the settings.
@@ -294,8 +297,8 @@ class LogIns:
         row = await self._database.read(lambda c: c.execute(_holding(tokens, {hashed}, now)).first())
         if row is None:
             raise BadTokenError('the token is not known: make one with "sightline token create"')
-        await self._seen(tokens, row, now)
-        return _principal(row, hashed, by_token=True)
+        await self._seen(tokens, row, now, row.expires_ns)
+        return _principal(row, hashed, by_token=True, ends_ns=row.expires_ns)
 
     async def holding(self, keys: Iterable[bytes]) -> dict[bytes, Principal]:
         """Of these log-ins (`Principal.key`) the ones that still hold, each with who it is now."""
@@ -303,7 +306,7 @@ class LogIns:
 
         def work(connection: Connection) -> dict[bytes, Principal]:
             return {
-                row.token_sha256: _principal(row, row.token_sha256, by_token=table is tokens)
+                row.token_sha256: _principal(row, row.token_sha256, by_token=table is tokens, ends_ns=row.expires_ns)
                 for table in (sessions, tokens)
                 for row in connection.execute(_holding(table, wanted, now))
             }
@@ -313,12 +316,13 @@ class LogIns:
 
     # ---- inside
 
-    async def _seen(self, table: Table, row: Row[Any], now: int, **values: int) -> None:
+    async def _seen(self, table: Table, row: Row[Any], now: int, ends_ns: int | None) -> None:
         """Note that the log-in was used: at most once a minute, for each use would cost a write."""
         minute = now // MINUTE * MINUTE
-        if not values and row.seen_ns is not None and row.seen_ns >= minute:
+        if ends_ns == row.expires_ns and row.seen_ns is not None and row.seen_ns >= minute:
             return
-        change = update(table).where(table.c.token_sha256 == row.token_sha256).values(seen_ns=minute, **values)
+        values = {"seen_ns": minute, "expires_ns": ends_ns}
+        change = update(table).where(table.c.token_sha256 == row.token_sha256).values(**values)
         try:
             await self._database.write(lambda c: c.execute(change).rowcount)
         except StorageError as error:
@@ -349,8 +353,8 @@ def csrf_token(key: str) -> str:
     return digest("csrf:" + key).hex()
 
 
-def _principal(row: Row[Any], key: bytes, *, by_token: bool) -> Principal:
-    return Principal(row.name, Role(row.role), key, by_token=by_token, groups=tuple(row.groups))
+def _principal(row: Row[Any], key: bytes, *, by_token: bool, ends_ns: int | None) -> Principal:
+    return Principal(row.name, Role(row.role), key, by_token=by_token, groups=tuple(row.groups), ends_ns=ends_ns)
 
 
 def _token(row: Row[Any]) -> Token:

@@ -40,6 +40,8 @@ class Principal:
     by_token: bool
     groups: tuple[str, ...] = ()
     """The camera groups this log-in is limited to; (): no limit."""
+    ends_ns: int | None = None
+    """UTC of its end, unless it is renewed; None: when it is revoked."""
 
     def may(self, right: Right) -> bool:
         """Whether the role has `right`."""
