@@ -6,7 +6,7 @@ ARG RUN_IMAGE=${BUILD_IMAGE}
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /src
 # A C compiler for the kernels. Without one the image works too, with their slower Python twins.
-COPY scripts/bootstrap scripts/
+COPY scripts/bootstrap scripts/find_python scripts/
 RUN scripts/bootstrap run || echo "No C compiler could be installed: Python twins are used."
 COPY requirements.lock ./
 RUN python3 -m venv /opt/sightline \

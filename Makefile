@@ -1,7 +1,6 @@
 # The few commands of this project. `make demo` and `make test` set up whatever they need.
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell scripts/find_python)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
