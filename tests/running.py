@@ -64,6 +64,8 @@ class Running:
     tokens: dict[Role, str]
     file: list[Settings]
     """What the settings file says: its last item."""
+    hangup: asyncio.Event
+    """Set it, as SIGHUP does."""
 
     async def read_again(self, *cameras: CameraSettings, **sections: dict[str, Any]) -> Any:
         """Have the settings file say this, and the gateway read it again; what came of it."""
@@ -123,9 +125,9 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
 
     ready: asyncio.Future[app.Gateway] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    file = [chosen]
+    file, hangup = [chosen], asyncio.Event()
     task = asyncio.create_task(
-        app.run(chosen, clock, stop=stop, on_ready=ready.set_result, read_settings=lambda: file[-1])
+        app.run(chosen, clock, stop=stop, on_ready=ready.set_result, reload=hangup, read_settings=lambda: file[-1])
     )
     await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
@@ -133,7 +135,7 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
     gateway = ready.result()
     try:
         async with aiohttp.ClientSession(gateway.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            yield Running(gateway.url, gateway.fleet, data_dir, http, tokens, file)
+            yield Running(gateway.url, gateway.fleet, data_dir, http, tokens, file, hangup)
     finally:
         stop.set()
         await task

@@ -13,11 +13,11 @@ from gateway.base.clock import SystemClock
 from gateway.base.metrics import REGISTRY
 from gateway.base.settings import CameraSettings
 from gateway.hub import Hub, Start
-from gateway.media.model import AccessUnit, TimeSource
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import Server
 from gateway.store.engine import open_catalog
 from gateway.store.tables import segments
+from tests.filming import RATE, film
 from tests.media_samples import VIDEO
 from tests.running import running
 
@@ -25,23 +25,6 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 CAMERAS = 20
 SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
-RATE, GOP, PICTURE_BYTES = 30, 60, 4200
-
-
-async def film(hub: Hub, stop: asyncio.Event) -> int:
-    """Publish pictures until `stop`; how many there were."""
-    hub.open((VIDEO,))
-    clock = SystemClock()
-    begin, n = clock.monotonic(), 0
-    body = bytes([0x80]) + b"\xaa" * (PICTURE_BYTES - 2)
-    while not stop.is_set():
-        key, now = n % GOP == 0, clock.utc_ns()
-        nals = (bytes([0x65 if key else 0x41]) + body,)
-        pts = n * 90000 // RATE
-        hub.publish(AccessUnit(VIDEO, pts, pts, now, TimeSource.RTCP, now, nals, key, PICTURE_BYTES))
-        n += 1
-        await clock.sleep(max(0.0, begin + n / RATE - clock.monotonic()))
-    return n
 
 
 def received(camera_id: str) -> float:
