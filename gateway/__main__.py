@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import __version__, account_commands, audit_commands, commands, settings_commands
+from gateway import __version__, account_commands, audit_commands, commands, policy_commands, settings_commands
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
@@ -73,6 +73,12 @@ def parser() -> argparse.ArgumentParser:
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
     add(files, "check", settings_commands.settings_check, text, prefix="settings ")
+
+    policies = group("policy", "Say what the policy means, and what it did.")
+    text = "Say whether the policy holds together, and explain what holds for a user and a camera."
+    means = add(policies, "check", policy_commands.check, text, prefix="policy ")
+    means.add_argument("--user", metavar="U", help="explain what this user may do")
+    means.add_argument("--camera", metavar="C", help="and why, with this camera")
 
     cameras = group("camera", "Add, list, remove and test cameras.")
     new = add(cameras, "add", commands.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")

@@ -33,6 +33,7 @@ class State:
     log_ins: LogIns
     registry: Registry
     audit: Audit
+    database: Database
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +47,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         try:
             vault = Vault.open(settings.data_dir)
             log_ins = LogIns(catalog, users, Browsers(vault, clock), audit, Tally(audit, clock), clock)
-            yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras), audit)
+            yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras), audit, catalog)
         finally:
             users.close()
     finally:

@@ -132,6 +132,13 @@ def lists_the_group(asker: Asker, body: Any) -> None:
     assert ("north" in [group["name"] for group in body["groups"]]) == asker.sees
 
 
+def tells_the_policy(asker: Asker, body: Any) -> None:
+    assert (body["policy"] is not None) == (
+        asker.limit == "all" and (asker.has(Right.CONFIGURE) or asker.has(Right.AUDIT))
+    )
+    assert asker.sees or CAMERA not in "".join(body["holds"])
+
+
 def has_sound(asker: Asker, answer: Any) -> None:
     assert b"m=audio 9 " in answer
 
@@ -169,6 +176,8 @@ RECIPES: dict[str, Recipe] = {
     "PUT /api/cameras/{id}/privacy": Recipe(
         200, of_the_camera(Right.CONFIGURE), {"json": {"on": False, "reason": "end of the break"}}
     ),
+    "GET /api/policy": Recipe(200, with_a_log_in, check=tells_the_policy),
+    "GET /api/policy/explain": Recipe(200, of_everything(Right.AUDIT), {"params": {"user": "nvr", "camera": CAMERA}}),
     "GET /api/groups": Recipe(200, with_a_log_in, check=lists_the_group),
     "POST /api/discovery": Recipe(200, somewhere(Right.CONFIGURE)),
     "POST /api/cameras/{id}/whep": Recipe(

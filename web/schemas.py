@@ -213,6 +213,17 @@ USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))
 TOKENS = _list("tokens", ref("Token"))
 PRIVACY_CHANGE = _object(["on", "reason"], on={"type": "boolean"}, reason=_TEXT)
+_SENTENCES = {"type": "array", "items": _TEXT}
+_LINE = {"type": ["integer", "null"], "description": "of the settings file; null: it is the default"}
+POLICY = _object(
+    ["reasons", "holds", "policy"],
+    reasons={"type": "array", "items": _TEXT, "description": "offered where a reason is asked"},
+    holds={**_SENTENCES, "description": "for who asks"},
+    policy=_or_null({"type": "array", "items": _object(["line", "says"], line=_LINE, says=_TEXT)}),
+)
+EXPLANATION = _object(
+    ["user", "camera", "sentences"], user=_TEXT, camera={"type": ["string", "null"]}, sentences=_SENTENCES
+)
 CAMERAS = _list("cameras", ref("Camera"))
 SETTINGS = _object(
     ["read_utc", "problem", "applied", "pending"],

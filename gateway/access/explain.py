@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.access.authority import Asker, Authority
 from gateway.access.rights import RIGHTS
-from gateway.base.policy import DEFAULT_CATEGORY
+from gateway.base.policy import Policy, Retention, View
 from gateway.base.rfc3339 import format_utc
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right
 
@@ -45,6 +45,52 @@ class Ruling:
     """A clause, lower case, without a full stop."""
     lines: tuple[int, ...] = ()
     """Of the settings file: those that decided; (): the defaults did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a key or row of the policy says."""
+
+    line: int | None
+    """Of the settings file; None: it is not written there, and so the default."""
+    says: str
+
+
+def statements(policy: Policy) -> list[Statement]:
+    """The whole policy in sentences, in the order of the file."""
+    reason = _asks_reason(policy.ask_reason)
+    told = [
+        Statement(policy.line("ask_reason"), f"{reason}."),
+        Statement(policy.line("watermark"), f"The viewer's name is {_not(policy.watermark)}drawn over the picture."),
+        Statement(policy.line("tell_wearer"), f"The wearer is {_not(policy.tell_wearer)}told that somebody watches."),
+        Statement(
+            policy.line("pre_roll_sound"), f"Pre-roll is kept with{'' if policy.pre_roll_sound else 'out'} sound."
+        ),
+    ]
+    if policy.reasons:
+        told.append(Statement(policy.line("reasons"), f"Reasons to choose from: {'; '.join(policy.reasons)}."))
+    for i, kept in enumerate(policy.retention):
+        told.append(Statement(policy.line("retention", i), _keeps(kept)))
+    for i, row in enumerate(policy.allow):
+        rights = ", ".join(row.rights) or "nothing"
+        told.append(Statement(policy.line("allow", i), f"A {row.role} may, with {_cameras_of(row.groups)}: {rights}."))
+    for i, rule in enumerate(policy.rule):
+        said = []
+        if rule.ask_reason is not None:
+            said.append(_asks_reason(rule.ask_reason).lower())
+        if rule.watermark is not None:
+            said.append(f"the viewer's name is {_not(rule.watermark)}drawn over the picture")
+        if rule.tell_wearer is not None:
+            said.append(f"the wearer is {_not(rule.tell_wearer)}told that somebody watches")
+        which = " and ".join(filter(None, (", ".join(rule.cameras), _cameras_of(rule.groups) if rule.groups else "")))
+        told.append(Statement(policy.line("rule", i), f"For {which}: {'; '.join(said)}."))
+    for i, mode in enumerate(policy.privacy):
+        hidden = " and ".join(mode.hide) or "nothing"
+        goes_on = "recording goes on" if mode.recording else "nothing is recorded"
+        which = _cameras_of(mode.groups)
+        says = f"A wearer's privacy mode, with {which}, hides {hidden}; {goes_on}."
+        told.append(Statement(policy.line("privacy", i), says))
+    return sorted(told, key=lambda statement: statement.line or 0)
 
 
 def ruling(authority: Authority, who: Named, right: Right, camera: str) -> Ruling:
@@ -106,8 +152,7 @@ def summary(authority: Authority, who: Named, cameras: Iterable[str]) -> list[st
 def _asked(authority: Authority, camera: str) -> list[str]:
     """What the policy asks of a view of this camera."""
     asks = authority.asks(camera)
-    views = " or a ".join(sorted(asks.reason))
-    reason = f"A reason is asked before a {views} view" if views else "No reason is asked"
+    reason = _asks_reason(asks.reason)
     marked = "The viewer's name is drawn over its picture" if asks.watermark else "Its picture is not marked"
     told = "The wearer is told that somebody watches" if asks.tells_wearer else "The wearer is not told"
     said = (("ask_reason", reason), ("watermark", marked), ("tell_wearer", told))
@@ -142,10 +187,27 @@ def _kept(authority: Authority) -> list[str]:
     if found is None:
         return ["Recordings are kept until their room is needed: the policy says nothing else."]
     number, row = found
+    say = _lines_say(_lines(authority, "retention", [number]), "says so", "say so")
+    return [f"{_keeps(row).removesuffix('.')}: {say}."]
+
+
+def _keeps(row: Retention) -> str:
     keep = f"deleted after {row.keep}" if row.keep else "deleted when their room is needed"
     least = f", and not before {row.keep_at_least}" if row.keep_at_least else ""
-    say = _lines_say(_lines(authority, "retention", [number]), "says so", "say so")
-    return [f"Recordings of the category {DEFAULT_CATEGORY} are {keep}{least}: {say}."]
+    return f"Recordings of the category {row.category} are {keep}{least}."
+
+
+def _asks_reason(views: Iterable[View]) -> str:
+    named = " or a ".join(sorted(views))
+    return f"A reason is asked before a {named} view" if named else "No reason is asked"
+
+
+def _not(holds: bool) -> str:
+    return "" if holds else "not "
+
+
+def _cameras_of(groups: tuple[str, ...]) -> str:
+    return f"cameras of {_named(groups)}" if groups else "all cameras"
 
 
 def _lines(authority: Authority, table: str, numbers: Iterable[int], *key: str) -> tuple[int, ...]:
