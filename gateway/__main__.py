@@ -13,7 +13,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import __version__, account_commands, audit_commands, commands, policy_commands, settings_commands
+from gateway import (
+    __version__,
+    account_commands,
+    audit_commands,
+    commands,
+    policy_commands,
+    report_commands,
+    settings_commands,
+)
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
@@ -79,6 +87,10 @@ def parser() -> argparse.ArgumentParser:
     means = add(policies, "check", policy_commands.check, text, prefix="policy ")
     means.add_argument("--user", metavar="U", help="explain what this user may do")
     means.add_argument("--camera", metavar="C", help="and why, with this camera")
+    text = "Write the report for citizens: what was recorded, who looked how often and why, what was deleted."
+    report = add(policies, "report", report_commands.policy_report, text, prefix="policy ")
+    _interval(report)
+    report.add_argument("--out", type=Path, metavar="DIR", help="where to (default: report-FROM-to-TO)")
 
     cameras = group("camera", "Add, list, remove and test cameras.")
     new = add(cameras, "add", commands.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")

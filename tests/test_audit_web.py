@@ -15,10 +15,11 @@ from sqlalchemy import text
 from gateway.access.audit import Action, Audit
 from gateway.access.rights import Role
 from gateway.base.clock import ManualClock
+from gateway.base.csv_cells import csv_lines
 from gateway.ledger import Head
 from gateway.store.engine import Database, open_catalog, sqlite_url
 from tests.running import Client, Running, running
-from web.audit import COLUMNS, csv_lines
+from web.audit import COLUMNS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,8 +92,8 @@ async def test_csv_holds_every_row_and_no_formula(client: Client) -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1"])
 async def test_no_cell_begins_like_a_formula(cell: str) -> None:
-    (row,) = csv.reader(io.StringIO(csv_lines([[cell, "plain", None, 5]]).decode(), newline=""))
-    assert row == [f"'{cell}", "plain", "", "5"]
+    (row,) = csv.reader(io.StringIO(csv_lines([[cell, "plain", None, -5]]), newline=""))
+    assert row == [f"'{cell}", "plain", "", "-5"]
 
 
 async def test_a_day_is_proved_and_what_was_changed_is_named(client: Client, gateway: Running) -> None:

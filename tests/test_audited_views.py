@@ -80,6 +80,7 @@ async def test_a_view_that_never_came_about_says_so(gateway: Running, client: Cl
     ended, began = await newest(gateway, 2)
     assert ended.detail["view"] == began.id
     assert ended.detail["why"].startswith("nothing was shown: ")
+    assert ended.detail["shown"] is False
 
 
 async def test_what_was_open_when_the_gateway_was_killed_has_an_end(gateway: Running) -> None:

@@ -56,6 +56,7 @@ async def test_a_view_begins_and_ends_with_its_duration(stage):
     await stage.views.flush()
     _, ended = await stage.rows()
     assert (ended.action, ended.outcome, ended.actor, ended.camera) == ("live_view", "ended", "ann", "unit-1")
+    assert ended.reason == "complaint"
     assert ended.detail == {"view": 1, "seconds": 83.2, "why": "the viewer left"}
 
 

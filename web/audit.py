@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +12,7 @@ from aiohttp import web
 from gateway.access.audit import Action, Entry
 from gateway.access.audit_chain import Verdict, verify
 from gateway.access.audit_search import MAX_PAGE, PAGE, Query, entry_json, pages, search
+from gateway.base.csv_cells import csv_lines
 from gateway.base.errors import BadRequestError, ConflictError
 from gateway.base.rfc3339 import parse_day
 from web.body import interval
@@ -23,7 +21,6 @@ from web.schemas import AUDIT_PAGE, VERDICT
 from web.services import address, principal, services
 
 COLUMNS = ("id", "utc", "actor", "action", "outcome", "camera", "address", "reason", "detail")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _PROVING = web.AppKey("proving", asyncio.Lock)
 
 
@@ -51,9 +48,9 @@ async def take_along(request: web.Request) -> web.StreamResponse:
     )
     response.enable_compression()
     await response.prepare(request)
-    await response.write(csv_lines([COLUMNS, *map(_cells, first)]))
+    await response.write(csv_lines([COLUMNS, *map(_cells, first)]).encode())
     async for page in found:
-        await response.write(csv_lines(map(_cells, page)))
+        await response.write(csv_lines(map(_cells, page)).encode())
     await response.write_eof()
     return response
 
@@ -71,20 +68,6 @@ async def prove(request: web.Request) -> web.Response:
         await _audit(request, Action.AUDIT_VERIFY)
         verdict = await verify(services(request).audit.database, start_ns, end_ns)
     return web.json_response({"day": request.query["day"], **_verdict(verdict)})
-
-
-def csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
-    """Rows as CSV (RFC 4180), of which no spreadsheet runs a cell.
-
-    A cell that begins like a formula gets an apostrophe before it: what it holds was written by anybody, a name that
-    did not log in for one.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for row in rows:
-        cells = ("" if cell is None else str(cell) for cell in row)
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
-    return text.getvalue().encode()
 
 
 def _query(request: web.Request) -> Query:

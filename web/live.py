@@ -60,9 +60,8 @@ async def open_session(request: web.Request) -> web.Response:
                 sound=Right.AUDIO in rights,
             )
     except BaseException as error:
-        parts.views.end(
-            view, f"nothing was shown: {error}" if isinstance(error, SightlineError) else "nothing was shown"
-        )
+        why = str(error) if isinstance(error, SightlineError) else "the request came to nothing"
+        parts.views.end(view, f"nothing was shown: {why}", shown=False)
         raise
     request.app[WATCHING].opened(session, who, view)
     headers = {"Location": f"/api/whep/{session.id}", "ETag": f'"{session.ice.etag}"'}

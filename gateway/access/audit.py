@@ -39,6 +39,7 @@ class Action(StrEnum):
     POSITIONS = "positions"
     RECORDINGS = "recordings"
     EXPORT = "export"
+    HOLD = "hold"
     DELETION = "deletion"
     DISCOVERY = "discovery"
     CAMERA_ADD = "camera_add"
@@ -57,6 +58,7 @@ class Action(StrEnum):
     AUDIT_SEARCH = "audit_search"
     AUDIT_EXPORT = "audit_export"
     AUDIT_VERIFY = "audit_verify"
+    REPORT = "report"
     REFUSAL = "refusal"
 
 

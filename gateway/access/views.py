@@ -36,6 +36,7 @@ class View:
     actor: str
     address: str
     camera: str
+    reason: str | None
     began: float
     """Monotonic seconds."""
 
@@ -67,21 +68,27 @@ class Views:
             return number
 
         number = await self._database.write(work)
-        return View(number, action, actor, address, camera, self._clock.monotonic())
+        return View(number, action, actor, address, camera, reason, self._clock.monotonic())
 
-    def end(self, view: View, why: str) -> None:
-        """A view has ended; `why` is a sentence. Written soon. Whatever comes after the first call changes nothing."""
+    def end(self, view: View, why: str, *, shown: bool = True) -> None:
+        """A view has ended, or `shown` False: never came about. `why` is a sentence.
+
+        Written soon. Whatever comes after the first call changes nothing.
+        """
         if view.id in self._ended:
             return
+        nothing: dict[str, Any] = {} if shown else {"shown": False}
         self._ended[view.id] = self._audit.row(
             view.action,
             actor=view.actor,
             address=view.address,
             outcome=Outcome.ENDED,
             camera=view.camera,
+            reason=view.reason,
             view=view.id,
             seconds=round(self._clock.monotonic() - view.began, 1),
             why=why,
+            **nothing,
         )
         self._wake.set()
 
@@ -124,6 +131,7 @@ class Views:
                     address=row.address,
                     outcome=Outcome.ENDED,
                     camera=row.camera,
+                    reason=row.reason,
                     view=row.id,
                     seconds=None,
                     why=KILLED,

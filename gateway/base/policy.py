@@ -109,6 +109,8 @@ class Policy(Section):
     """The viewer's name is drawn over the picture, by the page: it deters, and keeps nobody from anything."""
     tell_wearer: bool = False
     pre_roll_sound: bool = False
+    report_by: Literal["role", "name"] = "role"
+    """Whether the report for citizens says by role or by name who looked."""
     retention: tuple[Retention, ...] = ()
     allow: tuple[Allow, ...] = ()
     rule: tuple[Rule, ...] = ()

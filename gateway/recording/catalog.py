@@ -122,6 +122,18 @@ class Catalog:
         query = select(_segments.c.path)
         return set(await self._database.read(lambda connection: connection.scalars(query).all()))
 
+    async def cameras(self, from_ns: UtcNs, to_ns: UtcNs) -> set[str]:
+        """The cameras with a Recording or a gap that touches the interval."""
+
+        def work(connection: Connection) -> set[str]:
+            found: set[str] = set()
+            for table in (_recordings, _gaps):
+                within = or_(table.c.end_ns.is_(None), table.c.end_ns > from_ns), table.c.start_ns < to_ns
+                found.update(connection.scalars(select(table.c.camera).where(*within).distinct()))
+            return found
+
+        return await self._database.read(work)
+
     # ---- changes
 
     async def store(self, camera: str, entries: Sequence[Entry]) -> None:
