@@ -15,6 +15,7 @@ from gateway.media.model import GapReason
 from tests.command_line import beside
 from tests.filming import FrameViewer, Studio, recorded, studio
 from tests.running import Running, running
+from tests.webrtc_samples import CHROMIUM_OFFER
 
 CAMERAS = ("a", "b", "c", "d")
 AT_ONCE = 1.0
@@ -118,6 +119,25 @@ async def test_a_user_removed_on_the_command_line_is_out_within_a_second(tmp_pat
         await viewers["a"].more(10)
         assert viewers["a"].longest_step == 1
         await eve.close(gateway.http, headers)
+
+
+async def test_what_viewers_are_offered_changes_for_those_who_come_then(tmp_path: Path) -> None:
+    async with on_air(tmp_path) as (gateway, _, viewers):
+        client = gateway.client()
+
+        async def come(**webrtc: object):
+            await gateway.read_again(*gateway.file[0].cameras, webrtc={"listen": "127.0.0.1:0", **webrtc})
+            sdp = client.headers | {"Content-Type": "application/sdp"}
+            return await client.call("POST", "/api/cameras/a/whep", data=CHROMIUM_OFFER, headers=sdp)
+
+        assert (await come(max_sessions=len(CAMERAS)))[0] == 503
+        server = {"urls": ["stun:stun.example.org"]}
+        status, answer, response = await come(public_addresses=["203.0.113.7:9000"], ice_servers=[server])
+        assert status == 201
+        assert b" 203.0.113.7 9000 typ host" in answer
+        assert response.headers["Link"].startswith("<stun:stun.example.org>")
+        await client.call("DELETE", response.headers["Location"])
+        assert {viewer.longest_step for viewer in viewers.values()} == {1}
 
 
 @pytest.mark.parametrize("table", ["sessions", "users"])
