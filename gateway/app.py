@@ -32,23 +32,23 @@ from gateway.access.users import REVISION as USERS
 from gateway.access.users import Users
 from gateway.access.views import Views
 from gateway.base.clock import Clock
-from gateway.base.errors import CameraError, Fault, SettingsError, StorageError
+from gateway.base.errors import SettingsError, StorageError
 from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
 from gateway.base.supervise import TaskOwner, forever
 from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
-from gateway.hub import Hub, Start, Subscription
+from gateway.hub import Hub
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
-from gateway.ingest.fleet import Camera, Fleet
+from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
-from gateway.ingest.registry import Configured, Origin, Registry, groups_of_cameras
+from gateway.ingest.registry import Registry, groups_of_cameras
 from gateway.ingest.roster import Roster
 from gateway.ingest.second import second_stream
 from gateway.live_settings import LiveSettings
-from gateway.media.model import AccessUnit, Codec, Fix, Track, TrackKind, VideoParameters
+from gateway.media.model import Codec
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
 from gateway.recording.archive import Archive
@@ -78,7 +78,6 @@ RECORDINGS = "recordings"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
 EXPIRY_SECONDS = 0.5
-TEST_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,10 +287,11 @@ async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: Ing
         def apply() -> None:
             port.publish(addresses)
             whep.max_sessions = after.webrtc.max_sessions
+            budget.limit = after.webrtc.max_transcodes
 
         return apply
 
-    live.on("webrtc.public_addresses", "webrtc.max_sessions", prepare=prepare)
+    live.on("webrtc.public_addresses", "webrtc.max_sessions", "webrtc.max_transcodes", prepare=prepare)
     return whep
 
 
@@ -412,56 +412,6 @@ def _free(listen: str, *kinds: socket.SocketKind) -> str:
             except OSError:
                 return str(Address(address.host, 0))
     return listen
-
-
-async def test_camera(settings: CameraSettings, clock: Clock) -> list[str]:
-    """Connect to a camera once and say what it sends, up to its first keyframe.
-
-    Raises:
-        CameraError: it did not work; says why and what to do.
-    """
-    threads = Threads("xml", 1)
-    camera = Camera(Configured(settings, Origin.FILE), clock)
-    heard: list[Fix] = []
-    parts = IngestParts(clock, Wsdls(threads.run), lambda _, fix: heard.append(fix), threads)
-    source = CameraSource(camera, parts)
-    subscription = camera.hub.subscribe("test", start=Start.LIVE)
-    attempt = asyncio.create_task(source.run_once(), name="camera test")
-    try:
-        async with asyncio.timeout(TEST_SECONDS):
-            keyframe = asyncio.create_task(_first_keyframe(subscription), name="camera test: keyframe")
-            await asyncio.wait({attempt, keyframe}, return_when=asyncio.FIRST_COMPLETED)
-            keyframe.cancel()
-            if attempt.done():
-                attempt.result()
-    except TimeoutError:
-        if not camera.hub.tracks:
-            raise CameraError(Fault.TIMEOUT, f"Nothing usable came within {TEST_SECONDS:.0f} s.") from None
-        raise CameraError(Fault.NO_KEYFRAME, f"It connects, but sent no keyframe in {TEST_SECONDS:.0f} s.") from None
-    finally:
-        attempt.cancel()
-        await asyncio.wait({attempt})
-        subscription.close()
-        threads.close()
-    lines = [f"{settings.label}: connected."]
-    for track in camera.hub.tracks:
-        lines.append(f"  {track.kind.value}: {track.label}{_size(track)}")
-    if not any(track.kind is TrackKind.METADATA for track in camera.hub.tracks):
-        lines.append("  no metadata track: the position will not be known")
-    return lines
-
-
-async def _first_keyframe(subscription: Subscription) -> None:
-    async for item in subscription:
-        if isinstance(item, AccessUnit) and item.track.kind is TrackKind.VIDEO and item.is_keyframe:
-            return
-
-
-def _size(track: Track) -> str:
-    parameters = track.parameters
-    if isinstance(parameters, VideoParameters) and parameters.width:
-        return f", {parameters.width}x{parameters.height}"
-    return ""
 
 
 async def check_archive(

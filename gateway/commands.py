@@ -226,9 +226,9 @@ async def camera_test(arguments: argparse.Namespace) -> int:
         if arguments.camera not in configured:
             raise NotFoundError(f'there is no camera "{arguments.camera}"')
         settings = configured[arguments.camera]
-    from gateway import app
+    from gateway.trial import try_camera
 
-    for line in await app.test_camera(settings, SystemClock()):
+    for line in await try_camera(settings, SystemClock()):
         print(line)
     return 0
 
