@@ -6,7 +6,7 @@ import pytest
 
 from gateway.access.jwt import BadTokenError
 from gateway.access.log_ins import MINUTE, SESSION_SECONDS, SESSIONS_PER_USER
-from gateway.access.rights import Right, Role
+from gateway.access.rights import Role
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
 from tests.accounts import FROM, PASSWORD, accounts
 
@@ -24,8 +24,7 @@ async def test_a_password_opens_a_session_that_ends_with_log_out(have):
     await have.add("ann")
     key, principal = await have.log_in()
     assert await have.log_ins.by_session(key) == principal
-    assert principal.may(Right.LIVE)
-    assert not principal.may(Right.CONFIGURE)
+    assert (principal.name, principal.role, principal.groups) == ("ann", Role.DISPATCHER, ())
     await have.log_ins.log_out(principal, address="10.0.0.9")
     assert await have.log_ins.by_session(key) is None
     assert [e.action for e in await have.audited()] == ["log_out", "log_in", "user_add"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gateway.base.errors import RefusedError
 from gateway.base.roles import GRANTED, Right, Role
 
-__all__ = ["NEEDED", "OF_SOME_CAMERAS", "RIGHTS", "Right", "Role", "has", "needed"]
+__all__ = ["NEEDED", "OF_SOME_CAMERAS", "RIGHTS", "Right", "Role", "needed"]
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset({Right.LOGGED_IN, *GRANTED}),
@@ -120,8 +120,3 @@ def needed(what: str) -> Right:
         return NEEDED[what]
     except KeyError:
         raise RefusedError(f"{what} names no right, so nobody may use it") from None
-
-
-def has(role: Role, right: Right) -> bool:
-    """Whether `role` has `right`."""
-    return right is Right.OPEN or right in RIGHTS[role]

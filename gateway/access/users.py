@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.access.audit import Action, Audit, append
-from gateway.access.rights import Right, Role, has
+from gateway.access.rights import Role
 from gateway.access.secrets import Passwords
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError
@@ -42,10 +42,6 @@ class Principal:
     """The camera groups this log-in is limited to; (): no limit."""
     ends_ns: int | None = None
     """UTC of its end, unless it is renewed; None: when it is revoked."""
-
-    def may(self, right: Right) -> bool:
-        """Whether the role has `right`."""
-        return has(self.role, right)
 
 
 @dataclass(frozen=True, slots=True)
