@@ -25,6 +25,7 @@ from gateway.access.browsers import Browsers
 from gateway.access.fetch import Fetcher
 from gateway.access.jwt import Machines
 from gateway.access.log_ins import LogIns
+from gateway.access.oidc import Providers
 from gateway.access.privacy import PrivacyModes
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
@@ -161,6 +162,7 @@ async def run(
                 users=users,
                 log_ins=log_ins,
                 browsers=browsers,
+                providers=Providers(settings.oidc, fetcher, vault, clock),
                 audit=audit,
                 authority=authority,
                 privacy=privacy,

@@ -25,6 +25,9 @@ def test_nothing_is_open_that_the_public_surface_does_not_name():
         "GET /{file}",
         "GET /assets/{file}",
         "POST /api/session",
+        "GET /api/session/providers",
+        "GET /api/session/oidc/{provider}",
+        "GET /api/session/oidc/{provider}/callback",
         "OPTIONS /api/cameras/{id}/whep",
         "OPTIONS /api/whep/{session}",
     }

@@ -36,7 +36,7 @@ class Published(Fetcher):
         self.document: dict[str, Any] | None = KeySet(list(keys)).as_dict()
         self.fetched = 0
 
-    async def get(self, url: str) -> dict[str, Any]:
+    async def get(self, url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         self.fetched += 1
         if self.document is None:
             raise IssuerUnreachableError(url, "gone")

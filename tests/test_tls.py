@@ -74,7 +74,7 @@ async def test_files_that_do_not_hold_change_nothing(tmp_path, caplog):
         key = files[1].read_bytes()
         for spoil in (
             lambda: files[1].write_text("no key"),
-            lambda: files[1].unlink(),
+            files[1].unlink,
             lambda: files[0].write_text(""),
         ):
             spoil()

@@ -13,7 +13,7 @@ from web.app import all_routes
 
 # A camera at a port where nothing listens.
 NOBODY = CameraSettings(id="fixed", name="Fixed", url="rtsp://127.0.0.1:1/s")
-SAMPLES = {"{id}": "fixed", "{session}": "none", "{name}": "nobody", "{file}": "none.txt"}
+SAMPLES = {"{id}": "fixed", "{provider}": "none", "{session}": "none", "{name}": "nobody", "{file}": "none.txt"}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,6 +13,7 @@ from web import (
     groups,
     live,
     log_ins,
+    oidc,
     operations,
     page,
     policy,
@@ -39,6 +40,7 @@ def all_routes() -> list[Route]:
     """Every route of the gateway. The page's catch-all comes last."""
     described = [
         *session.ROUTES,
+        *oidc.ROUTES,
         *log_ins.ROUTES,
         *accounts.ROUTES,
         *cameras.ROUTES,

@@ -209,6 +209,7 @@ SESSION = _object(
     csrf={"type": ["string", "null"]},
 )
 PASSWORD_CHANGE = _object(["old", "new"], old=_PASSWORD, new=_PASSWORD)
+PROVIDERS = _list("providers", _object(["name", "url"], name=_TEXT, url=_TEXT))
 USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))
 TOKENS = _list("tokens", ref("Token"))

@@ -12,6 +12,7 @@ from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
+from gateway.access.oidc import Providers
 from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
@@ -38,6 +39,7 @@ class Services:
     users: Users
     log_ins: LogIns
     browsers: Browsers
+    providers: Providers
     audit: Audit
     authority: Authority
     privacy: PrivacyModes

@@ -36,10 +36,14 @@ async def log_in(request: web.Request) -> web.Response:
     return response
 
 
+def is_secure(request: web.Request) -> bool:
+    """Whether the browser speaks TLS, with us or with the proxy before us."""
+    return services(request).settings.http.public_url.startswith("https:") or request.secure
+
+
 def set_cookies(request: web.Request, response: web.Response, who: Principal, key: str) -> None:
     """Give the browser its session, and the proof that `who` has logged in here."""
-    parts = services(request)
-    secure = parts.settings.http.public_url.startswith("https:") or request.secure
+    parts, secure = services(request), is_secure(request)
     response.set_cookie(COOKIE, key, max_age=SESSION_SECONDS, httponly=True, samesite="Strict", secure=secure)
     response.set_cookie(
         BROWSER_COOKIE,

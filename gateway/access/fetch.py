@@ -31,13 +31,13 @@ class Fetcher:
         if self._http is not None:
             await self._http.close()
 
-    async def get(self, url: str) -> dict[str, Any]:
+    async def get(self, url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
         """The JSON object at `url`.
 
         Raises:
             IssuerUnreachableError: there is none within bounds.
         """
-        status, body = await self._call("GET", url)
+        status, body = await self._call("GET", url, headers=headers)
         if status != 200:
             raise IssuerUnreachableError(url, f"status {status}")
         return body

@@ -19,7 +19,7 @@ from gateway.access.rights import Role
 from gateway.access.secrets import digest, new_token
 from gateway.access.tally import Tally, source
 from gateway.access.throttle import Throttle, TooManyAttemptsError, Try
-from gateway.access.users import REVISION, Principal, Users
+from gateway.access.users import REVISION, Principal, Users, Vouched
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError, StorageError
 from gateway.base.metrics import REFUSALS
@@ -106,6 +106,15 @@ class LogIns:
         wrong = "the user name or the password is wrong"
         found = await self._tried(Action.LOG_IN, one, password, wrong, address=address, agent=agent)
         return await self._open(found, "password", address=address, agent=agent)
+
+    async def log_in_vouched(self, vouched: Vouched, *, address: str, agent: str) -> tuple[str, Principal]:
+        """Open a session for whom a provider vouches; their account is made, or follows what the provider says.
+
+        Raises:
+            RefusedError, ConflictError: see `Users.vouched`.
+        """
+        user = await self._users.vouched(vouched, address=address)
+        return await self._open(user, "oidc", address=address, agent=agent[:200])
 
     async def change_password(self, who: Principal, old: str, new: str, *, address: str) -> None:
         """Give the one who asks another password; ends their other sessions.

@@ -17,7 +17,7 @@ from gateway.access.audit import Action, Audit, append
 from gateway.access.rights import Role
 from gateway.access.secrets import Passwords
 from gateway.base.clock import Clock
-from gateway.base.errors import BadRequestError, ConflictError, NotFoundError
+from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, RefusedError
 from gateway.base.names import group_name
 from gateway.base.workers import Threads
 from gateway.store.engine import Database, raise_revision
@@ -55,6 +55,20 @@ class User:
     """The camera groups they are limited to; (): no limit."""
     issuer: str | None = None
     """The OpenID Connect provider that vouches for them, and says their role and groups; None: a password of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Somebody whom an OpenID Connect provider vouches for, and what they are here by its claims."""
+
+    provider: str
+    """As the settings name it."""
+    issuer: str
+    subject: str
+    """Who they are at the issuer, for ever."""
+    name: str
+    role: Role
+    groups: tuple[str, ...]
 
 
 class Users:
@@ -191,6 +205,42 @@ class Users:
             NotFoundError: there is none.
         """
         return await self._database.read(lambda c: _user(_find(c, name)))
+
+    async def vouched(self, who: Vouched, *, address: str) -> Row[Any]:
+        """The row of the account of somebody whom a provider vouches for: made, or as the provider has it now.
+
+        Raises:
+            RefusedError: their role logs in to no page.
+            ConflictError: somebody else has the name already.
+        """
+        if who.role is Role.NVR:
+            raise RefusedError(f"{who.name} has the role nvr here, which logs in to RTSP and ONVIF only")
+        row = partial(self._audit.row, actor=f"oidc:{who.provider}", address=address)
+        values: dict[str, Any] = {"role": who.role.value, "groups": list(who.groups)}
+
+        def work(connection: Connection) -> Row[Any]:
+            by_subject = select(users).where(users.c.issuer == who.issuer, users.c.subject == who.subject)
+            found = connection.execute(by_subject).first()
+            if found is None:
+                if connection.execute(select(users.c.id).where(users.c.name == who.name)).first() is not None:
+                    raise ConflictError(
+                        f'there is another account "{who.name}" here: an administrator has to remove it first'
+                    )
+                now = self._clock.utc_ns()
+                made = insert(users).values(
+                    name=who.name, created_ns=now, issuer=who.issuer, subject=who.subject, **values
+                )
+                connection.execute(made)
+                append(connection, row(Action.USER_ADD, user=who.name, **values))
+            elif (before := _shown(_user(found))) != values:
+                connection.execute(update(users).where(users.c.id == found.id).values(**values))
+                append(connection, row(Action.USER_CHANGE, user=found.name, before=before, after=values))
+            else:
+                return found
+            raise_revision(connection, REVISION)
+            return connection.execute(by_subject).one()
+
+        return await self._database.write(work)
 
     async def verified(self, name: str, password: str) -> Row[Any] | None:
         """The row of the account if `password` is its own, else None: also for an account that may not use one here.

@@ -18,8 +18,12 @@ from gateway.base.roles import Role
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
-def _issuer_url(text: str) -> str:
-    """`https`, or `http` on this machine."""
+def issuer_url(text: str) -> str:
+    """Check that `text` is a URL of an issuer: `https`, or `http` on this machine.
+
+    Raises:
+        ValueError: it is not.
+    """
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
@@ -49,7 +53,7 @@ def _span(text: str) -> str:
     return text
 
 
-IssuerUrl: TypeAlias = Annotated[str, AfterValidator(_issuer_url)]
+IssuerUrl: TypeAlias = Annotated[str, AfterValidator(issuer_url)]
 Claim: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 
 
