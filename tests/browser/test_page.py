@@ -206,7 +206,7 @@ async def test_a_camera_is_found_added_and_removed(browser, simulation, tmp_path
 
         await unit.get_by_test_id("tile-open").click()
         await page.get_by_test_id("remove-camera").click()
-        await page.get_by_test_id("remove-confirm").click()
+        await page.get_by_test_id("confirm").click()
         await page.get_by_test_id("empty").wait_for()
         assert (await gateway.client().get("/api/cameras"))["cameras"] == []
 

@@ -5,6 +5,17 @@
 import type { Camera, CameraChange, CameraSettings, Device, Fix, NewCamera, Session } from "./model";
 import { strings } from "./strings";
 
+/** What the page reads of a problem document (RFC 9457). */
+interface Problem {
+  type?: string;
+  title?: string;
+  detail?: string;
+}
+
+/** The problem type of a view that the policy lets nobody open without saying why. */
+const REASON_NEEDED = "/problems/reason-needed";
+const REASON_HEADER = "X-Reason";
+
 /** A call that did not succeed. `status` 0: the gateway could not be reached. */
 export class ApiError extends Error {
   constructor(
@@ -12,6 +23,8 @@ export class ApiError extends Error {
     message: string,
     /** Seconds from Retry-After, when the gateway named any. */
     readonly retryAfter: number | null = null,
+    /** The view has to be asked for with a reason. */
+    readonly reasonNeeded = false,
   ) {
     super(message);
   }
@@ -36,21 +49,31 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   }
   if (response.ok) return response;
   const after = Number(response.headers.get("Retry-After") ?? NaN);
-  throw new ApiError(response.status, await problemDetail(response), Number.isFinite(after) ? after : null);
+  const problem = await problemOf(response);
+  throw new ApiError(
+    response.status,
+    problem.detail ?? problem.title ?? strings.errors.status(response.status),
+    Number.isFinite(after) ? after : null,
+    problem.type === REASON_NEEDED,
+  );
 }
 
-async function problemDetail(response: Response): Promise<string> {
+async function problemOf(response: Response): Promise<Problem> {
   try {
-    const problem = (await response.json()) as { detail?: unknown; title?: unknown };
-    if (typeof problem.detail === "string" && problem.detail) return problem.detail;
-    if (typeof problem.title === "string" && problem.title) return problem.title;
+    return (await response.json()) as Problem;
   } catch {
-    // not a problem document: a proxy's page, or nothing at all
+    return {}; // a proxy's page, or nothing at all
   }
-  return strings.errors.status(response.status);
 }
 
-async function json<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
+/** The same request with why one watches, in a form that a header can carry. */
+export function withReason(init: RequestInit, reason: string): RequestInit {
+  const headers = new Headers(init.headers);
+  headers.set(REASON_HEADER, encodeURIComponent(reason));
+  return { ...init, headers };
+}
+
+export async function json<T>(path: string, method = "GET", body?: unknown, signal?: AbortSignal): Promise<T> {
   const init: RequestInit = { method };
   if (signal) init.signal = signal;
   if (body !== undefined) {

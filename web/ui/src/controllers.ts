@@ -1,5 +1,5 @@
 /**
- * How elements follow the store and the time.
+ * How elements follow the store and the time, and how they ask the gateway for what the store does not hold.
  */
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
@@ -53,5 +53,58 @@ export class EverySecond implements ReactiveController {
     if (hosts.size > 0) return;
     window.clearInterval(timer);
     timer = 0;
+  }
+}
+
+/**
+ * What one question to the gateway came to: nothing yet, a value, or why there is none. Asked as soon as the host is in
+ * the page, and again on demand; the last value stays while the next is under way, so that a list does not flicker.
+ */
+export class Fetched<T> implements ReactiveController {
+  value: T | undefined = undefined;
+  /** A sentence, when the last question failed. */
+  error = "";
+  /** An answer is under way. */
+  busy = false;
+  private attempt: AbortController | null = null;
+
+  constructor(
+    private readonly host: ReactiveControllerHost,
+    private readonly ask: (signal: AbortSignal) => Promise<T>,
+  ) {
+    host.addController(this);
+  }
+
+  hostConnected(): void {
+    void this.again();
+  }
+
+  hostDisconnected(): void {
+    this.attempt?.abort();
+  }
+
+  /** Forget the value: what is asked now is something else. */
+  anew(): Promise<void> {
+    this.value = undefined;
+    return this.again();
+  }
+
+  async again(): Promise<void> {
+    this.attempt?.abort();
+    const attempt = new AbortController();
+    this.attempt = attempt;
+    this.busy = true;
+    this.host.requestUpdate();
+    try {
+      const value = await this.ask(attempt.signal);
+      if (attempt.signal.aborted) return;
+      this.value = value;
+      this.error = "";
+    } catch (error) {
+      if (attempt.signal.aborted) return;
+      this.error = (error as Error).message;
+    }
+    this.busy = false;
+    this.host.requestUpdate();
   }
 }

@@ -10,8 +10,8 @@ const PATH = "/api/events";
 const SILENCE_MS = 25_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5_000;
-/** The gateway's close code for "logged out". */
-const LOGGED_OUT = 4401;
+/** The gateway's close codes for "logged out" and "no right to be logged in". */
+const LOGGED_OUT: readonly number[] = [4401, 4403];
 
 export interface EventsListener {
   received(event: ServerEvent): void;
@@ -65,7 +65,7 @@ export class EventStream {
     socket.addEventListener("close", (event) => {
       if (socket !== this.socket) return;
       this.socket = null;
-      if (event.code === LOGGED_OUT) {
+      if (LOGGED_OUT.includes(event.code)) {
         this.stop();
         this.listener.loggedOut();
       } else this.retryLater();

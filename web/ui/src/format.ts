@@ -44,10 +44,56 @@ export function utcDateTime(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replace("T", " ");
 }
 
+/** `2026-11-22 14:02`, UTC. */
+export function utcMinute(at: number): string {
+  return utcDateTime(at).slice(0, 16);
+}
+
+/** `2026-11-22`, UTC. */
+export function utcDay(at: number): string {
+  return utcDateTime(at).slice(0, 10);
+}
+
 /** `15:02:11`, where this browser is. */
 export function localTime(at: number): string {
   const d = new Date(at);
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** A value of JSON as a person writes it: `role: auditor, groups: north south`. */
+export function plain(value: unknown): string {
+  if (value === null || value === "") return "–";
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(plain).join(" ") || "–";
+  if (typeof value !== "object") return JSON.stringify(value);
+  return Object.entries(value)
+    .map(([name, part]) => `${name.replaceAll("_", " ")}: ${plain(part)}`)
+    .join(", ");
+}
+
+const BROWSERS: [RegExp, string][] = [
+  [/Edg(?:e|A|iOS)?\/(\d+)/, "Edge"],
+  [/(?:Firefox|FxiOS)\/(\d+)/, "Firefox"],
+  [/(?:Chrome|CriOS|Chromium)\/(\d+)/, "Chrome"],
+  [/Version\/(\d+).* Safari\//, "Safari"],
+];
+const SYSTEMS: [RegExp, string][] = [
+  [/Android/, "Android"],
+  [/iPhone|iPad/, "iOS"],
+  [/Windows/, "Windows"],
+  [/Mac OS X/, "macOS"],
+  [/CrOS/, "ChromeOS"],
+  [/Linux/, "Linux"],
+];
+
+/** `Firefox 128 on Windows`, from a User-Agent; what no browser sent stays as it is. */
+export function browser(agent: string): string {
+  const system = SYSTEMS.find(([pattern]) => pattern.test(agent))?.[1];
+  for (const [pattern, name] of BROWSERS) {
+    const found = pattern.exec(agent);
+    if (found) return strings.account.browser(`${name} ${found[1] ?? ""}`, system);
+  }
+  return agent.slice(0, 80);
 }
 
 /** A URL-safe id from a name, not among those taken. */

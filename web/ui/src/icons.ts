@@ -37,6 +37,18 @@ export const icons = {
   fit: icon(svg`<circle cx="10" cy="10" r="2.2"/><path d="M10 2.5v3.2M10 14.3v3.2M2.5 10h3.2M14.3 10h3.2"/><circle cx="10" cy="10" r="5.8"/>`),
   camera: icon(svg`<rect x="5" y="2.5" width="10" height="15" rx="2.5"/><circle cx="10" cy="8" r="2.8"/><path d="M8 14h4"/>`),
   edit: icon(svg`<path d="m4 16 .8-3.4L13 4.4a1.4 1.4 0 0 1 2 0l.6.6a1.4 1.4 0 0 1 0 2L7.4 15.2 4 16Z"/>`),
+  settings: icon(svg`<circle cx="10" cy="10" r="2.4"/><path d="M10 2.6v2.6m0 9.6v2.6M17.4 10h-2.6M5.2 10H2.6m12.6-5.2-1.8 1.8m-6.8 6.8-1.8 1.8m10.4 0-1.8-1.8M6.6 6.6 4.8 4.8"/><circle cx="10" cy="10" r="5"/>`),
+  account: icon(svg`<circle cx="10" cy="7" r="3.2"/><path d="M3.5 17c.6-3.4 3.2-5.2 6.5-5.2s5.9 1.8 6.5 5.2"/>`),
+  policy: icon(svg`<path d="M10 2.5 16.5 5v4.6c0 3.9-2.6 6.7-6.5 7.9-3.9-1.2-6.5-4-6.5-7.9V5L10 2.5ZM7 9.8l2.2 2.2L13.2 8"/>`),
+  groups: icon(svg`<rect x="2.5" y="3.5" width="9" height="7" rx="1.5"/><path d="M14 6.5h2a1.5 1.5 0 0 1 1.5 1.5v7a1.5 1.5 0 0 1-1.5 1.5H9A1.5 1.5 0 0 1 7.5 15v-1.5"/>`),
+  users: icon(svg`<circle cx="7.5" cy="7" r="2.8"/><path d="M2 16.5c.5-3 2.7-4.6 5.5-4.6s5 1.6 5.5 4.6M13 4.4a2.8 2.8 0 0 1 0 5.2M15 12.4c1.7.7 2.7 2.1 3 4.1"/>`),
+  audit: icon(svg`<path d="M5 2.5h7l3.5 3.5v11.5H5v-15ZM12 2.5V6h3.5M7.5 9.5h5M7.5 12h5M7.5 14.5h3"/>`),
+  download: icon(svg`<path d="M10 3v9m-3.5-3.2L10 12.3l3.5-3.5M4 16.5h12"/>`),
+  copy: icon(svg`<rect x="7" y="7" width="9.5" height="10" rx="1.5"/><path d="M13 4.5A1.5 1.5 0 0 0 11.5 3H5a1.5 1.5 0 0 0-1.5 1.5v7A1.5 1.5 0 0 0 5 13"/>`),
+  undo: icon(svg`<path d="M7 4 3.5 7.5 7 11M4 7.5h7.5a4.2 4.2 0 0 1 0 8.4H8"/>`),
+  key: icon(svg`<circle cx="6.5" cy="13" r="3.2"/><path d="m9 10.8 7-7M13 6.5l2.5 2.5M11 8.5l1.5 1.5"/>`),
+  privacy: icon(svg`<circle cx="10" cy="10" r="7"/><path d="M10 3a7 7 0 0 1 0 14Z" fill="currentColor"/>`),
+  next: icon(svg`<path d="m8 4.5 5.5 5.5L8 15.5"/>`),
   remove: icon(svg`<path d="M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l.7 11h7.6l.7-11M8.5 8.5v5M11.5 8.5v5"/>`),
 };
 
@@ -67,5 +79,7 @@ export const shapes: Record<Look, TemplateResult> = {
   connecting: shape(svg`<path class="turning" d="M7 1.4A5.6 5.6 0 1 1 1.4 7" stroke-linecap="round"/>`),
   disabled: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="M4 7h6"/>`),
   unknown: shape(svg`<circle cx="7" cy="7" r="5.6" stroke-dasharray="1 2.5" stroke-linecap="round"/><path d="M7 4v3.4M7 9.6v.2" stroke-linecap="round"/>`),
-  refused: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="M7 1.4a5.6 5.6 0 0 1 0 11.2Z" fill="currentColor"/>`),
+  private: shape(svg`<circle cx="7" cy="7" r="5.6"/><path d="M7 1.4a5.6 5.6 0 0 1 0 11.2Z" fill="currentColor"/>`),
+  refused: shape(svg`<rect x="2.4" y="6.2" width="9.2" height="6.4" rx="1.2"/><path d="M4.4 6.2V4.2a2.6 2.6 0 0 1 5.2 0v2"/>`),
+  reason: shape(svg`<path d="M1.6 2.2h10.8v7.4H6.6l-2.8 2.6V9.6H1.6Z" stroke-linejoin="round"/>`),
 };

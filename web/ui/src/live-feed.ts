@@ -18,6 +18,8 @@ const REFUSED_RETRY_MS = 30_000;
 export interface FeedFailure {
   message: string;
   refused: boolean;
+  /** The policy wants to know why one watches. */
+  reasonNeeded: boolean;
   /** When the next attempt starts, by this computer's clock. */
   retryAt: number;
 }
@@ -125,6 +127,7 @@ export class LiveFeed {
       this.failure = {
         message: sentence(error),
         refused,
+        reasonNeeded: error instanceof ApiError && error.reasonNeeded,
         retryAt: Date.now() + wait,
       };
     this.timer = window.setTimeout(() => void this.open(), wait);

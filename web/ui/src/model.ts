@@ -2,6 +2,18 @@
  * The gateway's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
  */
 
+/** What somebody may do; the page cares for these. */
+export type Right =
+  | "live"
+  | "recorded"
+  | "position"
+  | "audio"
+  | "export"
+  | "configure"
+  | "audit"
+  | "metrics"
+  | "logged_in";
+
 export type CameraStatus = "disabled" | "connecting" | "live" | "stale" | "offline";
 
 export interface Track {
@@ -38,6 +50,27 @@ export interface Camera {
   /** UTC of the last picture the gateway has. */
   video_utc: string | null;
   source: "file" | "database";
+  /** The groups that users can be limited to. */
+  groups: string[];
+  /** What this person may do with it. */
+  rights: Right[];
+  /** The viewer's name stands over its picture. */
+  watermark: boolean;
+  /** A live view has to say why. */
+  reason_needed: boolean;
+  /** How many watch, when the policy has the wearer told; else null. */
+  watched: number | null;
+  /** The wearer's privacy mode hides the picture. */
+  private: boolean;
+  /** The wearer's privacy mode, while it is on. */
+  privacy: Privacy | null;
+}
+
+export interface Privacy {
+  since: string;
+  hides: ("position" | "stream")[];
+  /** Whether recording goes on. */
+  recording: boolean;
 }
 
 /** Which stream of a camera a WHEP session sees, best first, and what keeps it from the best. */
@@ -47,8 +80,111 @@ export interface StreamState {
 }
 
 export interface Session {
-  user: { name: string; role: string; rights: string[] };
+  user: {
+    name: string;
+    role: Role;
+    /** The camera groups they are limited to; none: no limit. */
+    groups: string[];
+    /** What they may do, be it with some cameras only. */
+    rights: Right[];
+    /** Those of them that hold for all cameras, and for what is not about cameras. */
+    everywhere: Right[];
+  };
   csrf: string;
+}
+
+export type Role = "administrator" | "dispatcher" | "supervisor" | "auditor" | "nvr";
+
+/** An account, as who may configure sees it. */
+export interface User {
+  name: string;
+  role: Role;
+  /** The camera groups they are limited to; none: no limit. */
+  groups: string[];
+  created_utc: string;
+  /** The OpenID Connect provider that says role and groups; null: a password of the gateway's. */
+  issuer: string | null;
+}
+
+/** A camera group: it is there as long as a camera or a user names it. */
+export interface Group {
+  name: string;
+  /** Ids, of those that one may see. */
+  cameras: string[];
+  /** Who is limited to it; only for who may configure. */
+  users?: string[];
+}
+
+/** One row of the audit. */
+export interface AuditEntry {
+  /** Its number in the chain. */
+  id: number;
+  utc: string;
+  actor: string;
+  action: string;
+  outcome: string;
+  camera: string | null;
+  address: string;
+  reason: string | null;
+  detail: Record<string, unknown>;
+}
+
+/** Some of its rows, newest first; `before` names where to go on, null: there are no more. */
+export interface AuditPage {
+  rows: AuditEntry[];
+  before: number | null;
+}
+
+/** Whether rows of the audit are as they were written. */
+export interface Proof {
+  day: string;
+  holds: boolean;
+  /** The numbers of the first and the last row it went over; both 0: there were none. */
+  first: number;
+  last: number;
+  broken: { row: number; fault: string; detail: string } | null;
+  /** Where the chain stands: kept elsewhere, it proves later that nothing was written anew. */
+  head: string;
+}
+
+/** The policy, as far as one may read it. */
+export interface Policy {
+  /** Offered where a reason is asked; none: people write their own. */
+  reasons: string[];
+  /** What holds for who asks, in sentences. */
+  holds: string[];
+  /** The whole of it, for who may configure or read the audit. A `line` of null: it is the default. */
+  policy: { line: number | null; says: string }[] | null;
+}
+
+/** What came of reading the settings file again. */
+export interface SettingsReading {
+  applied: unknown[];
+  /** What waits for the next start. */
+  pending: unknown[];
+}
+
+interface LogIn {
+  id: string;
+  user: string;
+  created_utc: string;
+  /** To the minute; null: not since. */
+  seen_utc: string | null;
+  expires_utc: string | null;
+  /** The one that asks. */
+  current: boolean;
+}
+
+/** A browser that is logged in. */
+export interface OpenSession extends LogIn {
+  method: "password" | "oidc";
+  address: string;
+  agent: string;
+}
+
+/** A program that may act as a user. */
+export interface Token extends LogIn {
+  name: string;
 }
 
 /** A device that answered a discovery; `camera` is the id of the camera that already uses it. */
@@ -72,6 +208,7 @@ export interface NewCamera {
   password?: string;
   transport?: "tcp" | "udp";
   record?: boolean;
+  groups?: string[];
 }
 
 /** How a camera is configured, for who may configure it; of the password only whether there is one. */
@@ -94,4 +231,6 @@ export type ServerEvent =
   | { type: "fix"; camera: string; fix: Fix }
   | { type: "anchor"; session: string; rtp: number; utc: string }
   | ({ type: "quality"; session: string } & StreamState)
+  /** A WHEP session was ended because of a right it had needed; `reason` is a clause. */
+  | { type: "ended"; session: string; camera: string; right: Right; reason: string }
   | { type: "ping"; utc: string };

@@ -4,14 +4,16 @@
  */
 
 import * as api from "./api";
+import type { Circumstances, RightEnded } from "./faces";
 import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
-import type { Camera, Fix, ServerEvent, Session, StreamState } from "./model";
+import { Reasons } from "./reasons";
+import type { Camera, Fix, Right, ServerEvent, Session, StreamState } from "./model";
+import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
-export type View = { name: "wall" } | { name: "map" } | { name: "unit"; id: string };
 export type Theme = "dark" | "light" | "system";
-export type DialogName = "find" | "add" | "help";
+export type DialogName = "find" | "add" | "help" | "reason";
 
 /** How the gateway is reached. `downSince` is null while it answers. */
 export interface Link {
@@ -29,6 +31,28 @@ const GRACE_MS = 1_500;
 const MOST_SESSIONS = 64;
 const TRAIL_REQUESTS = 4;
 
+/** The right that a page of the settings needs, without a limit; the gateway has the last word. */
+const NEEDED: Record<Section, Right | null> = {
+  account: null,
+  policy: null,
+  groups: null,
+  users: "configure",
+  audit: "audit",
+};
+
+/** What is left of a unit that one may not know of any more. */
+const NOTHING_TO_SEE: Partial<Camera> = {
+  rights: [],
+  position: null,
+  tracks: [],
+  recording: false,
+  watched: null,
+  reason: null,
+  reason_needed: false,
+  private: false,
+  privacy: null,
+};
+
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 function forgetOldest(sessions: Map<string, unknown>): void {
@@ -43,14 +67,22 @@ export class Store {
   link: Link = { downSince: null, retryAt: null, back: null };
   /** In the order of their names; null until the first state has come. */
   cameras: readonly Camera[] | null = null;
-  view: View = readView();
+  view: View = viewOf(window.location.hash);
   theme: Theme = readTheme();
   query = "";
   /** The unit under the pointer, on the wall or on the map. */
   lit: string | null = null;
   dialog: DialogName | null = null;
+  /** The units that the dialog "reason" asks about. */
+  asked: readonly string[] = [];
   /** Grows with every fix of any unit. */
   fixVersion = 0;
+  /** Grows with every reason that is given. */
+  reasonVersion = 0;
+
+  private readonly reasons = new Reasons();
+  /** The rights to watch that ended while this page was open, by unit. */
+  private readonly endedRights = new Map<string, RightEnded>();
 
   private readonly trails = new Map<string, Trail>();
   private readonly frameClocks = new Map<string, FrameClock>();
@@ -107,13 +139,41 @@ export class Store {
     return this.streams.get(session);
   }
 
+  /** What a unit's face depends on beside the camera and its picture. */
+  circumstances(id: string): Circumstances {
+    const rightEnded = this.endedRights.get(id) ?? null;
+    return { now: this.now(), here: Date.now(), gatewayAway: this.link.downSince !== null, rightEnded };
+  }
 
-  get mayWatch(): boolean {
-    return this.session?.user.rights.includes("live") ?? false;
+  /** Why this person watches the unit, if they have said so for this incident of watching. */
+  reasonFor(id: string): string | null {
+    return this.reasons.of(id, Date.now());
+  }
+
+  /** The units that wait for a reason. */
+  waiting(): readonly Camera[] {
+    return (this.cameras ?? []).filter((camera) => camera.reason_needed && this.reasonFor(camera.id) === null);
+  }
+
+  /** Whether this person has the right, be it for some cameras only. */
+  may(right: Right): boolean {
+    return this.session?.user.rights.includes(right) ?? false;
+  }
+
+  get mayManageUsers(): boolean {
+    return this.sections.includes("users");
   }
 
   get mayChangeCameras(): boolean {
-    return this.session?.user.rights.includes("configure") ?? false;
+    return this.may("configure");
+  }
+
+  /** The pages of the settings that this person may use. */
+  get sections(): readonly Section[] {
+    return SECTIONS.filter((section) => {
+      const right = NEEDED[section];
+      return right === null || (this.session?.user.everywhere.includes(right) ?? false);
+    });
   }
 
   // ---- watching
@@ -131,7 +191,7 @@ export class Store {
     });
   }
 
-  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog">>) {
+  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked">>) {
     Object.assign(this, part);
     this.changed();
   }
@@ -140,7 +200,7 @@ export class Store {
 
   /** Find out who is logged in; then follow the gateway. */
   async begin(): Promise<void> {
-    window.addEventListener("hashchange", () => this.set({ view: readView() }));
+    window.addEventListener("hashchange", () => this.turnTo(viewOf(window.location.hash)));
     this.applyTheme();
     await this.askWho();
   }
@@ -179,6 +239,8 @@ export class Store {
     this.sessionEnded = ended;
     this.trails.clear();
     this.frameClocks.clear();
+    this.endedRights.clear();
+    this.reasons.forget();
     this.set({
       session: null,
       cameras: null,
@@ -192,9 +254,15 @@ export class Store {
   // ---- what is chosen
 
   go(view: View): void {
-    const hash = view.name === "unit" ? `#/unit/${encodeURIComponent(view.id)}` : view.name === "map" ? "#/map" : "#/";
+    const hash = hashOf(view);
     if (window.location.hash !== hash) window.location.hash = hash;
-    this.set({ view, lit: null });
+    this.turnTo(view);
+  }
+
+  private turnTo(view: View): void {
+    // Who turns to something else says no more why they watch.
+    const moved = hashOf(view) !== hashOf(this.view);
+    this.set({ view, lit: null, dialog: moved && this.dialog === "reason" ? null : this.dialog });
   }
 
   search(query: string): void {
@@ -207,6 +275,22 @@ export class Store {
 
   show(dialog: DialogName | null): void {
     this.set({ dialog });
+  }
+
+  /** Ask why one watches these units. */
+  askReason(...ids: string[]): void {
+    this.set({ asked: ids, dialog: "reason" });
+  }
+
+  giveReason(ids: readonly string[], reason: string): void {
+    for (const id of ids) this.reasons.give(id, reason, Date.now());
+    this.reasonVersion++;
+    this.set({ dialog: null });
+  }
+
+  /** A picture of the unit is opened. Returns how it is closed again. */
+  watching(id: string): () => void {
+    return this.reasons.watch(id, Date.now);
   }
 
   setTheme(theme: Theme): void {
@@ -230,12 +314,14 @@ export class Store {
       case "state":
         this.clockOffset = Date.parse(event.utc) - Date.now();
         this.linkUp();
-        for (const camera of event.cameras) if (camera.position) this.trail(camera.id).add(camera.position);
-        this.set({ cameras: sorted(event.cameras) });
-        void this.loadTrails(event.cameras);
+        this.takeState(event.cameras);
         break;
       case "camera":
         this.take(event.camera);
+        break;
+      case "ended":
+        // Without sound or position the picture comes back by itself, in a new session.
+        if (event.right === "live") this.endedRights.set(event.camera, { at: this.now(), why: event.reason });
         break;
       case "removed":
         this.forget(event.id);
@@ -255,6 +341,26 @@ export class Store {
     }
   }
 
+  private takeState(cameras: readonly Camera[]): void {
+    for (const camera of cameras) if (camera.position) this.trail(camera.id).add(camera.position);
+    const again = this.cameras !== null;
+    this.set({ cameras: sorted([...cameras, ...this.lost(cameras)]) });
+    void this.loadTrails(cameras);
+    if (again) void this.checkSession(); // the full state comes again when rights have changed: which are there now?
+  }
+
+  /** Units that one was watching and may not even know of now: they stay, without anything to see, to say why. */
+  private lost(cameras: readonly Camera[]): readonly Camera[] {
+    const listed = new Set(cameras.map((camera) => camera.id));
+    for (const camera of cameras) if (camera.rights.includes("live")) this.endedRights.delete(camera.id);
+    return (this.cameras ?? [])
+      .filter((camera) => this.endedRights.has(camera.id) && !listed.has(camera.id))
+      .map((camera) => {
+        this.trails.delete(camera.id);
+        return { ...camera, ...NOTHING_TO_SEE };
+      });
+  }
+
   /** A camera as the gateway has just described it, in an event or in the answer to a change. */
   take(camera: Camera): void {
     const others = (this.cameras ?? []).filter((other) => other.id !== camera.id);
@@ -264,6 +370,7 @@ export class Store {
 
   forget(id: string): void {
     this.trails.delete(id);
+    this.endedRights.delete(id);
     this.set({ cameras: (this.cameras ?? []).filter((camera) => camera.id !== id) });
   }
 
@@ -317,7 +424,9 @@ export class Store {
 
   private async checkSession(): Promise<void> {
     try {
-      if ((await api.currentSession()) === null) this.leave(true);
+      const session = await api.currentSession();
+      if (session === null) this.leave(true);
+      else if (this.session) this.set({ session });
     } catch {
       // Unreachable: the socket's own retries go on.
     }
@@ -326,18 +435,6 @@ export class Store {
 
 function sorted(cameras: readonly Camera[]): readonly Camera[] {
   return [...cameras].sort((a, b) => byName.compare(a.name, b.name) || byName.compare(a.id, b.id));
-}
-
-function readView(): View {
-  const [name, id] = window.location.hash.replace(/^#\/?/, "").split("/");
-  if (name === "unit" && id) {
-    try {
-      return { name: "unit", id: decodeURIComponent(id) };
-    } catch {
-      return { name: "wall" }; // a mistyped address
-    }
-  }
-  return { name: name === "map" ? "map" : "wall" };
 }
 
 function readTheme(): Theme {

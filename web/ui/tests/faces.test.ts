@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { faceOf, NO_PICTURE, qualityOf, type PictureState } from "../src/faces";
+import { faceOf, NO_PICTURE, qualityOf, type PictureState, type RightEnded } from "../src/faces";
 import type { Camera } from "../src/model";
 
 const NOW = Date.parse("2026-11-22T14:00:00Z");
@@ -17,10 +17,21 @@ const camera = (part: Partial<Camera>): Camera => ({
   retry_utc: null,
   video_utc: null,
   source: "database",
+  groups: [],
+  rights: ["live", "position"],
+  watermark: false,
+  reason_needed: false,
+  watched: null,
+  private: false,
+  privacy: null,
   ...part,
 });
-const face = (part: Partial<Camera>, picture: Partial<PictureState> = {}, away = false) =>
-  faceOf(camera(part), { ...NO_PICTURE, ...picture }, NOW, HERE, away);
+const face = (
+  part: Partial<Camera>,
+  picture: Partial<PictureState> = {},
+  gatewayAway = false,
+  rightEnded: RightEnded | null = null,
+) => faceOf(camera(part), { ...NO_PICTURE, ...picture }, { now: NOW, here: HERE, gatewayAway, rightEnded });
 const ago = (seconds: number) => new Date(NOW - seconds * 1000).toISOString();
 
 describe("faceOf", () => {
@@ -51,9 +62,33 @@ describe("faceOf", () => {
   });
 
   it("tells a missing right from a failure", () => {
-    const failure = { message: "Unit 12 has no H.264.", refused: false, retryAt: HERE + 2_000 };
+    const failure = { message: "Unit 12 has no H.264.", refused: false, reasonNeeded: false, retryAt: HERE + 2_000 };
     expect(face({}, { failure })).toMatchObject({ look: "live", message: failure.message, detail: "Retrying in 2 s" });
     expect(face({}, { failure: { ...failure, refused: true } }).look).toBe("refused");
+  });
+});
+
+describe("faceOf, where something forbids the picture", () => {
+  it("says when a right ended, before anything else", () => {
+    const seen = face({}, { playing: true }, true, { at: NOW - 60_000, why: "anna is limited to the group south" });
+    expect(seen).toMatchObject({
+      look: "refused",
+      message: "Your right to watch Unit 12 ended at 13:59:00 UTC.",
+      detail: "Anna is limited to the group south.",
+    });
+  });
+
+  it("asks for a reason where the policy wants one, and tells that from a missing right", () => {
+    const failure = { message: "", refused: true, reasonNeeded: true, retryAt: 0 };
+    expect(face({}, { failure })).toMatchObject({ look: "reason", message: "Say why you want to watch Unit 12." });
+  });
+
+  it("has a face for a wearer's privacy, whether the camera is live or not", () => {
+    const privacy = { since: ago(60), hides: ["stream" as const], recording: true };
+    for (const status of ["live", "offline"] as const) {
+      const seen = face({ status, private: true, privacy }, {}, false, { at: NOW, why: "its wearer is private" });
+      expect(seen).toMatchObject({ look: "private", detail: "Since 13:59:00 UTC. Recording goes on." });
+    }
   });
 });
 

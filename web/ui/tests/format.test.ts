@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { age, coordinates, course, freshId, speed, utcTime } from "../src/format";
+import { browser, plain, age, coordinates, course, freshId, speed, utcTime } from "../src/format";
 
 describe("format", () => {
   it("writes ages in their largest units", () => {
@@ -28,5 +28,25 @@ describe("format", () => {
     expect(freshId("Unité 12 / Süd", new Set())).toBe("unite-12-sud");
     expect(freshId("Unit 12", new Set(["unit-12", "unit-12-2"]))).toBe("unit-12-3");
     expect(freshId("☂", new Set())).toBe("camera");
+  });
+});
+
+describe("browser", () => {
+  it("names browser and system, and leaves alone what is none", () => {
+    const firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0";
+    const edge = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36 Edg/126.0";
+    expect(browser(firefox)).toBe("Firefox 128 on Windows");
+    expect(browser(edge)).toBe("Edge 126 on Linux");
+    expect(browser("curl/8.5")).toBe("curl/8.5");
+  });
+});
+
+describe("plain", () => {
+  it("writes JSON as a person does", () => {
+    expect(plain({ role: "auditor", groups: ["north", "south"], expires_ns: null })).toBe(
+      "role: auditor, groups: north south, expires ns: –",
+    );
+    expect(plain([])).toBe("–");
+    expect(plain(true)).toBe("true");
   });
 });

@@ -12,6 +12,8 @@ import "./keyboard-help";
 import "./link-banner";
 import "./log-in";
 import "./nav-rail";
+import "./reason-dialog";
+import "./settings-view";
 import "./top-bar";
 import type { TopBar } from "./top-bar";
 import "./unit-details";
@@ -149,24 +151,29 @@ export class ControlRoom extends LitElement {
     if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
     if (store.session === null) return html`<log-in></log-in>`;
     const { view } = store;
-    const bare = view.name !== "unit" && store.cameras?.length === 0;
+    const bare = view.name === "settings" || (view.name !== "unit" && store.cameras?.length === 0);
     return html`<div class="room">
         <nav-rail></nav-rail>
         <top-bar></top-bar>
         <link-banner></link-banner>
         <main class="${view.name} ${bare ? "bare" : ""}">
-          ${view.name === "unit" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
-          <aside>
+          ${view.name === "unit" || view.name === "settings" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
+          ${view.name === "settings" ? nothing : this.renderAside()}
+        </main>
+      </div>
+      ${this.renderDialog()}`;
+  }
+
+  private renderAside() {
+    const { view } = store;
+    return html`<aside>
             ${view.name === "unit" ? html`<unit-details .unit=${view.id}></unit-details>` : nothing}
             <unit-map
               role="region"
               aria-label=${strings.map.label}
               .focused=${view.name === "unit" ? view.id : null}
             ></unit-map>
-          </aside>
-        </main>
-      </div>
-      ${this.renderDialog()}`;
+          </aside>`;
   }
 
   /** What is in front of one, for the window's title and for screen readers. */
@@ -174,6 +181,7 @@ export class ControlRoom extends LitElement {
     const { view } = store;
     if (!store.session) return strings.logIn.title;
     if (view.name === "unit") return store.camera(view.id)?.name ?? view.id;
+    if (view.name === "settings") return strings.settings.sections[view.section ?? "account"];
     return view.name === "map" ? strings.nav.map : strings.wall.label;
   }
 
@@ -183,6 +191,8 @@ export class ControlRoom extends LitElement {
 
   private renderStage(bare: boolean) {
     const { view } = store;
+    if (view.name === "settings")
+      return html`<settings-view class="stage" .section=${view.section} .query=${view.query}></settings-view>`;
     if (view.name === "unit") return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
     if (view.name === "map" && !bare) return html`<unit-list class="stage"></unit-list>`;
     return html`<unit-wall class="stage"></unit-wall>`;
@@ -195,6 +205,8 @@ export class ControlRoom extends LitElement {
         return html`<find-cameras @close=${close}></find-cameras>`;
       case "add":
         return html`<camera-form @close=${close}></camera-form>`;
+      case "reason":
+        return html`<reason-dialog .units=${store.asked} @close=${close}></reason-dialog>`;
       case "help":
         return html`<keyboard-help @close=${close}></keyboard-help>`;
       case null:
@@ -219,6 +231,7 @@ export class ControlRoom extends LitElement {
     else if (event.key === "/") this.bar?.search();
     else if (event.key === "?") store.show("help");
     else if (event.key.toLowerCase() === "m") store.go({ name: store.view.name === "map" ? "wall" : "map" });
+    else if (event.key === ",") store.go({ name: "settings", section: null, query: "" });
     else if (event.key.toLowerCase() === "f") this.fullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.back();
     else return;

@@ -8,11 +8,13 @@
 
 import { css, html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
-import { request, whepEndpoint } from "../api";
-import type { Look, PictureState } from "../faces";
+import { request, whepEndpoint, withReason } from "../api";
+import { Watch } from "../controllers";
+import { BLANK, type Look, type PictureState } from "../faces";
 import { LiveFeed, type FeedFailure } from "../live-feed";
 import type { Camera } from "../model";
 import { store } from "../store";
+import type { Fetch } from "../whep";
 
 /** Without a frame for this long, the picture is frozen. */
 const FROZEN_MS = 3_000;
@@ -23,7 +25,8 @@ const CHECK_MS = 1_000;
 /** The picture that is kept needs no more pixels than this across. */
 const HELD_WIDTH = 960;
 
-const NO_RIGHT: FeedFailure = { message: "", refused: true, retryAt: 0 };
+const NO_RIGHT: FeedFailure = { message: "", refused: true, reasonNeeded: false, retryAt: 0 };
+const NO_REASON: FeedFailure = { message: "", refused: true, reasonNeeded: true, retryAt: 0 };
 
 @customElement("live-picture")
 export class LivePicture extends LitElement {
@@ -58,7 +61,6 @@ export class LivePicture extends LitElement {
     }
     :host([look="offline"]) :is(video, canvas),
     :host([look="connecting"]) :is(video, canvas),
-    :host([look="refused"]) :is(video, canvas),
     :host([look="disabled"]) :is(video, canvas) {
       filter: grayscale(0.7) brightness(0.35);
     }
@@ -80,12 +82,20 @@ export class LivePicture extends LitElement {
   private lastFrameAt: number | null = null;
   private playing = false;
   private sessionSince = 0;
+  private told: PictureState | null = null;
   private frameToldAt = 0;
   private checkTimer = 0;
+  /** Ends this picture's part in an incident of watching. */
+  private unwatch: (() => void) | null = null;
   private readonly sight = new IntersectionObserver((entries) => {
     this.inSight = entries.at(-1)?.isIntersecting ?? false;
     this.decide();
   });
+
+  constructor() {
+    super();
+    new Watch(this, (s) => [s.reasonVersion]);
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -117,10 +127,10 @@ export class LivePicture extends LitElement {
 
   override updated(changed: PropertyValues<this>): void {
     const before = changed.get("camera");
-    if (!changed.has("camera")) return;
     if (before && before.id !== this.camera.id) this.reset();
     // A session has the sound that there was when it began, and the delay that suits it.
     else if (before && before.tracks.length > 0 && hasSound(before) !== hasSound(this.camera)) this.feed?.restart();
+    else if (changed.has("look") && BLANK.has(this.look)) this.wipe();
     this.decide();
   }
 
@@ -128,15 +138,22 @@ export class LivePicture extends LitElement {
   private reset(): void {
     this.leave();
     this.feed = null;
+    this.wipe();
+    this.tell();
+  }
+
+  /** Let go of the last picture. */
+  private wipe(): void {
     this.held = false;
     this.lastFrameAt = null;
     this.canvas.width = 0;
-    this.tell();
   }
 
   private readonly leave = (): void => {
     this.hold();
     this.feed?.stop();
+    this.unwatch?.();
+    this.unwatch = null;
   };
 
   /** Watch, or not. */
@@ -146,12 +163,27 @@ export class LivePicture extends LitElement {
     // "disabled" is a camera that connects when somebody watches. What runs is kept while the camera comes or returns.
     const opens = status === "live" || (status === "disabled" && this.eager);
     const watchable = opens || (status !== "offline" && this.feed?.running === true);
-    if (!watchable || !store.mayWatch || !this.inSight || document.hidden) {
+    if (!watchable || this.obstacle !== null || !this.inSight || document.hidden) {
       if (this.feed?.running) this.leave();
+      this.tell();
       return;
     }
-    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), request, this.feedChanged);
-    this.feed.start();
+    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), this.fetch, this.feedChanged);
+    // A reason that is given now does not wait for the next attempt.
+    if (this.feed.failure?.reasonNeeded && store.reasonFor(this.camera.id) !== null) this.feed.restart();
+    else this.feed.start();
+    this.unwatch ??= store.watching(this.camera.id);
+  };
+
+  /** Why watching is not even tried. */
+  private get obstacle(): FeedFailure | null {
+    if (!this.camera.rights.includes("live")) return NO_RIGHT; // a private camera gives it to nobody
+    return this.camera.reason_needed && store.reasonFor(this.camera.id) === null ? NO_REASON : null;
+  }
+
+  private readonly fetch: Fetch = (path, init) => {
+    const reason = store.reasonFor(this.camera.id);
+    return request(path, reason === null ? init : withReason(init, reason));
   };
 
   private readonly feedChanged = (): void => {
@@ -217,11 +249,17 @@ export class LivePicture extends LitElement {
     const detail: PictureState = {
       lastFrameAt: this.lastFrameAt,
       playing: this.playing,
-      failure: store.mayWatch ? (this.feed?.failure ?? null) : NO_RIGHT,
+      failure: this.obstacle ?? this.feed?.failure ?? null,
       session: this.feed?.session?.id ?? null,
     };
+    if (same(detail, this.told)) return;
+    this.told = detail;
     this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
   }
+}
+
+function same(a: PictureState, b: PictureState | null): boolean {
+  return (Object.keys(a) as (keyof PictureState)[]).every((key) => a[key] === b?.[key]);
 }
 
 const hasSound = (camera: Camera) => camera.tracks.some((track) => track.kind === "audio");

@@ -56,7 +56,8 @@ export class NavRail extends LitElement {
         }
         .mark,
         .space,
-        .keys {
+        .keys,
+        .wide {
           display: none;
         }
         button {
@@ -96,7 +97,14 @@ export class NavRail extends LitElement {
           ${this.button(icons.add, words.add, () => store.show("add"), "nav-add")}`
         : nothing}
       <span class="space"></span>
-      ${this.button(icons.theme, words.theme(words.themes[theme]), () => store.setTheme(NEXT_THEME[theme]), "nav-theme")}
+      ${this.button(
+        icons.settings,
+        words.settings,
+        () => store.go({ name: "settings", section: null, query: "" }),
+        "nav-settings",
+        view.name === "settings",
+      )}
+      ${this.button(icons.theme, words.theme(words.themes[theme]), () => store.setTheme(NEXT_THEME[theme]), "nav-theme", false, "wide")}
       ${this.button(icons.help, words.help, () => store.show("help"), "nav-help", false, "keys")}
       ${this.button(icons.logOut, words.logOut(session?.user.name ?? ""), () => void store.logOut(), "log-out")}
     </nav>`;

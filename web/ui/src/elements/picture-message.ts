@@ -1,4 +1,7 @@
-/** `<picture-message>`: what stands where a picture cannot: a state's shape, a sentence, and what happens next. */
+/**
+ * `<picture-message>`: what stands where a picture cannot: a state's shape, a sentence, what happens next, and in its
+ * slot what one can do about it.
+ */
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
@@ -41,6 +44,7 @@ export class PictureMessage extends LitElement {
         display: -webkit-box;
         -webkit-box-orient: vertical;
         -webkit-line-clamp: 3;
+        line-clamp: 3;
         overflow: hidden;
         overflow-wrap: anywhere;
       }
@@ -51,6 +55,10 @@ export class PictureMessage extends LitElement {
       state-mark {
         transform: scale(1.5);
         margin: var(--s1);
+      }
+      ::slotted(button) {
+        pointer-events: auto;
+        margin-top: var(--s1);
       }
     `,
   ];
@@ -64,6 +72,7 @@ export class PictureMessage extends LitElement {
       <state-mark look=${this.look} bare></state-mark>
       <p class="figures" title=${this.message}>${this.message}</p>
       ${this.detail ? html`<p class="detail">${this.detail}</p>` : nothing}
+      <slot></slot>
     </div>`;
   }
 }

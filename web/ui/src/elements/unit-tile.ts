@@ -3,7 +3,7 @@
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
-import { faceOf, NO_PICTURE, type PictureState } from "../faces";
+import { faceOf, NO_PICTURE, showsPicture, type PictureState } from "../faces";
 import { icons } from "../icons";
 import type { Camera } from "../model";
 import { store } from "../store";
@@ -11,9 +11,10 @@ import { strings } from "../strings";
 import { controls } from "./controls";
 import "./fix-line";
 import "./live-picture";
-import "./picture-message";
 import "./quality-mark";
 import "./state-mark";
+import { unitMessage } from "./unit-message";
+import "./water-mark";
 
 /** Controls leave after the pointer has rested for this long. */
 const REST_MS = 2_000;
@@ -46,6 +47,11 @@ export class UnitTile extends LitElement {
         border-radius: var(--radius);
         background: var(--panel);
         overflow: hidden;
+      }
+      :host([look="refused"]),
+      :host([look="reason"]),
+      :host([look="private"]) {
+        --state: var(--edge);
       }
       :host([look="offline"]) article,
       :host([look="disabled"]) article {
@@ -124,6 +130,14 @@ export class UnitTile extends LitElement {
         position: absolute;
         inset: 0;
       }
+      picture-message {
+        z-index: 2; /* above what opens the unit, for the button in it */
+      }
+      .watched {
+        color: var(--quiet);
+        font-size: 12px;
+        white-space: nowrap;
+      }
       .open {
         position: absolute;
         inset: 0;
@@ -159,7 +173,7 @@ export class UnitTile extends LitElement {
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, () => [store.lit === this.camera.id, store.link.downSince]);
+    new Watch(this, () => [store.lit === this.camera.id, store.link.downSince, store.reasonVersion]);
     this.addEventListener("pointerenter", () => store.light(this.camera.id));
     this.addEventListener("pointermove", this.wake);
     this.addEventListener("pointerleave", () => {
@@ -202,7 +216,7 @@ export class UnitTile extends LitElement {
 
   override render() {
     const camera = this.camera;
-    const face = faceOf(camera, this.picture, store.now(), Date.now(), store.link.downSince !== null);
+    const face = faceOf(camera, this.picture, store.circumstances(camera.id));
     const frameUtc = this.picture.playing ? this.frameUtc : null;
     this.setAttribute("look", face.look);
     this.toggleAttribute("lit", store.lit === camera.id);
@@ -211,7 +225,15 @@ export class UnitTile extends LitElement {
         ${this.number ? html`<span class="number figures" aria-hidden="true">${this.number}</span>` : nothing}
         <h2 title=${camera.name} data-testid="tile-name">${camera.name}</h2>
         <state-mark look=${face.look} data-testid="tile-state"></state-mark>
+        ${camera.privacy && !camera.private
+          ? html`<state-mark look="private" .text=${strings.tile.positionHidden}></state-mark>`
+          : nothing}
         <span class="space"></span>
+        ${camera.watched
+          ? html`<span class="watched figures" title=${strings.tile.watchedLong} data-testid="watched"
+              >${strings.tile.watched(camera.watched)}</span
+            >`
+          : nothing}
         ${camera.recording && face.look !== "unknown"
           ? html`<span class="rec" title=${strings.tile.recordingLong}>${strings.tile.recording}</span>`
           : nothing}
@@ -233,9 +255,8 @@ export class UnitTile extends LitElement {
           @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
         ></live-picture>
-        ${face.message
-          ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
-          : nothing}
+        ${camera.watermark && showsPicture(face, this.picture) ? html`<water-mark></water-mark>` : nothing}
+        ${unitMessage(camera, face)}
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${frameUtc}></fix-line>
       </div>

@@ -1,21 +1,24 @@
 /** `<unit-view>`: one unit, large: its picture, the overlay, and what can be done with it. */
 
-import { css, html, LitElement, nothing } from "lit";
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { removeCamera } from "../api";
 import { EverySecond, Watch } from "../controllers";
-import { faceOf, NO_PICTURE, type PictureState } from "../faces";
+import { faceOf, NO_PICTURE, showsPicture, type PictureState } from "../faces";
 import { icons } from "../icons";
 import type { Camera } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
 import "./camera-form";
+import "./confirm-dialog";
 import { controls } from "./controls";
 import "./fix-line";
 import "./live-picture";
-import "./picture-message";
+import "./privacy-switch";
 import "./quality-mark";
-import "./remove-camera";
 import "./state-mark";
+import { unitMessage } from "./unit-message";
+import "./water-mark";
 
 @customElement("unit-view")
 export class UnitView extends LitElement {
@@ -93,12 +96,23 @@ export class UnitView extends LitElement {
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
   @state() private muted = true;
-  @state() private dialog: "edit" | "remove" | null = null;
+  @state() private dialog: "edit" | "remove" | "privacy" | null = null;
+  private asked = false;
 
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.cameras, s.link.downSince, s.session]);
+    new Watch(this, (s) => [s.cameras, s.link.downSince, s.session, s.reasonVersion]);
+  }
+
+  /** Whoever opens a unit that wants a reason is asked at once; who declines finds the button in the picture. */
+  override updated(changed: PropertyValues<this>): void {
+    if (changed.has("unit")) this.asked = false;
+    const camera = store.camera(this.unit);
+    if (!camera || this.asked) return;
+    if (faceOf(camera, this.picture, store.circumstances(camera.id)).look !== "reason") return;
+    this.asked = true;
+    store.askReason(camera.id);
   }
 
   fullScreen(): void {
@@ -117,7 +131,7 @@ export class UnitView extends LitElement {
   }
 
   private renderUnit(camera: Camera) {
-    const face = faceOf(camera, this.picture, store.now(), Date.now(), store.link.downSince !== null);
+    const face = faceOf(camera, this.picture, store.circumstances(camera.id));
     return html`
       <header>
         <button
@@ -143,19 +157,33 @@ export class UnitView extends LitElement {
           @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
         ></live-picture>
-        ${face.message
-          ? html`<picture-message look=${face.look} .message=${face.message} .detail=${face.detail}></picture-message>`
-          : nothing}
+        ${camera.watermark && showsPicture(face, this.picture) ? html`<water-mark></water-mark>` : nothing}
+        ${unitMessage(camera, face)}
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
+      ${this.dialog === "privacy"
+        ? html`<privacy-switch .camera=${camera} @close=${() => (this.dialog = null)}></privacy-switch>`
+        : nothing}
       ${this.dialog === "edit"
         ? html`<camera-form .camera=${camera} @close=${() => (this.dialog = null)}></camera-form>`
         : nothing}
       ${this.dialog === "remove"
-        ? html`<remove-camera .camera=${camera} @close=${() => (this.dialog = null)}></remove-camera>`
+        ? html`<confirm-dialog
+            .heading=${strings.unit.removeTitle(camera.name)}
+            .text=${strings.unit.removeText}
+            .confirm=${strings.unit.removeConfirm}
+            .act=${() => this.removeUnit(camera.id)}
+            @close=${() => (this.dialog = null)}
+          ></confirm-dialog>`
         : nothing}
     `;
+  }
+
+  private async removeUnit(id: string): Promise<void> {
+    await removeCamera(id);
+    store.forget(id);
+    store.go({ name: "wall" });
   }
 
   private renderTools(camera: Camera) {
@@ -181,8 +209,17 @@ export class UnitView extends LitElement {
       >
         ${icons.fullScreen} <span class="word">${strings.unit.fullScreen}</span>
       </button>
-      ${store.mayChangeCameras
+      ${camera.rights.includes("configure")
         ? html`<button
+              data-testid="privacy"
+              aria-label=${strings.privacy.button}
+              aria-pressed=${camera.privacy !== null}
+              title=${strings.privacy.button}
+              @click=${() => (this.dialog = "privacy")}
+            >
+              ${icons.privacy} <span class="word">${strings.privacy.button}</span>
+            </button>
+            <button
               data-testid="edit-camera"
               aria-label=${strings.unit.edit}
               title=${owned ? strings.unit.fileOwned : strings.unit.edit}

@@ -1,16 +1,13 @@
-/** `<remove-camera>`: asks before a camera is removed, and says when it could not be. */
+/** `<confirm-dialog>`: asks before something is done that cannot be undone, does it, and says when it did not work. */
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { removeCamera } from "../api";
-import type { Camera } from "../model";
-import { store } from "../store";
 import { strings } from "../strings";
 import { controls } from "./controls";
 import "./modal-dialog";
 
-@customElement("remove-camera")
-export class RemoveCamera extends LitElement {
+@customElement("confirm-dialog")
+export class ConfirmDialog extends LitElement {
   static override styles = [
     controls,
     css`
@@ -26,17 +23,20 @@ export class RemoveCamera extends LitElement {
     `,
   ];
 
-  @property({ attribute: false }) camera!: Camera;
+  @property() heading = "";
+  @property() text = "";
+  /** What the button that does it says. */
+  @property() confirm = "";
+  /** What it does; the dialog stays open with the reason when that fails. */
+  @property({ attribute: false }) act: () => Promise<void> = () => Promise.resolve();
   @state() private busy = false;
   @state() private error = "";
 
-  private async confirm(): Promise<void> {
+  private async perform(): Promise<void> {
     this.busy = true;
     this.error = "";
     try {
-      await removeCamera(this.camera.id);
-      store.forget(this.camera.id);
-      store.go({ name: "wall" });
+      await this.act();
       this.leave();
     } catch (error) {
       this.error = (error as Error).message;
@@ -47,18 +47,13 @@ export class RemoveCamera extends LitElement {
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   override render() {
-    return html`<modal-dialog heading=${strings.unit.removeTitle(this.camera.name)} @close=${this.leave}>
-      <p>${strings.unit.removeText}</p>
+    return html`<modal-dialog heading=${this.heading} @close=${this.leave}>
+      <p>${this.text}</p>
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
       <div class="actions">
         <button @click=${this.leave}>${strings.form.cancel}</button>
-        <button
-          class="primary"
-          data-testid="remove-confirm"
-          ?disabled=${this.busy}
-          @click=${() => void this.confirm()}
-        >
-          ${strings.unit.removeConfirm}
+        <button class="primary" data-testid="confirm" ?disabled=${this.busy} @click=${() => void this.perform()}>
+          ${this.confirm}
         </button>
       </div>
     </modal-dialog>`;

@@ -1,0 +1,84 @@
+/** `<account-page>`: who one is here, one's password, the browsers and programs that are logged in as one. */
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement } from "lit/decorators.js";
+import { Watch } from "../controllers";
+import { icons } from "../icons";
+import { store, type Theme } from "../store";
+import { strings } from "../strings";
+import { controls } from "./controls";
+import "./change-password";
+import { pageStyles } from "./page-styles";
+import "./session-list";
+import "./token-list";
+
+const words = strings.account;
+const THEMES: Theme[] = ["dark", "light", "system"];
+
+@customElement("account-page")
+export class AccountPage extends LitElement {
+  static override styles = [
+    controls,
+    pageStyles,
+    css`
+      .who {
+        display: grid;
+        gap: var(--s1);
+        margin-bottom: var(--s8);
+      }
+      .theme {
+        max-width: 220px;
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    new Watch(this, (s) => [s.session, s.theme]);
+  }
+
+  override render() {
+    if (!store.session) return nothing;
+    const { name, role, groups } = store.session.user;
+    return html`<div class="head">
+        <h1>${name}</h1>
+        <div class="actions">
+          <button @click=${() => void store.logOut()}>${icons.logOut} ${words.logOut}</button>
+        </div>
+      </div>
+      <div class="who">
+        <span>${strings.roles[role].name}: ${strings.roles[role].may}</span>
+        <span class="quiet">${groups.length > 0 ? words.limited(groups.join(", ")) : words.unlimited}</span>
+      </div>
+      <section>
+        <h2>${words.sessions}</h2>
+        <p class="quiet">${words.sessionsText}</p>
+        <session-list .user=${name}></session-list>
+      </section>
+      <section>
+        <h2>${words.tokens}</h2>
+        <p class="quiet">${words.tokensText}</p>
+        <token-list .user=${name}></token-list>
+      </section>
+      <section>
+        <h2>${words.password}</h2>
+        <p class="quiet">${words.passwordText}</p>
+        <change-password></change-password>
+      </section>
+      <section>
+        <h2>${words.look}</h2>
+        <label class="theme"
+          ><span class="unseen">${words.look}</span>
+          <select
+            data-testid="theme"
+            @change=${(event: Event) => store.setTheme((event.target as HTMLSelectElement).value as Theme)}
+          >
+            ${THEMES.map(
+              (theme) =>
+                html`<option value=${theme} ?selected=${theme === store.theme}>${strings.nav.themes[theme]}</option>`,
+            )}
+          </select>
+        </label>
+      </section>`;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * `<user-form>`: adds a user, or changes role and groups of one (`user` set). Fires `added` (the user with the password
+ * that was made) or `changed` ({before, after}), then `close`.
+ */
+
+import { css, html, LitElement, nothing } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import { addUser, changeUser } from "../api-accounts";
+import { groups } from "../api-oversight";
+import { Fetched } from "../controllers";
+import { entered } from "../fields";
+import type { Role, User } from "../model";
+import { store } from "../store";
+import { strings } from "../strings";
+import { controls } from "./controls";
+import "./modal-dialog";
+
+const words = strings.users;
+const ROLES = Object.keys(strings.roles) as Role[];
+
+@customElement("user-form")
+export class UserForm extends LitElement {
+  static override styles = [
+    controls,
+    css`
+      form {
+        display: grid;
+        gap: var(--s4);
+      }
+      fieldset {
+        display: grid;
+        margin: 0;
+        padding: 0;
+        border: 0;
+      }
+      legend {
+        padding: 0;
+        color: var(--quiet);
+      }
+      p {
+        margin: 0;
+      }
+      .known {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(140px, 1fr));
+        column-gap: var(--s3);
+      }
+      .actions {
+        display: flex;
+        justify-content: end;
+        gap: var(--s2);
+      }
+      @media (max-width: 720px) {
+        input:not([type]),
+        select {
+          font-size: 16px;
+        }
+        .actions > * {
+          flex: 1;
+        }
+      }
+    `,
+  ];
+
+  /** The user to change; none: add one. */
+  @property({ attribute: false }) user: User | null = null;
+  @state() private chosenRole: Role = "dispatcher";
+  @state() private busy = false;
+  @state() private error = "";
+  @query("form") private form!: HTMLFormElement;
+  private readonly known = new Fetched(this, async (signal) => (await groups(signal)).map(({ name }) => name));
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.user) this.chosenRole = this.user.role;
+  }
+
+  override firstUpdated(): void {
+    this.form.querySelector<HTMLElement>("input, select")?.focus();
+  }
+
+  private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
+
+  private readonly submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const chosen = new FormData(this.form).getAll("group").filter((value) => typeof value === "string");
+    const more = entered(this.form, "more").split(/[\s,]+/).filter(Boolean);
+    const limit = [...new Set([...chosen, ...more])];
+    const role = this.chosenRole;
+    this.busy = true;
+    this.error = "";
+    try {
+      if (this.user) {
+        const after = await changeUser(this.user.name, { role, groups: limit });
+        this.dispatchEvent(new CustomEvent("changed", { detail: { before: this.user, after } }));
+      } else {
+        const name = entered(this.form, "name").trim();
+        this.dispatchEvent(new CustomEvent("added", { detail: await addUser({ name, role, groups: limit }) }));
+      }
+      this.leave();
+    } catch (error) {
+      this.error = (error as Error).message;
+      this.busy = false;
+    }
+  };
+
+  override render() {
+    const { user } = this;
+    return html`<modal-dialog heading=${user ? words.editTitle(user.name) : words.addTitle} @close=${this.leave}>
+      <form novalidate data-testid="user-form" @submit=${this.submit}>
+        ${user
+          ? nothing
+          : html`<label
+              >${words.name}
+              <input name="name" data-testid="user-name" autocomplete="off" autocapitalize="none" spellcheck="false"
+            /></label>`}
+        <label
+          >${words.role}
+          <select
+            data-testid="user-role"
+            @change=${(event: Event) => (this.chosenRole = (event.target as HTMLSelectElement).value as Role)}
+          >
+            ${ROLES.map(
+              (role) =>
+                html`<option value=${role} ?selected=${role === this.chosenRole}>${strings.roles[role].name}</option>`,
+            )}
+          </select>
+          <span>${strings.roles[this.chosenRole].may}</span>
+        </label>
+        ${this.renderGroups()}
+        ${user ? nothing : html`<p class="quiet">${words.madeForThem}</p>`}
+        ${this.error ? html`<p class="error" role="alert" data-testid="user-error">${this.error}</p>` : nothing}
+        <div class="actions">
+          <button type="button" @click=${this.leave}>${strings.form.cancel}</button>
+          <button class="primary" data-testid="user-submit" ?disabled=${this.busy || this.known.value === undefined}>
+            ${this.busy ? strings.form.busy : user ? strings.form.save : words.addConfirm}
+          </button>
+        </div>
+      </form>
+    </modal-dialog>`;
+  }
+
+  private renderGroups() {
+    if (this.known.error) return html`<p class="error" role="alert">${this.known.error}</p>`;
+    if (!this.known.value) return html`<p class="quiet" role="status">${strings.page.loading}</p>`;
+    const mine = this.user?.groups ?? store.session?.user.groups ?? [];
+    const all = [...new Set([...this.known.value, ...mine])].sort();
+    return html`<fieldset>
+      <legend>${words.groups}</legend>
+      <div class="known">
+        ${all.map(
+          (group) =>
+            html`<label class="check"
+              ><input
+                type="checkbox"
+                name="group"
+                data-testid="user-group"
+                value=${group}
+                ?checked=${mine.includes(group)}
+              />
+              ${group}</label
+            >`,
+        )}
+      </div>
+      <label
+        >${all.length > 0 ? words.moreGroups : words.firstGroups}
+        <input name="more" data-testid="user-more-groups" autocomplete="off" autocapitalize="none" spellcheck="false"
+      /></label>
+    </fieldset>`;
+  }
+}

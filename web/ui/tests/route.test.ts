@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { hashOf, settingsPath, viewOf, type View } from "../src/route";
+
+const views: View[] = [
+  { name: "wall" },
+  { name: "map" },
+  { name: "unit", id: "unit 12/north?" },
+  { name: "settings", section: null, query: "" },
+  { name: "settings", section: "users", query: "" },
+  { name: "settings", section: "audit", query: "actor=anna&camera=unit-12" },
+];
+
+test.each(views)("an address leads back to its view: $name", (view) => {
+  expect(viewOf(hashOf(view))).toEqual(view);
+});
+
+test("what is mistyped leads somewhere sensible", () => {
+  expect(viewOf("")).toEqual({ name: "wall" });
+  expect(viewOf("#/nowhere")).toEqual({ name: "wall" });
+  expect(viewOf("#/unit/%E0%A4%A")).toEqual({ name: "wall" });
+  expect(viewOf("#/settings/nothing?x=1")).toEqual({ name: "settings", section: null, query: "" });
+});
+
+test("a link carries what is asked, whatever is in it", () => {
+  const view = viewOf(settingsPath("audit", { actor: "a&b=c?d#e" }));
+  expect(view.name === "settings" && new URLSearchParams(view.query).get("actor")).toBe("a&b=c?d#e");
+});
