@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.access.rights import Role
 from gateway.base.settings import CameraSettings
 from tests.running import running
 
@@ -40,3 +41,19 @@ async def test_a_group_that_cannot_be_named_so_is_refused(gateway):
     status, problem, _ = await gateway.client().call("POST", "/api/cameras", json=new)
     assert (status, problem["pointer"]) == (400, "/groups/1")
     assert '"a b" cannot name a group' in problem["detail"]
+
+
+async def test_whoever_configures_sees_who_is_limited_to_a_group(gateway):
+    client = gateway.client()
+    for name, groups in (("ann", ["north"]), ("bo", ["north", "nowhere"])):
+        new = {"name": name, "role": "dispatcher", "groups": groups, "password": "long enough"}
+        assert (await client.call("POST", "/api/users", json=new))[0] == 201
+    assert (await client.get("/api/groups"))["groups"] == [
+        {"name": "north", "cameras": ["fixed"], "users": ["ann", "bo"]},
+        {"name": "nowhere", "cameras": [], "users": ["bo"]},
+        {"name": "south", "cameras": ["fixed"], "users": []},
+    ]
+    assert (await gateway.client(Role.DISPATCHER).get("/api/groups"))["groups"] == [
+        {"name": "north", "cameras": ["fixed"]},
+        {"name": "south", "cameras": ["fixed"]},
+    ]
