@@ -35,7 +35,7 @@ SETTLE_SECONDS = 0.1
 """Changes of one camera within this time are told once."""
 LOGGED_OUT = 4401
 NO_RIGHT = 4403
-
+_WHY = {LOGGED_OUT: b"the log-in no longer holds", NO_RIGHT: b"your role has no right to log in any more"}
 
 Look: TypeAlias = tuple[frozenset[Right], Asks, Privacy | None]
 """What the look of a camera depends on beside the camera itself: rights, what the policy asks, privacy."""
@@ -258,7 +258,7 @@ async def _write(socket: web.WebSocketResponse, listener: Listener) -> None:
         for message in messages:
             await socket.send_str(message)
     assert listener.close_code is not None
-    await socket.close(code=listener.close_code)
+    await socket.close(code=listener.close_code, message=_WHY.get(listener.close_code, b""))
 
 
 async def _ping(listener: Listener, parts: Services) -> None:
