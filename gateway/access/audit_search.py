@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from gateway.access.audit import Action, Entry, Outcome, entry
 from gateway.base.errors import BadRequestError
@@ -85,13 +85,11 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 def _search(connection: Connection, query: Query) -> list[Entry]:
     columns = audit.c
     conditions: list[ColumnElement[bool]] = []
-    # Without statistics SQLite takes any index that fits. The first of these that is given narrows the most; each is
-    # ordered by time behind its own column, so the page comes straight out of it, without a sort.
-    index = "ix_audit_utc_ns"
-    for name in ("outcome", "action", "camera", "actor"):
+    # Without statistics SQLite takes any index that fits, so only one may: that of the first of these, which narrows the
+    # most. It is ordered by time behind its own column, and the page comes straight out of it, without a sort.
+    for name in ("actor", "camera", "action", "outcome"):
         if (value := getattr(query, name)) is not None:
-            conditions.append(columns[name] == value)
-            index = f"ix_audit_{name}_utc_ns"
+            conditions.append((func.coalesce(columns[name], "") if conditions else columns[name]) == value)
     if query.from_ns is not None:
         conditions.append(columns.utc_ns >= query.from_ns)
     if query.to_ns is not None:
@@ -101,11 +99,5 @@ def _search(connection: Connection, query: Query) -> list[Entry]:
         if utc_ns is None:
             raise BadRequestError(f'there is no row {query.before} to go on from ("before")')
         conditions.append(tuple_(columns.utc_ns, columns.id) < (utc_ns, query.before))
-    rows = (
-        select(audit)
-        .with_hint(audit, f"INDEXED BY {index}", "sqlite")
-        .where(*conditions)
-        .order_by(columns.utc_ns.desc(), columns.id.desc())
-        .limit(query.limit)
-    )
+    rows = select(audit).where(*conditions).order_by(columns.utc_ns.desc(), columns.id.desc()).limit(query.limit)
     return [entry(row) for row in connection.execute(rows)]
