@@ -143,6 +143,22 @@ async def test_a_camera_that_leaves_the_group_is_gone_for_who_is_limited_to_it(s
     assert (status, body["detail"]) == (404, f'there is no camera "{scene.camera}"')
 
 
+async def test_a_new_policy_ends_what_it_does_not_allow_and_a_new_one_gives_it_back(scene):
+    narrower = {"allow": [{"role": "dispatcher", "rights": ["position"]}]}
+    async with events(scene.ann) as socket:
+        status, answer, session = await scene.watch()
+        assert status == 201, answer
+        await scene.gateway.read_again(policy=narrower)
+        ended = await until(socket, "ended")
+        assert (ended["session"], ended["right"]) == (session, "live")
+        assert "the policy says what the role dispatcher may do" in ended["reason"]
+        await scene.gateway.read_again(policy=POLICY)
+        shown = (await until(socket, "state"))["cameras"]
+        shown = (await until(socket, "state"))["cameras"]
+        assert "live" in next(camera["rights"] for camera in shown if camera["id"] == scene.camera)
+    assert (await scene.watch())[0] == 201
+
+
 async def test_a_log_in_that_ends_takes_session_and_socket_along(scene):
     async with events(scene.ann) as socket:
         assert (await scene.watch())[0] == 201

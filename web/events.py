@@ -48,6 +48,8 @@ class Listener:
         self.who = who
         self.seen: dict[str, Look] = {}
         """The cameras that it was told of, as they looked to it."""
+        self.places: set[str] = set()
+        """Those of them whose position it may know: asked for each fix and socket."""
         self.close_code: int | None = None
         self._queue: deque[str] = deque()
         self._wake = asyncio.Event()
@@ -59,6 +61,12 @@ class Listener:
             return
         self._queue.append(message)
         self._wake.set()
+
+    def saw(self, camera: str, look: Look) -> None:
+        """It is told of this camera."""
+        self.seen[camera] = look
+        if Right.POSITION in look[0]:
+            self.places.add(camera)
 
     def close(self, code: int) -> None:
         """Make `batch` return None."""
@@ -164,15 +172,15 @@ class Events:
         """Tell that it is gone."""
         self._changed.pop(camera.id, None)
         for listener in list(self._listeners):
+            listener.places.discard(camera.id)
             if listener.seen.pop(camera.id, None) is not None:
                 listener.send(_message("removed", id=camera.id))
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """Tell a position to who may know it."""
         message = _message("fix", camera=camera.id, fix=fix_json(fix))
-        authority = self._parts.authority
         for listener in list(self._listeners):
-            if authority.may(listener.who, Right.POSITION, camera.id):
+            if camera.id in listener.places:
                 listener.send(message)
 
     def anchor(self, owner: bytes, session: str, rtp: int, utc_ns: UtcNs) -> None:
@@ -200,7 +208,10 @@ class Events:
 
     def _send_state(self, listener: Listener) -> None:
         parts = self._parts
-        listener.seen = self._seen_by(listener)
+        listener.seen.clear()
+        listener.places.clear()
+        for camera, look in self._seen_by(listener).items():
+            listener.saw(camera, look)
         cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
         listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
 
@@ -221,7 +232,8 @@ class Events:
                 rights = authority.rights(listener.who, camera.id)
                 if rights not in told:
                     told[rights] = _message("camera", camera=camera_json(self._parts, camera, listener.who))
-                listener.seen.setdefault(camera.id, self._look(listener, camera.id))
+                if camera.id not in listener.seen:
+                    listener.saw(camera.id, self._look(listener, camera.id))
                 listener.send(told[rights])
 
 

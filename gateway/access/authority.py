@@ -78,6 +78,7 @@ class Authority:
         self._cameras = dict(cameras or {})
         self._private: dict[str, Privacy] = {}
         self._known: dict[tuple[Role, tuple[str, ...], str], frozenset[Right]] = {}
+        self._asked: dict[str, Asks] = {}
 
     def update(
         self,
@@ -93,6 +94,7 @@ class Authority:
         self._private = self._private if private is None else dict(private)
         if before != (self.policy, self._cameras, self._private):
             self._known.clear()
+            self._asked.clear()
             for listener in self.on_changed:
                 listener()
 
@@ -165,6 +167,14 @@ class Authority:
 
     def asks(self, camera: str) -> Asks:
         """What the policy asks of those who see this camera."""
+        asks = self._asked.get(camera)
+        if asks is None:
+            asks = self._compose(camera)
+            if camera in self._cameras:
+                self._asked[camera] = asks
+        return asks
+
+    def _compose(self, camera: str) -> Asks:
         policy = self.policy
         views = [rule.ask_reason or () for _, rule in self.rules("ask_reason", camera)] or [policy.ask_reason]
         marks = [bool(rule.watermark) for _, rule in self.rules("watermark", camera)] or [policy.watermark]
