@@ -156,6 +156,9 @@ RECIPES: dict[str, Recipe] = {
     "POST /api/session": Recipe(400, anybody),
     "GET /api/session": Recipe(200, with_a_log_in),
     "DELETE /api/session": Recipe(401, with_a_log_in),  # a token is no session
+    "GET /api/session/providers": Recipe(200, anybody),
+    "GET /api/session/oidc/{provider}": Recipe(404, anybody),
+    "GET /api/session/oidc/{provider}/callback": Recipe(403, anybody),  # not begun in this browser
     "PUT /api/session/password": Recipe(400, with_a_log_in),
     "GET /api/sessions": Recipe(200, with_a_log_in),
     "DELETE /api/sessions/{id}": Recipe(404, with_a_log_in),
