@@ -85,8 +85,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 def _search(connection: Connection, query: Query) -> list[Entry]:
     columns = audit.c
     conditions: list[ColumnElement[bool]] = []
-    # Without statistics SQLite takes any index that fits, so only one may: that of the first of these, which narrows the
-    # most. It is ordered by time behind its own column, and the page comes straight out of it, without a sort.
+    # Without statistics SQLite takes any index that fits, so only one may: that of the first of these, which narrows
+    # the most. It is ordered by time behind its own column: the page comes straight out of it, without a sort.
     for name in ("actor", "camera", "action", "outcome"):
         if (value := getattr(query, name)) is not None:
             conditions.append((func.coalesce(columns[name], "") if conditions else columns[name]) == value)
