@@ -2,7 +2,7 @@
  * The gateway's HTTP calls, and their failures as sentences. No state but the CSRF token that belongs to the cookie.
  */
 
-import type { Camera, CameraChange, CameraSettings, Device, Fix, NewCamera, Session } from "./model";
+import type { Camera, CameraChange, CameraSettings, Device, Fix, NewCamera, Provider, Session } from "./model";
 import { strings } from "./strings";
 
 /** What the page reads of a problem document (RFC 9457). */
@@ -98,6 +98,10 @@ export async function currentSession(): Promise<Session | null> {
 
 export async function logIn(username: string, password: string): Promise<Session> {
   return remember(await json<Session>("/api/session", "POST", { username, password }));
+}
+
+export async function providers(signal?: AbortSignal): Promise<Provider[]> {
+  return (await json<{ providers: Provider[] }>("/api/session/providers", "GET", undefined, signal)).providers;
 }
 
 function remember(session: Session): Session {

@@ -187,6 +187,13 @@ export interface Token extends LogIn {
   name: string;
 }
 
+/** Where else than here one can log in. */
+export interface Provider {
+  name: string;
+  /** Where the browser goes for it. */
+  url: string;
+}
+
 /** A device that answered a discovery; `camera` is the id of the camera that already uses it. */
 export interface Device {
   endpoint: string;

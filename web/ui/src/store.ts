@@ -25,6 +25,7 @@ export interface Link {
 }
 
 const THEME_KEY = "sightline.theme";
+const RETURN_KEY = "sightline.return";
 /** The socket may be gone this long before the page says so: a reconnect usually takes less. */
 const GRACE_MS = 1_500;
 /** Sessions that are known here: more than a wall can open. */
@@ -198,11 +199,20 @@ export class Store {
 
   // ---- the person
 
+  /** The browser goes to log in elsewhere and comes back to the front door: remember where one wanted to. */
+  willReturn(): void {
+    sessionStorage.setItem(RETURN_KEY, window.location.hash);
+  }
+
   /** Find out who is logged in; then follow the gateway. */
   async begin(): Promise<void> {
     window.addEventListener("hashchange", () => this.turnTo(viewOf(window.location.hash)));
     this.applyTheme();
     await this.askWho();
+    if (!this.session) return;
+    const wanted = sessionStorage.getItem(RETURN_KEY);
+    sessionStorage.removeItem(RETURN_KEY);
+    if (wanted && !window.location.hash) this.go(viewOf(wanted));
   }
 
   /** Rejects with an ApiError the log-in page can show. */

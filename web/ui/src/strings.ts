@@ -121,6 +121,7 @@ export const strings = {
     limited: (groups: string) => `Limited to the camera groups: ${groups}.`,
     password: "Password",
     passwordText: "A new password ends your other sessions. Tokens stay.",
+    passwordElsewhere: "You log in at your provider: change the password there.",
     old: "Old password",
     new: "New password",
     again: "New password, again",

@@ -2,7 +2,8 @@
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement } from "lit/decorators.js";
-import { Watch } from "../controllers";
+import { sessions } from "../api-accounts";
+import { Fetched, Watch } from "../controllers";
 import { icons } from "../icons";
 import { store, type Theme } from "../store";
 import { strings } from "../strings";
@@ -31,6 +32,12 @@ export class AccountPage extends LitElement {
       }
     `,
   ];
+
+  /** Whether this browser logged in at a provider, which has the password then. */
+  private readonly elsewhere = new Fetched(this, async (signal) => {
+    const found = await sessions(store.session?.user.name ?? "", signal);
+    return found.some((session) => session.current && session.method === "oidc");
+  });
 
   constructor() {
     super();
@@ -62,8 +69,10 @@ export class AccountPage extends LitElement {
       </section>
       <section>
         <h2>${words.password}</h2>
-        <p class="quiet">${words.passwordText}</p>
-        <change-password></change-password>
+        ${this.elsewhere.value
+          ? html`<p class="quiet">${words.passwordElsewhere}</p>`
+          : html`<p class="quiet">${words.passwordText}</p>
+              <change-password></change-password>`}
       </section>
       <section>
         <h2>${words.look}</h2>

@@ -2,8 +2,8 @@
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
-import { ApiError } from "../api";
-import { EverySecond } from "../controllers";
+import { ApiError, providers } from "../api";
+import { EverySecond, Fetched } from "../controllers";
 import { mark } from "../icons";
 import { store } from "../store";
 import { strings } from "../strings";
@@ -52,6 +52,27 @@ export class LogIn extends LitElement {
         min-height: 40px;
         font-size: var(--normal);
       }
+      .providers {
+        display: grid;
+        gap: var(--s2);
+      }
+      .or {
+        display: grid;
+        grid-template-columns: 1fr auto 1fr;
+        align-items: center;
+        gap: var(--s3);
+        color: var(--quiet);
+      }
+      .or::before,
+      .or::after {
+        content: "";
+        height: 1px;
+        background: var(--line);
+      }
+      .providers a {
+        min-height: 40px;
+        font-size: var(--normal);
+      }
       footer {
         color: var(--quiet);
         font-size: 12px;
@@ -66,6 +87,7 @@ export class LogIn extends LitElement {
   @state() private waitUntil = 0;
   @query("form") private form!: HTMLFormElement;
   @query("input") private first!: HTMLInputElement;
+  private readonly providers = new Fetched(this, providers);
 
   constructor() {
     super();
@@ -114,7 +136,22 @@ export class LogIn extends LitElement {
           ${this.busy ? words.busy : words.submit}
         </button>
       </form>
+      ${this.renderProviders()}
       <footer>${words.first}<br /><code>${words.firstCommand}</code></footer>
     </main>`;
+  }
+
+  private renderProviders() {
+    const known = this.providers.value ?? [];
+    if (known.length === 0) return nothing;
+    return html`<div class="providers">
+      <span class="or">${words.or}</span>
+      ${known.map(
+        ({ name, url }) =>
+          html`<a class="button" data-testid="login-provider" href=${url} @click=${() => store.willReturn()}
+            >${words.with(name)}</a
+          >`,
+      )}
+    </div>`;
   }
 }
