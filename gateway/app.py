@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
-from gateway.access.audit import Audit
+from gateway.access.audit import Action, Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
 from gateway.access.fetch import Fetcher
@@ -70,6 +70,7 @@ from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
 from web.events import EVENTS
+from web.refusals import ServerLog
 from web.services import Services
 from web.watching import WATCHING, Watching
 
@@ -184,10 +185,15 @@ async def run(
         recorders.on_changed.append(events.camera_touched)
         fleet.apply(configured)
         certificate = _certificate(settings, live)
-        url = await _listen(app, settings, certificate, stack)
+        tasks = TaskOwner("gateway")
+
+        def malformed(address: str, why: str) -> None:
+            refused = tally.refused(Action.REFUSAL, "malformed", actor="", address=address, why=why)
+            tasks.start(refused, name="refusal")
+
+        url = await _listen(app, settings, certificate, ServerLog(malformed), stack)
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
-        tasks = TaskOwner("gateway")
         watcher.on(CAMERAS, roster.reconcile)
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
         for name, work in (
@@ -317,11 +323,12 @@ async def _listen(
     app: aiohttp_web.Application,
     settings: Settings,
     certificate: Certificate | None,
+    server_log: ServerLog,
     stack: contextlib.AsyncExitStack,
 ) -> str:
     """Start the HTTP server; the URL of the page."""
     address = parse_address(settings.http.listen)
-    runner = aiohttp_web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+    runner = aiohttp_web.AppRunner(app, access_log=None, logger=server_log, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     context = None if certificate is None else certificate.context

@@ -261,10 +261,11 @@ async def test_a_key_from_a_file_as_pem_or_jwk_set(tmp_path, clock, key):
     pem, jwks = tmp_path / "key.pem", tmp_path / "keys.json"
     pem.write_bytes(key.as_pem(private=False))
     jwks.write_text(json.dumps(KeySet([key]).as_dict()))
-    token = jwt.encode({"alg": algorithm}, claims(clock), key, algorithms=[algorithm])
-    for file in (pem, jwks):
-        machines = Machines([settings(jwks_url=None, key_file=file)], Fetcher(), clock)
-        assert (await machines.by_token(token)).role is Role.DISPATCHER
+    for header in ({"alg": algorithm}, {"alg": algorithm, "kid": key.kid}):
+        token = jwt.encode(header, claims(clock), key, algorithms=[algorithm])
+        for file in (pem, jwks):
+            machines = Machines([settings(jwks_url=None, key_file=file)], Fetcher(), clock)
+            assert (await machines.by_token(token)).role is Role.DISPATCHER
 
 
 @pytest.mark.parametrize("text", ["", "{}", "{", '{"keys": [7, {}]}', PEM_OF_NOTHING])

@@ -21,6 +21,7 @@ from gateway.access.users import Principal
 from gateway.base.errors import NotFoundError, RefusedError
 from gateway.base.metrics import REFUSALS
 from web.problems import UnauthorizedError
+from web.refusals import suspect
 from web.routes import Handler, Route
 from web.services import PRINCIPAL, ROUTE, SERVICES, address
 
@@ -79,13 +80,13 @@ async def authenticate(request: web.Request) -> Principal:
                 raise BadTokenError('only "Authorization: Bearer TOKEN" is understood')
             return await log_ins.by_token(token.strip())
         except (BadTokenError, RefusedError) as error:
-            await _suspect(request, "token", why=str(error)[:200])
+            await suspect(request, "token", why=str(error)[:200])
             raise UnauthorizedError(str(error)) from None
     key = request.cookies.get(COOKIE, "")
     principal = await log_ins.by_session(key) if key else None
     if principal is None:
         if key:
-            await _suspect(request, "session")
+            await suspect(request, "session")
         else:
             REFUSALS.labels("no_log_in").inc()
         raise UnauthorizedError("log in first")
@@ -95,7 +96,7 @@ async def authenticate(request: web.Request) -> Principal:
     if request.method not in _SAFE:
         sent = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(sent.encode(), csrf_token(key).encode()):
-            await _suspect(request, "csrf", actor=principal.name)
+            await suspect(request, "csrf", actor=principal.name)
             raise RefusedError(f"the {CSRF_HEADER} header is missing or wrong: load the page again")
     return principal
 
@@ -111,18 +112,9 @@ async def _check_origin(request: web.Request, *, needs_one: bool) -> None:
             return
         if public and origin == "{0.scheme}://{0.netloc}".format(urlsplit(public)):
             return
-    await _suspect(request, "origin", origin=str(origin)[:200])
+    await suspect(request, "origin", origin=str(origin)[:200])
     raise RefusedError(
         f"this request comes from another site's page ({origin}); behind a reverse proxy, set http.public_url"
-    )
-
-
-async def _suspect(request: web.Request, kind: str, *, actor: str = "", **detail: str) -> None:
-    """Count and note what nobody does by mistake, or an attacker does: a forged log-in, another site's page."""
-    REFUSALS.labels(kind).inc()
-    asked = f"{request.method} {request.path}"[:200]
-    await request.app[SERVICES].tally.refused(
-        Action.REFUSAL, kind, actor=actor, address=address(request), asked=asked, **detail
     )
 
 

@@ -11,7 +11,7 @@ from gateway.access.audit import Action
 from gateway.access.fetch import IssuerUnreachableError
 from gateway.access.oidc import BEGUN_SECONDS
 from gateway.base.errors import ConflictError, NotFoundError, RefusedError, SightlineError
-from gateway.base.metrics import REFUSALS
+from web.refusals import suspect
 from web.routes import Body, Route
 from web.schemas import PROVIDERS
 from web.services import address, services
@@ -79,10 +79,7 @@ async def _refused(request: web.Request, error: SightlineError) -> web.Response:
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), None)
     if status is None:
         raise error
-    REFUSALS.labels("oidc").inc()
-    await services(request).tally.refused(
-        Action.LOG_IN, "oidc", actor="", address=address(request), why=str(error)[:300]
-    )
+    await suspect(request, "oidc", action=Action.LOG_IN, why=str(error)[:300])
     return web.Response(status=status, text=_PAGE.format(why=html.escape(str(error))), content_type="text/html")
 
 

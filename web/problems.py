@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
 from web.reasons import ReasonNeededError
+from web.refusals import leads_away, suspect
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,9 @@ def problem(status: int, detail: str, **members: Any) -> web.Response:
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn what a handler raises into a problem document."""
     try:
+        if leads_away(request.raw_path):
+            await suspect(request, "path")
+            raise NotFoundError("there is nothing at this path")
         return await handler(request)
     except SightlineError as error:
         status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
@@ -94,6 +99,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < 400:
             raise
+        if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            with contextlib.suppress(StorageError):  # it is refused all the same
+                await suspect(request, "oversized")
         response = problem(error.status, error.text or error.reason)
         if allow := error.headers.get("Allow"):
             response.headers["Allow"] = allow

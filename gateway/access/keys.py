@@ -38,7 +38,8 @@ class Keys(Protocol):
     """The keys of one issuer."""
 
     async def find(self, algorithm: str, kid: str | None) -> Key | None:
-        """The key for a signature by `algorithm`, one of `ALGORITHMS`; without `kid` only if there is no choice.
+        """The key for a signature by `algorithm`, one of `ALGORITHMS`; without `kid`, or for a key without one, only if
+        there is no choice.
 
         Raises:
             IssuerUnreachableError: nothing is known, and nothing can be fetched.
@@ -120,7 +121,7 @@ def _the_one(keys: list[Key], algorithm: str, kid: str | None) -> Key | None:
         key
         for key in keys
         if isinstance(key, ALGORITHMS[algorithm])
-        and (kid is None or key.kid == kid)
+        and (kid is None or key.kid in {None, kid})
         and key.get("alg", algorithm) == algorithm
         and key.get("use", "sig") == "sig"
     ]

@@ -1,4 +1,4 @@
-"""Logging in at npm's `oidc-provider`, a process of its own: who gets in as what, and who is refused with which words."""
+"""Logging in at npm's `oidc-provider`, a process of its own: who gets in as what, and who is refused why."""
 
 from __future__ import annotations
 
