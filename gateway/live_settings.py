@@ -127,16 +127,19 @@ class LiveSettings:
         return reading, after, applies
 
     def _rows(self, reading: Reading, after: Settings, actor: str, address: str) -> list[dict[str, Any]]:
-        """For the audit: a row for each camera of the file that changes, and one for everything."""
-        cameras = change_rows(self._audit, self.running.cameras, after.cameras, actor=actor, address=address)
-        read = self._audit.row(
-            Action.SETTINGS,
-            actor=actor,
-            address=address,
-            applied=[difference.json() for difference in reading.applied if not difference.key.startswith("cameras[")],
-            pending=[difference.json() for difference in reading.pending],
-        )
-        return [*cameras, read]
+        """For the audit: one for each camera of the file, for the policy, and for everything else, if it changes."""
+        rows = change_rows(self._audit, self.running.cameras, after.cameras, actor=actor, address=address)
+        others = [change for change in reading.applied if not change.key.startswith("cameras[")]
+        policy = [change.json() for change in others if change.key.startswith("policy.")]
+        settings = [change.json() for change in others if not change.key.startswith("policy.")]
+        pending = [change.json() for change in reading.pending]
+        if policy:
+            rows.append(self._audit.row(Action.POLICY, actor=actor, address=address, applied=policy))
+        if settings or pending:
+            rows.append(
+                self._audit.row(Action.SETTINGS, actor=actor, address=address, applied=settings, pending=pending)
+            )
+        return rows
 
     async def _refuse(self, error: SightlineError, actor: str, address: str) -> None:
         log.error("the settings stay as they are: %s", error)

@@ -57,8 +57,11 @@ class Studio:
     def settings(self, camera_id: str, **more: object) -> CameraSettings:
         """How a gateway connects to one, by the password it has now."""
         values = {"id": camera_id, "url": f"rtsp://127.0.0.1:{self.port}/cam"}
-        login = {"username": camera_id, "password": self.passwords[camera_id]}
-        return CameraSettings.model_validate(values | login | more)
+        return CameraSettings.model_validate(values | self.login(camera_id) | more)
+
+    def login(self, camera_id: str) -> dict[str, str]:
+        """What it wants to be told now."""
+        return {"username": camera_id, "password": self.passwords[camera_id]}
 
     async def begin(self) -> None:
         """Wait until all are connected, then film: so each connection sees every picture."""
