@@ -20,7 +20,7 @@ from pathlib import Path
 from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import Action, Audit
-from gateway.access.authority import Authority
+from gateway.access.authority import Authority, Privacy
 from gateway.access.browsers import Browsers
 from gateway.access.fetch import Fetcher
 from gateway.access.jwt import Machines
@@ -139,6 +139,7 @@ async def run(
         configured = await registry.all()
         authority = Authority(settings.policy, groups_of_cameras(configured))
         privacy = PrivacyModes(catalog_database, audit, clock, authority)
+        privacy.on_ending.append(lambda camera, was: _forget_hidden(fleet, camera, was))
         await privacy.load()
 
         archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
@@ -350,6 +351,17 @@ def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
         errno.EADDRNOTAVAIL: "this machine has no such address",
     }.get(error.errno or 0, error.strerror or str(error))
     return SettingsError(f'"{key}": cannot listen on {value}: {why}')
+
+
+def _forget_hidden(fleet: Fleet, camera_id: str, private: Privacy) -> None:
+    """Keep what a privacy mode that ends has hidden from who comes then: the ring holds the last half minute."""
+    camera = fleet.cameras.get(camera_id)
+    if camera is None:
+        return
+    if not private.recording:
+        camera.hub.forget()
+    elif private.hides_stream:
+        camera.hub.start_anew()
 
 
 async def _look_at_log_ins(log_ins: LogIns, watching: Watching) -> None:

@@ -100,6 +100,20 @@ class Hub:
                 subscription._wake()
             self._waiting.clear()
 
+    def forget(self) -> None:
+        """Let go of all that is held: who comes from now on sees and records nothing that was before.
+
+        Readers that are behind lose what they have not read.
+        """
+        self._first += len(self._items)
+        self._items.clear()
+        self.bytes = 0
+        self._last_keyframe = None
+
+    def start_anew(self) -> None:
+        """Have nobody begin with a picture from before: the next keyframe is the first to begin with."""
+        self._last_keyframe = None
+
     def close(self) -> None:
         """End every Subscription once it has read what is held. Idempotent."""
         self.closed = True
@@ -263,7 +277,7 @@ class Subscription:
                     target = keyframe
         if target == self.position:
             return None
-        end_ns = hub._items[target - hub.first][2]
+        end_ns = hub._items[target - hub.first][2] if target < hub.end else hub._now_ns
         self.position = target
         self.moved += 1
         return Gap(end_ns if start_ns is None else start_ns, end_ns, GapReason.SLOW_READER, detail=self.name)

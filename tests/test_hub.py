@@ -160,3 +160,26 @@ def test_a_reader_sees_every_item_once_in_order_or_a_gap(script):
                 seen += 1
     assert ring.bytes <= 20_000 + 5000 + 64
     assert seen <= len(script)
+
+
+def test_what_is_forgotten_is_read_by_nobody_and_readers_go_on_after_it():
+    ring = hub()
+    behind, beside = ring.subscribe("behind"), ring.subscribe("beside")
+    for n in range(12):
+        ring.publish(unit(n, key=n % 5 == 0))
+    beside.take()
+    ring.forget()
+    assert (ring.bytes, ring.last_keyframe, ring.since(0)) == (0, None, [])
+    assert ring.subscribe("r", start=Start.OLDEST, lag=Lag.AT_CAP).take() == []
+    assert [type(item) for item in behind.take()] == [Gap]
+    ring.publish(unit(12))
+    assert beside.take() == behind.take() == [unit(12)]
+
+
+def test_after_a_new_start_nobody_begins_with_an_old_picture():
+    ring = hub()
+    ring.publish(unit(0, key=True))
+    ring.start_anew()
+    assert ring.subscribe("v", start=Start.KEYFRAME).take() == []
+    ring.publish(unit(1, key=True))
+    assert ring.subscribe("v", start=Start.KEYFRAME).take() == [unit(1, key=True)]

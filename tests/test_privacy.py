@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from gateway.access.rights import Role
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
-from gateway.media.model import NS, Codec, Fix
+from gateway.media.model import NS, AccessUnit, Codec, Fix
 from gateway.positions.store import PositionStore
 from gateway.store.engine import open_positions
 from tests.running import Client, Running, running
@@ -93,6 +94,19 @@ async def test_it_outlives_a_restart_and_what_it_hid_stays_hidden(tmp_path):
         assert (await watch(gateway))[0] == 201
         fixes = (await gateway.client().get("/api/cameras/unit/positions"))["fixes"]
         assert [fix["lat"] for fix in fixes] == [1.0]
+
+
+@pytest.mark.parametrize(("recording", "kept"), [(True, 4), (False, 0)])
+async def test_when_it_ends_nobody_sees_or_records_what_it_hid(tmp_path, recording, kept):
+    policy = {"privacy": [{"hide": ["stream"], "recording": recording}]}
+    async with running(tmp_path, UNIT, policy=policy) as gateway:
+        assert (await watch(gateway))[0] == 201
+        assert (await switch(gateway.client(), True))[0] == 200
+        ring = gateway.fleet.camera("unit").hub
+        assert ring.last_keyframe is not None
+        assert (await switch(gateway.client(), False))[0] == 200
+        assert ring.last_keyframe is None
+        assert len([item for item in ring.since(0) if isinstance(item, AccessUnit)]) == kept
 
 
 async def remember(folder: Path, before: int, during: int) -> None:

@@ -196,6 +196,11 @@ class Authority:
         """The wearer's privacy mode, if it is on."""
         return self._private.get(camera)
 
+    @property
+    def privacies(self) -> Mapping[str, Privacy]:
+        """All that are on, by camera."""
+        return self._private
+
     def unrecorded(self, camera: str) -> bool:
         """Whether the wearer's privacy mode keeps a camera from being recorded."""
         private = self._private.get(camera)

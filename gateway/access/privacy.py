@@ -6,6 +6,7 @@ for rights is `authority`'s; here is what outlives a restart.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -39,6 +40,8 @@ class PrivacyModes:
         self._audit = audit
         self._clock = clock
         self._authority = authority
+        self.on_ending: list[Callable[[str, Privacy], None]] = []
+        """Called with a camera's id and the mode that is about to end, before anything is shown again."""
 
     async def load(self) -> None:
         """Tell the authority which are on."""
@@ -49,7 +52,12 @@ class PrivacyModes:
                 row.camera: Privacy(row.start_ns, row.hides_position, row.hides_stream, row.recording) for row in rows
             }
 
-        self._authority.update(private=await self._database.read(work))
+        on = await self._database.read(work)
+        for camera, private in self._authority.privacies.items():
+            if camera not in on:
+                for listener in self.on_ending:
+                    listener(camera, private)
+        self._authority.update(private=on)
 
     async def switch(self, camera: str, on: bool, *, reason: str, actor: str, address: str) -> None:
         """Switch a camera's mode on or off; when it is so already, nothing happens. It holds when this returns.
