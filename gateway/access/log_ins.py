@@ -21,7 +21,7 @@ from gateway.access.tally import Tally, source
 from gateway.access.throttle import Throttle, TooManyAttemptsError, Try
 from gateway.access.users import REVISION, Principal, Users, Vouched
 from gateway.base.clock import Clock
-from gateway.base.errors import BadRequestError, NotFoundError, RefusedError, StorageError
+from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, RefusedError, StorageError
 from gateway.base.metrics import REFUSALS
 from gateway.media.model import NS
 from gateway.store.engine import Database, raise_revision
@@ -122,7 +122,11 @@ class LogIns:
         Raises:
             RefusedError: `old` is not the password there is. TooManyAttemptsError when guessing.
             BadRequestError: `new` cannot be one.
+            ConflictError: they log in elsewhere. NotFoundError: they have no account here.
         """
+        account = await self._users.user(who.name)
+        if account.issuer is not None:
+            raise ConflictError(f"you log in at {account.issuer}: change your password there")
         one = Try(who.name, source(address), who.key)
         await self._tried(Action.PASSWORD, one, old, "the old password is wrong", address=address)
         await self._users.change(who.name, password=new, but=who.key, actor=who.name, address=address)
