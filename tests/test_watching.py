@@ -125,6 +125,7 @@ async def test_a_user_who_loses_a_right_loses_the_session_and_keeps_the_page(sce
         ended = await until(socket, "ended")
         assert (ended["session"], ended["camera"], ended["right"]) == (session, scene.camera, right)
         assert why in ended["reason"]
+        assert f'sightline_rights_ended_total{{right="{right}"}}' in (await scene.root.get("/metrics")).decode()
         shown = (await until(socket, "state"))["cameras"]
         assert [right in camera["rights"] for camera in shown if camera["id"] == scene.camera] in ([False], [])
     status, body, _ = await scene.ann.call("GET", f"/api/whep/{session}")

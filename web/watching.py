@@ -18,6 +18,7 @@ from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.access.views import View
 from gateway.base.errors import NotFoundError
+from gateway.base.metrics import RIGHTS_ENDED
 from gateway.base.supervise import TaskOwner
 from gateway.viewing.whep import Session
 from web.events import Events
@@ -100,6 +101,7 @@ class Watching:
         session = view.session
         if self._views.pop(session.id, None) is not None:
             self._parts.views.end(view.noted, why)
+            RIGHTS_ENDED.labels(right.value).inc()
             self._events.ended(session.owner, session.id, session.camera_id, right, why)
             self._tasks.start(self._delete(session), name=f"end of {session.camera_id}")
 
