@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -20,6 +21,7 @@ from gateway.access.rights import NEEDED, Right, Role
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
+from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import Codec, Fix
 from gateway.positions.store import PositionStore
@@ -44,6 +46,11 @@ ROLES = {
     Role.AUDITOR: "logged_in recorded audit metrics",
     Role.NVR: "live recorded position audio",
 }
+IDLE = {"url": "rtsp://127.0.0.1:1/s", "connect": "on_demand", "record": False}
+CAMERAS = [
+    CameraSettings.model_validate({"id": CAMERA, "name": NAME, "groups": ["north"], **IDLE}),
+    CameraSettings.model_validate({"id": OTHER, "groups": ["south"], **IDLE}),
+]
 SDP = {"Content-Type": "application/sdp"}
 UPGRADE = {
     "Connection": "Upgrade",
@@ -214,17 +221,23 @@ async def gateway(tmp_path_factory) -> AsyncIterator[tuple[Running, list[Asker]]
     clock = SystemClock()
     fix = Fix(clock.utc_ns(), LATITUDE, 13.4, received_ns=clock.utc_ns())
     await _remember(data_dir, fix)
-    idle = CameraSettings(
-        id=CAMERA, name=NAME, url="rtsp://127.0.0.1:1/s", groups=("north",), connect="on_demand", record=False
-    )
-    other = CameraSettings(id=OTHER, url="rtsp://127.0.0.1:1/s", groups=("south",), connect="on_demand", record=False)
-    async with running(data_dir, idle, other) as gateway:
+    async with running(data_dir, *CAMERAS) as gateway:
         camera = gateway.fleet.camera(CAMERA)
         camera.hub.open((video_track(), audio_track(Codec.PCMU)))
         for unit in encoded(4, 2):
             camera.hub.publish(unit)
         assert camera.tracker.push(fix, clock.utc_ns()) is None
         yield gateway, await _askers(gateway)
+
+
+@pytest.fixture(autouse=True)
+def _quick_discovery(monkeypatch):
+    """Who may look for devices is the matter here, not what is found in three seconds."""
+
+    async def find(_: Finder) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(Finder, "find", find)
 
 
 async def _remember(data_dir, fix: Fix) -> None:
@@ -257,40 +270,41 @@ async def test_every_route_has_a_recipe():
 
 @pytest.mark.parametrize("name", sorted({route.name for route in all_routes()}))
 async def test_who_may_gets_it_and_who_may_not_learns_nothing(gateway, name):
-    recipe = RECIPES[name]
-    method, path = name.split()
-    for variable, value in TEMPLATES.items():
-        path = path.replace(variable, value)
-
-    async def ask(asker: Asker) -> None:
-        headers = asker.client.headers | recipe.send.get("headers", {})
-        status, body, response = await asker.client.call(method, path, **(recipe.send | {"headers": headers}))
-        raw = json.dumps(body).encode() if isinstance(body, dict) else body
-        if recipe.allowed(asker):
-            assert status == recipe.status, (asker.name, body)
-            recipe.check(asker, body)
-        else:
-            assert status in {403, 404}, (asker.name, body)
-            assert response.content_type == "application/problem+json"
-            assert not any(secret in raw for secret in SECRETS), asker.name
-        if not asker.sees:
-            assert not any(secret in raw for secret in SECRETS), asker.name
-            if "{id}" in name and name.split()[1].startswith("/api/cameras/") and NEEDED[name] is not Right.OPEN:
-                await same_as_nobody(asker, status, raw, method, path)
-        if not asker.has(Right.POSITION):
-            assert str(LATITUDE).encode() not in raw, asker.name
-
-    async def same_as_nobody(asker: Asker, status: int, raw: bytes, method: str, path: str) -> None:
-        """What one may not know of is answered as what is not there."""
-        headers = asker.client.headers | recipe.send.get("headers", {})
-        other, body, _ = await asker.client.call(
-            method, path.replace(CAMERA, "nobody"), **(recipe.send | {"headers": headers})
-        )
-        assert (other, json.dumps(body).encode().replace(b"nobody", CAMERA.encode())) == (status, raw)
-        assert status == 404
-
     _, askers = gateway
-    await asyncio.gather(*map(ask, askers))
+    await asyncio.gather(*(asked(asker, name) for asker in askers))
+
+
+async def asked(asker: Asker, name: str) -> None:
+    """Call a route, and hold what comes back against its recipe."""
+    recipe = RECIPES[name]
+    status, raw, body, response = await call(asker, name, CAMERA)
+    if recipe.allowed(asker):
+        assert status == recipe.status, (name, asker.name, body)
+        recipe.check(asker, body)
+    else:
+        assert status in {403, 404}, (name, asker.name, body)
+        assert response.content_type == "application/problem+json"
+        assert not any(secret in raw for secret in SECRETS), (name, asker.name)
+    if not asker.sees:
+        assert not any(secret in raw for secret in SECRETS), (name, asker.name)
+        if name.split()[1].startswith("/api/cameras/{id}") and NEEDED[name] is not Right.OPEN:
+            # What one may not know of is answered as what is not there.
+            other, missing, _, _ = await call(asker, name, "nobody")
+            assert (status, raw) == (other, missing.replace(b"nobody", CAMERA.encode()))
+            assert status == 404
+    if not asker.has(Right.POSITION):
+        assert str(LATITUDE).encode() not in raw, (name, asker.name)
+
+
+async def call(asker: Asker, name: str, camera: str) -> tuple[int, bytes, Any, aiohttp.ClientResponse]:
+    """Status, body as bytes and as it is, response."""
+    method, path = name.split()
+    for variable, value in (TEMPLATES | {"{id}": camera}).items():
+        path = path.replace(variable, value)
+    send = RECIPES[name].send
+    headers = asker.client.headers | send.get("headers", {})
+    status, body, response = await asker.client.call(method, path, **(send | {"headers": headers}))
+    return status, json.dumps(body).encode() if isinstance(body, dict) else body, body, response
 
 
 async def test_a_socket_tells_nothing_of_what_one_may_not_see(gateway):
@@ -327,3 +341,16 @@ async def test_a_socket_tells_nothing_of_what_one_may_not_see(gateway):
         assert (f'"{CAMERA}"' in messages) == (NAME in messages) == asker.sees, asker.name
         assert ('{"type":"fix"' in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name
         assert (str(LATITUDE) in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name
+
+
+async def test_a_role_that_the_policy_limits_to_groups_is_limited_alike(gateway):
+    running, askers = gateway
+    whole = {"metrics", "audit", "logged_in"}
+    rows = [
+        {"role": role, "groups": ["south"], "rights": [right for right in rights.split() if right not in whole]}
+        for role, rights in ROLES.items()
+    ]
+    await running.read_again(*CAMERAS, policy={"allow": rows})
+    limited = [replace(asker, limit="out") for asker in askers if asker.limit == "all"]
+    for name in sorted(RECIPES):
+        await asyncio.gather(*(asked(asker, name) for asker in limited))
