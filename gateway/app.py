@@ -129,6 +129,7 @@ async def run(
         fetcher = Fetcher()
         stack.push_async_callback(fetcher.close)
         machines = Machines(settings.jwt, fetcher, clock)
+        providers = Providers(settings.oidc, fetcher, vault, clock)
         log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock, machines)
         live = LiveSettings(settings, read_settings, audit, clock, vault.mark)
         watcher = Watcher(catalog_database, clock)
@@ -156,6 +157,8 @@ async def run(
 
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
+        live.on("jwt", prepare=machines.prepare)
+        live.on("oidc", prepare=providers.prepare)
         live.on("http.public_url", "http.proxies", "webrtc.ice_servers")  # whoever needs them looks each time
         app = application(
             Services(
@@ -164,7 +167,7 @@ async def run(
                 users=users,
                 log_ins=log_ins,
                 browsers=browsers,
-                providers=Providers(settings.oidc, fetcher, vault, clock),
+                providers=providers,
                 audit=audit,
                 authority=authority,
                 privacy=privacy,
@@ -196,6 +199,7 @@ async def run(
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         watcher.on(CAMERAS, roster.reconcile)
+        machines.on_changed.append(partial(watcher.wake, USERS))
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
         for name, work in (
             ("fleet", fleet.run),

@@ -20,6 +20,7 @@ from gateway.access.rights import Role
 from gateway.base.clock import ManualClock
 from gateway.base.errors import RefusedError, SettingsError
 from gateway.base.issuers import Jwt
+from gateway.base.settings import Settings
 
 ISSUER = "https://issuer.example"
 RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
@@ -125,6 +126,46 @@ async def test_a_token_holds_until_it_expires_and_is_checked_once(machines, cloc
     assert machines.holding([who.key]) == {}
     with pytest.raises(BadTokenError, match="expired"):
         await machines.by_token(token)
+
+
+# ---- issuers that change while the gateway runs
+
+
+async def test_tokens_of_an_issuer_that_changes_hold_no_longer_and_others_do(clock, published):
+    other = settings(issuer="https://other.example", name_claim="sub")
+    machines, told = Machines([settings(), other], published, clock), []
+    machines.on_changed.append(lambda: told.append("changed"))
+    ours = await machines.by_token(signed(clock))
+    theirs = await machines.by_token(signed(clock, iss="https://other.example"))
+    fetched = published.fetched
+    apply = await machines.prepare(Settings(jwt=(settings(audience="elsewhere"), other)))
+    assert set(machines.holding([ours.key, theirs.key])) == {ours.key, theirs.key}, "nothing changes before its time"
+    apply()
+    assert machines.holding([ours.key, theirs.key]) == {theirs.key: theirs}
+    assert told == ["changed"]
+    with pytest.raises(BadTokenError, match="aud"):
+        await machines.by_token(signed(clock))
+    await machines.by_token(signed(clock, iss="https://other.example", jti="2"))
+    assert published.fetched == fetched + 1, "the other's keys are known already"
+    (await machines.prepare(Settings()))()
+    assert machines.holding([theirs.key]) == {}
+    assert not machines.could_be(signed(clock))
+
+
+async def test_a_key_file_is_read_again_and_tokens_hold_while_it_says_the_same(tmp_path, clock, published):
+    file = tmp_path / "key.pem"
+    file.write_bytes(RSA.as_pem(private=False))
+    one = settings(jwks_url=None, key_file=str(file))
+    machines = Machines([one], published, clock)
+    who = await machines.by_token(signed(clock))
+    (await machines.prepare(Settings(jwt=(one,))))()
+    assert machines.holding([who.key]) == {who.key: who}
+    file.write_bytes(EC.as_pem(private=False))
+    (await machines.prepare(Settings(jwt=(one,))))()
+    assert machines.holding([who.key]) == {}
+    file.write_text("nothing")
+    with pytest.raises(SettingsError, match="no key that is taken"):
+        await machines.prepare(Settings(jwt=(one,)))
 
 
 # ---- what is not

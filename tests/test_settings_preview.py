@@ -129,3 +129,18 @@ async def test_a_file_that_does_not_hold_changes_nothing_and_is_told(gateway):
     assert (await client.get("/api/cameras/unit-1"))["source"] == "database"
     newest = (await gateway.audit())[0]
     assert (newest.action, newest.outcome) == ("settings", "refused")
+
+
+async def test_who_vouches_for_people_and_machines_changes_at_once(gateway):
+    said = {"issuer": "http://127.0.0.1:1", "roles": {"ops": "dispatcher"}}
+    told = await gateway.read_again(
+        camera(),
+        oidc=[said | {"name": "city", "client_id": "sightline", "client_secret": "hush"}],
+        jwt=[said | {"audience": "sightline", "jwks_url": "http://127.0.0.1:1/keys"}],
+    )
+    assert [change["key"] for change in told["applied"]] == ["jwt", "oidc"]
+    assert "hush" not in str(told)
+    offered = await gateway.client(None).get("/api/session/providers")
+    assert [provider["name"] for provider in offered["providers"]] == ["city"]
+    assert (await gateway.read_again(camera()))["pending"] == []
+    assert await gateway.client(None).get("/api/session/providers") == {"providers": []}

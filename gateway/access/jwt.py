@@ -6,10 +6,11 @@ allow. What it says of itself (`alg`, `jku`, `jwk`) chooses nothing but among th
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from gateway.base.clock import Clock
 from gateway.base.duration import parse_duration
 from gateway.base.errors import SightlineError
 from gateway.base.issuers import Jwt
+from gateway.base.settings import Settings
 from gateway.media.model import NS
 
 LEEWAY = 60
@@ -40,11 +42,18 @@ class BadTokenError(SightlineError):
     """A bearer token that proves nothing; the sentence says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Issuer:
     settings: Jwt
     keys: Keys
     max_lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    principal: Principal
+    ends_ns: int
+    issuer: _Issuer
 
 
 class Machines:
@@ -52,11 +61,30 @@ class Machines:
 
     def __init__(self, settings: Sequence[Jwt], fetcher: Fetcher, clock: Clock) -> None:
         """Raises SettingsError when a key file cannot be used."""
+        self.on_changed: list[Callable[[], None]] = []
+        """Called when issuers have changed: tokens that held may hold no longer."""
         self._clock = clock
-        self._issuers = {
-            one.issuer: _Issuer(one, _keys(one, fetcher, clock), parse_duration(one.max_lifetime)) for one in settings
-        }
-        self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
+        self._fetcher = fetcher
+        self._issuers: dict[str, _Issuer] = {}
+        self._issuers = self._made_of(settings)
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+
+    async def prepare(self, settings: Settings) -> Callable[[], None]:
+        """What takes over the issuers of `settings`. Tokens of those that stay as they are go on holding.
+
+        Raises:
+            SettingsError: a key file cannot be used.
+        """
+        issuers = await asyncio.to_thread(self._made_of, settings.jwt)
+
+        def apply() -> None:
+            self._issuers = issuers
+            stay = ((key, known) for key, known in self._known.items() if known.issuer in issuers.values())
+            self._known = OrderedDict(stay)
+            for callback in self.on_changed:
+                callback()
+
+        return apply
 
     def could_be(self, token: str) -> bool:
         """Whether it has the form of a JWT, which no token of ours has, and there is any issuer."""
@@ -83,7 +111,7 @@ class Machines:
         name = f"jwt:{urlsplit(issuer.settings.issuer).hostname}:{who.name}"
         ends_ns = int((claims["exp"] + LEEWAY) * NS)
         principal = Principal(name, who.role, key, by_token=True, groups=who.groups, ends_ns=ends_ns)
-        self._known[key] = principal, ends_ns
+        self._known[key] = _Known(principal, ends_ns, issuer)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return principal
@@ -92,7 +120,16 @@ class Machines:
         """Of these log-ins (`Principal.key`) the machines' that still hold."""
         now = self._clock.utc_ns()
         known = ((key, self._known[key]) for key in keys if key in self._known)
-        return {key: principal for key, (principal, ends_ns) in known if ends_ns > now}
+        return {key: one.principal for key, one in known if one.ends_ns > now}
+
+    def _made_of(self, settings: Sequence[Jwt]) -> dict[str, _Issuer]:
+        """The issuers of the settings by name. One that is as it was stays, with the keys that were fetched."""
+        made = {}
+        for one in settings:
+            old, keys = self._issuers.get(one.issuer), _keys(one, self._fetcher, self._clock)
+            same = old is not None and old.settings == one and (one.key_file is None or old.keys == keys)
+            made[one.issuer] = old if old and same else _Issuer(one, keys, parse_duration(one.max_lifetime))
+        return made
 
     async def _verified(self, issuer: _Issuer, header: dict[str, Any], token: str) -> dict[str, Any]:
         algorithm, kid = _text(header.get("alg")), header.get("kid")

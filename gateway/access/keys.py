@@ -52,7 +52,7 @@ class FileKeys:
     def __init__(self, path: Path) -> None:
         """Raises SettingsError when the file cannot be read, or has no key that is taken."""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = self._text = path.read_text(encoding="utf-8")
             if text.lstrip().startswith("{"):
                 self._keys = usable(json.loads(text))
             else:
@@ -64,6 +64,12 @@ class FileKeys:
             raise SettingsError(
                 f"the key file {path} has no key that is taken: RSA of {MIN_RSA_BITS} bits, P-256, Ed25519"
             )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileKeys) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     async def find(self, algorithm: str, kid: str | None) -> Key | None:  # noqa: D102
         return _the_one(self._keys, algorithm, kid)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from gateway.access.users import Vouched
 from gateway.base.clock import Clock
 from gateway.base.errors import NotFoundError, RefusedError, StorageError
 from gateway.base.issuers import Oidc, claim, issuer_url
+from gateway.base.settings import Settings
 from gateway.media.model import NS
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -68,6 +69,20 @@ class Providers:
         self._vault = vault
         self._clock = clock
         self._providers = {one.name: _Provider(one, {}) for one in settings}
+
+    async def prepare(self, settings: Settings) -> Callable[[], None]:
+        """What takes over the providers of `settings`: for log-ins that begin or end from then on."""
+        providers = {one.name: self._kept(one) for one in settings.oidc}
+
+        def apply() -> None:
+            self._providers = providers
+
+        return apply
+
+    def _kept(self, settings: Oidc) -> _Provider:
+        """The provider as it is known already, if its settings are the same."""
+        old = self._providers.get(settings.name)
+        return old if old is not None and old.settings == settings else _Provider(settings, {})
 
     @property
     def names(self) -> list[str]:

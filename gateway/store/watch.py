@@ -63,6 +63,12 @@ class Watcher:
         """Have `work` done after each change of `subject`; a SightlineError it raises is told, and it is done again."""
         self._followers.append(_Follower(subject, work, self._clock))
 
+    def wake(self, subject: str) -> None:
+        """Have the work of `subject` done although nothing changed in the database."""
+        for follower in self._followers:
+            if follower.subject == subject:
+                follower.due.set()
+
     async def look(self) -> None:
         """Note the revisions; what is due since the last look is left to `run`."""
         now = await self._database.read(revisions)
