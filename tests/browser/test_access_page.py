@@ -127,6 +127,7 @@ async def test_a_reason_is_asked_and_the_end_of_a_right_is_said_within_a_second(
         seen = await page.evaluate(WHEN_SAID, "Your right to watch Unit north ended at")
         assert seen["at"] - before < 1000
         assert await picture.get_by_test_id("video").evaluate("video => video.srcObject") is None
+        assert await picture.locator("canvas").evaluate("canvas => canvas.width") == 0, "nor the last picture"
         assert await picture.get_by_test_id("watermark").count() == 0
 
     async with opened(browser, f"{gateway.url}/#/settings/audit?actor=bob&action=live_view") as page:

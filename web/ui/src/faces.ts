@@ -114,6 +114,12 @@ function noPictureSince(camera: Camera, now: number): string {
   return strings.face.noPictureFor(age(now - Date.parse(camera.video_utc)));
 }
 
+/** Why nothing is said of where a unit is. */
+export function noPosition(camera: Camera): string {
+  if (camera.rights.includes("position")) return strings.fix.none;
+  return camera.privacy?.hides.includes("position") ? strings.fix.private : strings.fix.noRight;
+}
+
 /** Whether there is a picture to be seen, be it an old one. */
 export function showsPicture(face: Face, picture: PictureState): boolean {
   return picture.lastFrameAt !== null && !BLANK.has(face.look);

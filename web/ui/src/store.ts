@@ -45,7 +45,6 @@ const NEEDED: Record<Section, Right | null> = {
 const NOTHING_TO_SEE: Partial<Camera> = {
   rights: [],
   position: null,
-  tracks: [],
   recording: false,
   watched: null,
   reason: null,
@@ -91,12 +90,17 @@ export class Store {
   private readonly listeners = new Set<() => void>();
   private readonly events = new EventStream({
     received: (event) => this.receive(event),
-    connecting: () => this.set({ link: { ...this.link, retryAt: null } }),
+    connecting: () => {
+      this.begun = false;
+      this.set({ link: { ...this.link, retryAt: null } });
+    },
     lost: (retryAt) => this.linkLost(retryAt),
     loggedOut: () => this.leave(true),
   });
   /** The gateway's clock minus this computer's, milliseconds. */
   private clockOffset = 0;
+  /** The socket that is open now has sent the full state. */
+  private begun = false;
   private notifying = 0;
   private graceTimer = 0;
 
@@ -144,6 +148,11 @@ export class Store {
   circumstances(id: string): Circumstances {
     const rightEnded = this.endedRights.get(id) ?? null;
     return { now: this.now(), here: Date.now(), gatewayAway: this.link.downSince !== null, rightEnded };
+  }
+
+  /** Whether the unit stays only to say that the right to it has ended: one may not even know of it any more. */
+  gone(id: string): boolean {
+    return this.endedRights.has(id) && this.camera(id)?.rights.length === 0;
   }
 
   /** Why this person watches the unit, if they have said so for this incident of watching. */
@@ -352,11 +361,19 @@ export class Store {
   }
 
   private takeState(cameras: readonly Camera[]): void {
-    for (const camera of cameras) if (camera.position) this.trail(camera.id).add(camera.position);
-    const again = this.cameras !== null;
+    const followed = new Set((this.cameras ?? []).filter(seesPosition).map((camera) => camera.id));
+    for (const camera of cameras) this.follow(camera);
     this.set({ cameras: sorted([...cameras, ...this.lost(cameras)]) });
-    void this.loadTrails(cameras);
-    if (again) void this.checkSession(); // the full state comes again when rights have changed: which are there now?
+    // On the same socket it comes again when rights have changed: what is new, and what may this person do now?
+    void this.loadTrails(this.begun ? cameras.filter((camera) => !followed.has(camera.id)) : cameras);
+    if (this.begun) void this.checkSession();
+    this.begun = true;
+  }
+
+  /** Add to a unit's trail, or forget it with the right to it. */
+  private follow(camera: Camera): void {
+    if (!seesPosition(camera)) this.trails.delete(camera.id);
+    else if (camera.position) this.trail(camera.id).add(camera.position);
   }
 
   /** Units that one was watching and may not even know of now: they stay, without anything to see, to say why. */
@@ -374,7 +391,7 @@ export class Store {
   /** A camera as the gateway has just described it, in an event or in the answer to a change. */
   take(camera: Camera): void {
     const others = (this.cameras ?? []).filter((other) => other.id !== camera.id);
-    if (camera.position) this.trail(camera.id).add(camera.position);
+    this.follow(camera);
     this.set({ cameras: sorted([...others, camera]) });
   }
 
@@ -442,6 +459,8 @@ export class Store {
     }
   }
 }
+
+const seesPosition = (camera: Camera) => camera.rights.includes("position");
 
 function sorted(cameras: readonly Camera[]): readonly Camera[] {
   return [...cameras].sort((a, b) => byName.compare(a.name, b.name) || byName.compare(a.id, b.id));

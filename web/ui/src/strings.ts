@@ -375,7 +375,6 @@ export const strings = {
     recordingLong: "recording",
     label: (name: string, state: string) => `${name}, ${state}`,
     watched: (n: number) => `watched by ${n}`,
-    positionHidden: "position private",
     watchedLong: "The wearer is told that somebody watches",
   },
 
@@ -394,6 +393,8 @@ export const strings = {
   fix: {
     label: (name: string) => `Position of ${name}`,
     none: "no position yet",
+    private: "position private",
+    noRight: "no right to the position",
     course: "Course",
     speed: "Speed",
     age: "Age of the position",
@@ -456,7 +457,7 @@ export const strings = {
     unit: (name: string, state: string, place: string, age: string) => `${name}, ${state}, ${place}, ${age} ago`,
   },
 
-  list: { label: "Units", noPosition: "no position" },
+  list: { label: "Units" },
 
   find: {
     title: "Find cameras",

@@ -6,6 +6,7 @@
 import { css, html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
+import { noPosition } from "../faces";
 import { OLD_MS } from "../fixes";
 import { age, coordinates, course, speed, utcTime } from "../format";
 import type { Camera } from "../model";
@@ -130,7 +131,7 @@ export class FixLine extends LitElement {
       at === null ? "" : html`<span class="utc">${utcTime(at)}<span class="zone"> ${strings.bar.utc}</span></span>`;
     if (!seen)
       return html`<div class="line" data-testid="overlay" role="group" aria-label=${strings.fix.label(this.camera.name)}>
-        <span class="where">${name}<span>${strings.fix.none}</span></span>${utc}
+        <span class="where">${name}<span>${noPosition(this.camera)}</span></span>${utc}
       </div>`;
     const since = store.now() - seen.measuredAt;
     const [heading, point] = course(seen.course, seen.courseDerived).split(" ");

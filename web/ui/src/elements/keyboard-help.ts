@@ -8,7 +8,7 @@ import { controls } from "./controls";
 import "./modal-dialog";
 import "./state-mark";
 
-const SHOWN: Look[] = ["live", "stale", "offline", "connecting", "disabled", "refused"];
+const SHOWN: Look[] = ["live", "stale", "offline", "connecting", "disabled", "private", "reason", "refused"];
 
 @customElement("keyboard-help")
 export class KeyboardHelp extends LitElement {

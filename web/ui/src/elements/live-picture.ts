@@ -130,8 +130,8 @@ export class LivePicture extends LitElement {
     if (before && before.id !== this.camera.id) this.reset();
     // A session has the sound that there was when it began, and the delay that suits it.
     else if (before && before.tracks.length > 0 && hasSound(before) !== hasSound(this.camera)) this.feed?.restart();
-    else if (changed.has("look") && BLANK.has(this.look)) this.wipe();
     this.decide();
+    if (BLANK.has(this.look)) this.wipe();
   }
 
   /** Another camera: nothing of the last one may stay on screen. */
@@ -203,7 +203,7 @@ export class LivePicture extends LitElement {
     if (!this.hasUpdated) return;
     const { videoWidth, videoHeight, srcObject } = this.video;
     if (!srcObject) return;
-    if (videoWidth > 0 && this.lastFrameAt !== null) {
+    if (videoWidth > 0 && this.lastFrameAt !== null && this.obstacle === null) {
       const scale = Math.min(1, HELD_WIDTH / videoWidth);
       this.canvas.width = Math.round(videoWidth * scale);
       this.canvas.height = Math.round(videoHeight * scale);

@@ -152,6 +152,7 @@ export class TopBar extends LitElement {
     const away = store.link.downSince !== null;
     const counts = new Map<Look, number>();
     for (const camera of store.cameras ?? []) {
+      if (store.gone(camera.id)) continue;
       const look = stateOf(camera, away);
       counts.set(look, (counts.get(look) ?? 0) + 1);
     }

@@ -4,7 +4,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { positionsFile } from "../api";
 import { EverySecond, Watch } from "../controllers";
-import { stateOf } from "../faces";
+import { noPosition, stateOf } from "../faces";
 import { OLD_MS, type Sighting } from "../fixes";
 import { age, coordinates, course, localTime, speed, utcDateTime } from "../format";
 import type { Camera } from "../model";
@@ -65,11 +65,11 @@ export class UnitDetails extends LitElement {
 
   override render() {
     const camera = store.camera(this.unit);
-    if (!camera) return nothing;
+    if (!camera || store.gone(camera.id)) return nothing;
     const seen = store.trail(camera.id).latest();
     return html`<h2>${words.details}</h2>
       <dl data-testid="unit-details" class="figures">
-        ${this.renderState(camera)} ${seen ? this.renderPosition(seen) : this.row(words.position, strings.fix.none)}
+        ${this.renderState(camera)} ${seen ? this.renderPosition(seen) : this.row(words.position, noPosition(camera))}
         ${this.renderMedia(camera)} ${this.renderOrigin(camera, seen)}
       </dl>`;
   }

@@ -4,7 +4,7 @@ import { css, html, LitElement } from "lit";
 import { customElement } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { EverySecond, Watch } from "../controllers";
-import { stateOf } from "../faces";
+import { noPosition, stateOf } from "../faces";
 import { OLD_MS } from "../fixes";
 import { age, coordinates } from "../format";
 import type { Camera } from "../model";
@@ -92,7 +92,7 @@ export class UnitList extends LitElement {
       <state-mark look=${stateOf(camera, store.link.downSince !== null)} bare></state-mark>
       <span class="name">${camera.name}</span>
       <span class="age figures ${since > OLD_MS ? "old" : ""}">${seen ? age(since) : ""}</span>
-      <span class="place figures">${seen ? coordinates(seen.lat, seen.lon) : strings.list.noPosition}</span>
+      <span class="place figures">${seen ? coordinates(seen.lat, seen.lon) : noPosition(camera)}</span>
     </button>`;
   }
 }

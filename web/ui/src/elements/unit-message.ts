@@ -16,7 +16,7 @@ export function unitMessage(camera: Camera, face: Face) {
           ${strings.face.giveReason}
         </button>`
       : nothing}
-    ${face.look === "refused" && camera.rights.length === 0 && store.circumstances(camera.id).rightEnded
+    ${store.gone(camera.id)
       ? html`<button data-testid="dismiss-ended" @click=${() => store.forget(camera.id)}>${strings.face.dismiss}</button>`
       : nothing}
   </picture-message>`;

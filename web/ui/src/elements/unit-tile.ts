@@ -225,9 +225,6 @@ export class UnitTile extends LitElement {
         ${this.number ? html`<span class="number figures" aria-hidden="true">${this.number}</span>` : nothing}
         <h2 title=${camera.name} data-testid="tile-name">${camera.name}</h2>
         <state-mark look=${face.look} data-testid="tile-state"></state-mark>
-        ${camera.privacy && !camera.private
-          ? html`<state-mark look="private" .text=${strings.tile.positionHidden}></state-mark>`
-          : nothing}
         <span class="space"></span>
         ${camera.watched
           ? html`<span class="watched figures" title=${strings.tile.watchedLong} data-testid="watched"
