@@ -74,6 +74,15 @@ async def test_a_live_view_is_written_with_why_from_where_and_how_long(gateway: 
     assert 0 <= ended.detail["seconds"] <= (ended.utc_ns - began.utc_ns) / 1e9 + 0.1
 
 
+async def test_who_follows_the_positions_on_the_page_is_written_too(gateway: Running, client: Client) -> None:
+    async with client.http.ws_connect("/api/events", headers=client.headers) as socket:
+        assert (await socket.receive_json())["type"] == "state"
+        began = (await gateway.audit())[0]
+        assert (began.action, began.outcome, began.actor, began.camera) == ("follow", "done", "dispatcher", None)
+    (ended,) = await newest(gateway, 1)
+    assert (ended.action, ended.detail["view"]) == ("follow", began.id)
+
+
 async def test_a_view_that_never_came_about_says_so(gateway: Running, client: Client) -> None:
     path = "/api/cameras/cam/whep"
     assert (await client.call("POST", path, data="no SDP", headers=client.headers | SDP))[0] == 400
@@ -103,6 +112,7 @@ async def test_when_the_audit_cannot_be_written_nothing_is_shown(gateway: Runnin
             log_in = {"username": "dispatcher", "password": PASSWORD}
             answers.append(await gateway.client(None).call("POST", "/api/session", json=log_in))
             auditor = gateway.client(Role.AUDITOR)
+            answers.append(await client.call("GET", "/api/events"))
             for what in ("audit", "audit.csv", "audit/verify?day=2026-01-31"):
                 answers.append(await auditor.call("GET", f"/api/{what}"))
             cameras = await client.get("/api/cameras")

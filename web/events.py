@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from gateway.access.audit import Action
 from gateway.access.authority import Asks, Privacy
 from gateway.access.rights import Right
 from gateway.access.users import Principal
@@ -25,7 +26,7 @@ from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
 from web.routes import Route
-from web.services import Services, principal, services
+from web.services import Services, address, principal, services
 from web.views import camera_json
 
 QUEUE_LIMIT = 2000
@@ -242,9 +243,19 @@ EVENTS: web.AppKey[Events] = web.AppKey("events", Events)
 
 async def events(request: web.Request) -> web.WebSocketResponse:
     """`GET /api/events`, upgraded."""
+    parts = services(request)
+    agent = request.headers.get("User-Agent", "")[:200]
+    view = await parts.views.begin(Action.FOLLOW, actor=principal(request).name, address=address(request), agent=agent)
+    try:
+        return await _follow(request, parts)
+    finally:
+        parts.views.end(view, "the connection ended")
+
+
+async def _follow(request: web.Request, parts: Services) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=PING_SECONDS * 2, max_msg_size=4096)
     await socket.prepare(request)
-    hub, parts, key = request.app[EVENTS], services(request), principal(request).key
+    hub, key = request.app[EVENTS], principal(request).key
     who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
     if who is None:
         await socket.close(code=LOGGED_OUT)

@@ -35,6 +35,7 @@ class Action(StrEnum):
     LOG_IN = "log_in"
     LOG_OUT = "log_out"
     LIVE_VIEW = "live_view"
+    FOLLOW = "follow"
     SNAPSHOT = "snapshot"
     POSITIONS = "positions"
     RECORDINGS = "recordings"

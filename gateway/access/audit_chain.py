@@ -14,8 +14,8 @@ from gateway.media.model import UtcNs
 from gateway.store.engine import Database
 from gateway.store.tables import audit
 
-BATCH = 2000
-"""Rows read and proved at a time, in a thread: some ten milliseconds, and then others have their turn."""
+BATCH = 1000
+"""Rows read and proved at a time, in a thread: some milliseconds, and then others have their turn."""
 
 _COLUMNS = (
     audit.c.id,

@@ -35,7 +35,7 @@ class View:
     action: Action
     actor: str
     address: str
-    camera: str
+    camera: str | None
     reason: str | None
     began: float
     """Monotonic seconds."""
@@ -53,7 +53,14 @@ class Views:
         self._wake = asyncio.Event()
 
     async def begin(
-        self, action: Action, *, actor: str, address: str, camera: str, reason: str | None = None, **detail: Any
+        self,
+        action: Action,
+        *,
+        actor: str,
+        address: str,
+        camera: str | None = None,
+        reason: str | None = None,
+        **detail: Any,
     ) -> View:
         """Write that a view begins; on disk when this returns.
 

@@ -33,6 +33,7 @@ GAP_WORDS = {
     GapReason.STREAM_CHANGED: "The camera changed its picture",
 }
 EVENTS = {
+    Action.FOLLOW: "Times the page with the cameras' states and positions was opened",
     Action.EXPORT: "Recordings handed out",
     Action.HOLD: "Recordings kept from deletion",
     Action.DELETION: "Recordings deleted",
@@ -100,7 +101,7 @@ def html(figures: Figures, policy: Policy) -> str:
         "<h2>For which reasons</h2>",
         _table("Reasons people chose from the list; what they wrote themselves is counted, not shown", *_why(figures)),
         "<h2>What else happened</h2>",
-        _table("What was done with recordings, and what was changed", *_events(figures)),
+        _table("What was opened, done with recordings, and changed", *_events(figures)),
         "<h2>Can this be believed?</h2>",
         *(f'<p class="proof">{escape(sentence)}</p>' for sentence in proof(figures)),
     ]
