@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from binascii import hexlify
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from json.encoder import encode_basestring
@@ -69,13 +69,12 @@ def canonical(value: Mapping[str, Any]) -> bytes:
         raise ValueError(f"this cannot be written as canonical JSON: {error}") from error
 
 
-def canonical_text(value: str) -> str:
-    """A JSON string as RFC 8785 3.2.2.2 writes it, quotes and all: for who composes a body of known members.
+canonical_text: Callable[[str], str] = encode_basestring
+"""A JSON string as RFC 8785 3.2.2.2 writes it, quotes and all: for who composes a body of known members.
 
-    rfc8785 is written in Python and takes 50 µs for a small object, which is too long for a day of 333,000 of them.
-    Both escape the same characters in the same way.
-    """
-    return encode_basestring(value)
+rfc8785 is written in Python and takes 50 µs for a small object, which is too long for a day of 333,000 of them. Both
+escape the same characters in the same way.
+"""
 
 
 def link(previous: Head, body: bytes) -> Head:
