@@ -19,9 +19,20 @@ export class ShownOnce extends LitElement {
         display: flex;
         gap: var(--s2);
       }
-      input {
+      textarea {
         flex: 1;
-        font-family: var(--mono);
+        min-width: 0;
+        padding: var(--s2) var(--s3);
+        border: 1px solid var(--edge);
+        border-radius: var(--radius);
+        background: var(--ground);
+        color: var(--text);
+        font: 13px/1.5 var(--mono);
+        resize: none;
+        overflow-wrap: anywhere;
+      }
+      .secret button {
+        align-self: center;
       }
       .actions {
         display: flex;
@@ -35,7 +46,7 @@ export class ShownOnce extends LitElement {
   @property() text = "";
   @property() secret = "";
   @state() private copied = false;
-  @query("input") private field!: HTMLInputElement;
+  @query("textarea") private field!: HTMLTextAreaElement;
 
   private readonly copy = async (): Promise<void> => {
     this.field.select();
@@ -53,13 +64,15 @@ export class ShownOnce extends LitElement {
     return html`<modal-dialog .heading=${this.heading} data-testid="shown-once" @close=${this.leave}>
       <p>${this.text}</p>
       <div class="secret">
-        <input
+        <textarea
           readonly
+          rows="2"
+          spellcheck="false"
           data-testid="secret"
           aria-label=${this.heading}
           .value=${this.secret}
           @focus=${() => this.field.select()}
-        />
+        ></textarea>
         <button @click=${this.copy}>${icons.copy} ${this.copied ? strings.page.copied : strings.page.copy}</button>
       </div>
       ${this.copied ? html`<span class="unseen" role="status">${strings.page.copied}</span>` : nothing}

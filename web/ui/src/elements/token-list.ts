@@ -20,6 +20,9 @@ const words = strings.account;
 /** How long a token may hold; empty: until it is revoked. */
 const LIFETIMES = ["30d", "90d", "365d", ""] as const;
 
+/** The later of two times. When a token was used is noted to the minute, which may be before it was made. */
+const later = (one: string, other: string) => (Date.parse(one) > Date.parse(other) ? one : other);
+
 @customElement("token-list")
 export class TokenList extends LitElement {
   static override styles = [
@@ -119,7 +122,7 @@ export class TokenList extends LitElement {
         <strong>${token.name}</strong>
         <small class="figures">
           ${words.made(since(token.created_utc))} ·
-          ${token.seen_utc === null ? words.neverUsed : words.used(since(token.seen_utc))} ·
+          ${token.seen_utc === null ? words.neverUsed : words.used(since(later(token.seen_utc, token.created_utc)))} ·
           ${left === null ? words.noEnd : left > 0 ? words.endsIn(age(left)) : words.expired}
         </small>
       </span>
