@@ -6,12 +6,13 @@ can finish it, and nothing that anybody begins fills our memory. What claims mea
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from authlib.oauth2.auth import ClientAuth
@@ -34,6 +35,8 @@ from gateway.media.model import NS
 
 DISCOVERY = "/.well-known/openid-configuration"
 METADATA_SECONDS = 3600.0
+PAUSE_SECONDS = 10.0
+"""Between two tries to fetch metadata: whoever begins log-ins in a row causes no more than these."""
 BEGUN_SECONDS = 600
 """How long one may take at the provider."""
 LEEWAY = 60
@@ -58,7 +61,9 @@ class _Provider:
     settings: Oidc
     metadata: dict[str, Any]
     keys: FetchedKeys | None = None
-    fetched: float | None = None
+    fetch_at: float = 0.0
+    """Monotonic seconds of when the metadata may be fetched again."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Providers:
@@ -148,25 +153,34 @@ class Providers:
         return begun
 
     async def _provider(self, name: str) -> _Provider:
-        """The provider, with metadata that is not too old (OpenID Connect Discovery 1.0, 4)."""
+        """The provider, with metadata that is not too old."""
         provider = self._providers.get(name)
         if provider is None:
             raise NotFoundError(f'there is no provider "{name[:40]}"')
-        now = self._clock.monotonic()
-        if provider.fetched is None or now - provider.fetched > METADATA_SECONDS:
-            issuer = provider.settings.issuer
-            url = issuer.rstrip("/") + DISCOVERY
-            metadata = await self._fetcher.get(url)
-            if metadata.get("issuer") != issuer:
-                raise IssuerUnreachableError(url, "it says that it is another issuer")
-            for endpoint in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                try:
-                    issuer_url(str(metadata.get(endpoint)))
-                except ValueError:
-                    raise IssuerUnreachableError(url, f"it names no {endpoint} that can be used") from None
-            provider.metadata, provider.fetched = metadata, now
-            provider.keys = FetchedKeys(metadata["jwks_uri"], self._fetcher, self._clock)
+        async with provider.lock:
+            now = self._clock.monotonic()
+            if now >= provider.fetch_at:
+                provider.fetch_at = now + PAUSE_SECONDS
+                await self._learn(provider)
+                provider.fetch_at = now + METADATA_SECONDS
+        if provider.keys is None:
+            raise IssuerUnreachableError(provider.settings.issuer, f"it is asked again in {PAUSE_SECONDS:.0f} seconds")
         return provider
+
+    async def _learn(self, provider: _Provider) -> None:
+        """Fetch what the provider says of itself (OpenID Connect Discovery 1.0, 4)."""
+        issuer = provider.settings.issuer
+        url = issuer.rstrip("/") + DISCOVERY
+        metadata = await self._fetcher.get(url)
+        if metadata.get("issuer") != issuer:
+            raise IssuerUnreachableError(url, "it says that it is another issuer")
+        for endpoint in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            try:
+                issuer_url(str(metadata.get(endpoint)))
+            except ValueError:
+                raise IssuerUnreachableError(url, f"it names no {endpoint} that can be used") from None
+        provider.metadata = metadata
+        provider.keys = FetchedKeys(metadata["jwks_uri"], self._fetcher, self._clock)
 
     async def _redeem(self, provider: _Provider, begun: Begun, code: str) -> dict[str, Any]:
         """The tokens for a code (RFC 6749 4.1.3, RFC 7636 4.5)."""
