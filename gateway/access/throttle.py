@@ -1,7 +1,7 @@
 """Slows the guessing of passwords: says when a try may cost a hash, and how long an answer is kept back.
 
 Three things are told apart. A *pair* of name and source: after five wrong passwords one try in 2, 4, 8 … at most 60
-seconds. A *source* (see `tally.source`), whatever names it tries: twenty wrong ones, then one in twenty seconds. A
+seconds. A *source* (see `tally.source`), whatever names it tries: ten wrong ones, then one in twenty seconds. A
 *browser* that has logged in to the account before and carries the proof of it (OWASP, "Slow Down Online Guessing
 Attacks with Device Cookies"): it is counted by itself, so whoever guesses from beside the owner does not lock them out.
 """
@@ -71,13 +71,13 @@ class Throttle:
     """Seconds: the longest that anybody waits for a try."""
     FORGET = 3600.0
     """Seconds without a wrong password after which those before are forgotten."""
-    BURST = 20
+    BURST = 10
     """Wrong passwords of a source before it is slowed."""
     REFILL = 20.0
     """Seconds until a source has another one."""
     LINE = 64
     """Tries of a source that wait for their turn."""
-    ANSWERS = 40.0
+    ANSWERS = 30.0
     """Refusals a second that one source is sent: as many requests as it gets to make, while it waits for each."""
     MAX_HELD = 2000
     """Answers kept back at a time, of all sources."""
