@@ -13,18 +13,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gateway import (
-    __version__,
-    account_commands,
-    audit_commands,
-    commands,
-    policy_commands,
-    report_commands,
-    settings_commands,
-)
+from gateway import __version__
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
+from gateway.commands import accounts, archive, audit, cameras, policy, report, servers, settings
 
 Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -36,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     needed(parsed.command_name)
     try:
         parsed.settings = load(parsed.config)
-        code = commands.run(parsed.command(parsed))
+        code = servers.run(parsed.command(parsed))
     except (SettingsError, BadRequestError) as error:
         print(f"sightline: {error}", file=sys.stderr)
         code = 2
@@ -68,32 +61,32 @@ def parser() -> argparse.ArgumentParser:
     def group(name: str, text: str) -> Any:
         return subcommands.add_parser(name, help=text, description=text).add_subparsers(metavar="WHAT", required=True)
 
-    add(subcommands, "serve", commands.serve, "Run the gateway.")
-    add(subcommands, "demo", commands.demo, "Run a gateway with simulated cameras; nothing is kept.")
-    simulate = add(subcommands, "simulate", commands.simulate, "Run simulated cameras, to be found by ONVIF.")
+    add(subcommands, "serve", servers.serve, "Run the gateway.")
+    add(subcommands, "demo", servers.demo, "Run a gateway with simulated cameras; nothing is kept.")
+    simulate = add(subcommands, "simulate", servers.simulate, "Run simulated cameras, to be found by ONVIF.")
     simulate.add_argument("--count", type=int, default=4, help="how many (default: 4)")
-    discover = add(subcommands, "discover", commands.discover, "List the ONVIF devices on the network.")
+    discover = add(subcommands, "discover", cameras.discover, "List the ONVIF devices on the network.")
     discover.add_argument("--timeout", type=float, default=3.0, metavar="S", help="seconds to listen (default: 3)")
     discover.add_argument("--json", action="store_true", help="as JSON")
-    check = add(subcommands, "check", commands.check, "Compare the recordings on disk with the catalog.")
+    check = add(subcommands, "check", archive.check, "Compare the recordings on disk with the catalog.")
     check.add_argument("--quick", action="store_true", help="sizes only: do not read the files again")
 
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
-    add(files, "check", settings_commands.settings_check, text, prefix="settings ")
+    add(files, "check", settings.settings_check, text, prefix="settings ")
 
     policies = group("policy", "Say what the policy means, and what it did.")
     text = "Say whether the policy holds together, and explain what holds for a user and a camera."
-    means = add(policies, "check", policy_commands.check, text, prefix="policy ")
+    means = add(policies, "check", policy.check, text, prefix="policy ")
     means.add_argument("--user", metavar="U", help="explain what this user may do")
     means.add_argument("--camera", metavar="C", help="and why, with this camera")
     text = "Write the report for citizens: what was recorded, who looked how often and why, what was deleted."
-    report = add(policies, "report", report_commands.policy_report, text, prefix="policy ")
-    _interval(report)
-    report.add_argument("--out", type=Path, metavar="DIR", help="where to (default: report-FROM-to-TO)")
+    written = add(policies, "report", report.policy_report, text, prefix="policy ")
+    _interval(written)
+    written.add_argument("--out", type=Path, metavar="DIR", help="where to (default: report-FROM-to-TO)")
 
-    cameras = group("camera", "Add, list, remove and test cameras.")
-    new = add(cameras, "add", commands.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")
+    units = group("camera", "Add, list, remove and test cameras.")
+    new = add(units, "add", cameras.camera_add, "Add a camera; a running gateway connects it.", prefix="camera ")
     new.add_argument("id", help="stable and url-safe, as in unit-12")
     new.add_argument("url", help="rtsp://…, rtsps://…, or http://…/onvif/device_service")
     new.add_argument("--name", default="", help="what people see (default: the id)")
@@ -102,11 +95,11 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--group", action="append", default=[], metavar="G", help="a group it is in; may be repeated")
     new.add_argument("--on-demand", action="store_true", help="connect only while somebody watches")
     _credentials(new)
-    listing = add(cameras, "list", commands.camera_list, "List the configured cameras.", prefix="camera ")
+    listing = add(units, "list", cameras.camera_list, "List the configured cameras.", prefix="camera ")
     listing.add_argument("--json", action="store_true", help="as JSON")
-    old = add(cameras, "remove", commands.camera_remove, "Remove a camera; recordings stay.", prefix="camera ")
+    old = add(units, "remove", cameras.camera_remove, "Remove a camera; recordings stay.", prefix="camera ")
     old.add_argument("id")
-    test = add(cameras, "test", commands.camera_test, "Connect once and say what comes.", prefix="camera ")
+    test = add(units, "test", cameras.camera_test, "Connect once and say what comes.", prefix="camera ")
     test.add_argument("camera", help="the id of a configured camera, or a URL")
     _credentials(test)
 
@@ -119,48 +112,48 @@ def _accounts(add: Callable[..., argparse.ArgumentParser], group: Callable[[str,
     """Users, and the tokens and sessions they log in with."""
     roles = [role.value for role in Role]
     users = group("user", "Add, change, list and remove users.")
-    new = add(users, "add", account_commands.user_add, "Add a user.", prefix="user ")
+    new = add(users, "add", accounts.user_add, "Add a user.", prefix="user ")
     new.add_argument("name")
     new.add_argument("--role", choices=roles, required=True)
     new.add_argument(
         "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
     )
     _new_password(new)
-    change = add(users, "set", account_commands.user_set, "Change a user's role or groups.", prefix="user ")
+    change = add(users, "set", accounts.user_set, "Change a user's role or groups.", prefix="user ")
     change.add_argument("name")
     change.add_argument("--role", choices=roles)
     change.add_argument(
         "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
     )
     change.add_argument("--all-groups", action="store_true", help="lift the limit")
-    password = add(users, "password", account_commands.user_password, "Give a user a new password.", prefix="user ")
+    password = add(users, "password", accounts.user_password, "Give a user a new password.", prefix="user ")
     password.add_argument("name")
     _new_password(password)
-    add(users, "list", account_commands.user_list, "List the users.", prefix="user ")
-    gone = add(users, "remove", account_commands.user_remove, "Remove a user with all log-ins.", prefix="user ")
+    add(users, "list", accounts.user_list, "List the users.", prefix="user ")
+    gone = add(users, "remove", accounts.user_remove, "Remove a user with all log-ins.", prefix="user ")
     gone.add_argument("name")
 
     tokens = group("token", "Make, list and revoke tokens for programs.")
-    token = add(tokens, "create", account_commands.token_create, "Make a token and print it.", prefix="token ")
+    token = add(tokens, "create", accounts.token_create, "Make a token and print it.", prefix="token ")
     token.add_argument("name", help="what it is for")
     token.add_argument("--user", required=True, help="whose rights it has")
     token.add_argument("--expires", default="", metavar="SPAN", help="after how long, as in 30d (default: never)")
-    listed = add(tokens, "list", account_commands.token_list, "List the tokens.", prefix="token ")
+    listed = add(tokens, "list", accounts.token_list, "List the tokens.", prefix="token ")
     listed.add_argument("--user", help="only this user's")
-    revoked = add(tokens, "revoke", account_commands.token_revoke, "End a token.", prefix="token ")
+    revoked = add(tokens, "revoke", accounts.token_revoke, "End a token.", prefix="token ")
     revoked.add_argument("id", help='as "sightline token list" prints it')
 
     sessions = group("session", "List and end log-ins to the page.")
-    open_ones = add(sessions, "list", account_commands.session_list, "List the open sessions.", prefix="session ")
+    open_ones = add(sessions, "list", accounts.session_list, "List the open sessions.", prefix="session ")
     open_ones.add_argument("--user", help="only this user's")
-    ended = add(sessions, "revoke", account_commands.session_revoke, "End a session.", prefix="session ")
+    ended = add(sessions, "revoke", accounts.session_revoke, "End a session.", prefix="session ")
     ended.add_argument("id", help='as "sightline session list" prints it')
 
 
 def _audit(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str], Any]) -> None:
     """Who did what."""
     audits = group("audit", "Search the audit, and prove that nobody changed it.")
-    search = add(audits, "search", audit_commands.audit_search, "Print rows, the newest first.", prefix="audit ")
+    search = add(audits, "search", audit.audit_search, "Print rows, the newest first.", prefix="audit ")
     _interval(search)
     search.add_argument("--actor", help="who did it; shell:NAME for a command")
     search.add_argument("--camera", help="a camera's id")
@@ -168,7 +161,7 @@ def _audit(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, st
     search.add_argument("--outcome", help="done, refused or ended")
     search.add_argument("--limit", type=int, default=100, help="rows at most (default: 100)")
     search.add_argument("--json", action="store_true", help="a JSON object a line")
-    proof = add(audits, "verify", audit_commands.audit_verify, "Prove that no row was touched.", prefix="audit ")
+    proof = add(audits, "verify", audit.audit_verify, "Prove that no row was touched.", prefix="audit ")
     _interval(proof)
     proof.add_argument("--head", default="", help="what an earlier proof said to keep: it must still be in the chain")
 

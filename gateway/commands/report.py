@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from gateway.access.audit import Action
-from gateway.audit_commands import interval
 from gateway.base.errors import BadRequestError, StorageError
-from gateway.command_state import open_state, who
+from gateway.commands.audit import interval
+from gateway.commands.state import open_state, who
 from gateway.recording.catalog import Catalog
 from gateway.report.figures import gather
 from gateway.report.pages import html, tables

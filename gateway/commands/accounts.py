@@ -11,7 +11,7 @@ from gateway.access.secrets import new_password
 from gateway.base.duration import parse_duration
 from gateway.base.errors import BadRequestError
 from gateway.base.rfc3339 import format_utc
-from gateway.command_state import line_from_stdin, open_state, table, who
+from gateway.commands.state import line_from_stdin, open_state, table, who
 
 
 async def user_add(arguments: argparse.Namespace) -> int:

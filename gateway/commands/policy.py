@@ -8,7 +8,7 @@ from gateway.access.authority import Authority
 from gateway.access.explain import explanation, statements, summary
 from gateway.access.privacy import PrivacyModes
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.command_state import open_state
+from gateway.commands.state import open_state
 from gateway.ingest.registry import groups_of_cameras
 
 

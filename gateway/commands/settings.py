@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from gateway.access.secrets import Vault
 from gateway.base.settings import Settings
-from gateway.command_state import open_state
+from gateway.commands.state import open_state
 from gateway.settings_preview import preview
 
 
