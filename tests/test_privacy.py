@@ -62,6 +62,7 @@ async def test_it_ends_what_runs_and_hides_the_picture_and_the_place_from_everyb
             assert status == 200, shown
             assert shown["private"]
             assert shown["privacy"]["hides"] == ["position", "stream"]
+            assert shown["has_privacy"] is True
             told = await until(socket, "ended"), await until(socket, "state")
         ended = {"type": "ended", "session": session, "camera": "unit", "right": "live"}
         assert told[0].items() >= ended.items()
@@ -120,6 +121,7 @@ async def remember(folder: Path, before: int, during: int) -> None:
 
 async def test_there_is_none_where_the_policy_has_none_and_a_reason_must_be_given(tmp_path):
     async with running(tmp_path, UNIT) as gateway:
+        assert (await gateway.client().get("/api/cameras/unit"))["has_privacy"] is False
         status, body = await switch(gateway.client(), True)
         assert status == 409
         assert "[[policy.privacy]]" in body["detail"]

@@ -104,6 +104,7 @@ COMPONENTS: dict[str, Any] = {
                 recording={"type": "boolean", "description": "whether it goes on"},
             )
         ),
+        has_privacy={"type": "boolean", "description": "the policy says what a privacy mode of it does"},
         settings={"type": "object", "description": "only for who may configure, and only of one camera"},
     ),
     "Group": _object(

@@ -41,6 +41,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "watched": parts.whep.viewers(camera.id) if authority.asks(camera.id).tells_wearer else None,
         "private": private is not None and private.hides_stream,
         "privacy": None if private is None else _privacy_json(private),
+        "has_privacy": bool(authority.privacy_modes(camera.id)),
     }
 
 

@@ -64,6 +64,8 @@ export interface Camera {
   private: boolean;
   /** The wearer's privacy mode, while it is on. */
   privacy: Privacy | null;
+  /** The policy says what its wearer's privacy mode does: there is something to switch. */
+  has_privacy: boolean;
 }
 
 export interface Privacy {

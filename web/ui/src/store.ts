@@ -51,6 +51,7 @@ const NOTHING_TO_SEE: Partial<Camera> = {
   reason_needed: false,
   private: false,
   privacy: null,
+  has_privacy: false,
 };
 
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });

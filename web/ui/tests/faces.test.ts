@@ -24,6 +24,7 @@ const camera = (part: Partial<Camera>): Camera => ({
   watched: null,
   private: false,
   privacy: null,
+  has_privacy: false,
   ...part,
 });
 const face = (

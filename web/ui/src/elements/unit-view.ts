@@ -209,17 +209,19 @@ export class UnitView extends LitElement {
       >
         ${icons.fullScreen} <span class="word">${strings.unit.fullScreen}</span>
       </button>
+      ${camera.rights.includes("configure") && (camera.has_privacy || camera.privacy)
+        ? html`<button
+            data-testid="privacy"
+            aria-label=${strings.privacy.button}
+            aria-pressed=${camera.privacy !== null}
+            title=${strings.privacy.button}
+            @click=${() => (this.dialog = "privacy")}
+          >
+            ${icons.privacy} <span class="word">${strings.privacy.button}</span>
+          </button>`
+        : nothing}
       ${camera.rights.includes("configure")
         ? html`<button
-              data-testid="privacy"
-              aria-label=${strings.privacy.button}
-              aria-pressed=${camera.privacy !== null}
-              title=${strings.privacy.button}
-              @click=${() => (this.dialog = "privacy")}
-            >
-              ${icons.privacy} <span class="word">${strings.privacy.button}</span>
-            </button>
-            <button
               data-testid="edit-camera"
               aria-label=${strings.unit.edit}
               title=${owned ? strings.unit.fileOwned : strings.unit.edit}
