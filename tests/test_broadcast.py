@@ -282,6 +282,22 @@ async def test_a_burst_that_the_ring_outruns_starts_again_at_the_newest_keyframe
     assert ascends([timestamp for _, timestamp in stage.pictures("v")])
 
 
+async def test_who_is_still_starting_at_a_keyframe_is_live_with_it(stage: Stage) -> None:
+    """A crowd on a machine that is too slow to bring it to the live edge would wait for ever."""
+    await stage.run()
+    await stage.publish(*(picture(index, key=index == 0, track=TRACK) for index in range(60)))
+    viewer = stage.join("v")
+    await stage.pass_time(0.01)
+    assert viewer.phase is Phase.STARTING
+    await stage.publish(*(picture(index, key=index == 60, track=TRACK) for index in range(60, 63)))
+    assert viewer.phase is Phase.LIVE
+    got = [index for index, _ in stage.pictures("v")]
+    assert got[-3:] == [60, 61, 62]
+    assert got[:-3] == list(range(len(got) - 3))
+    assert len(got) < 63
+    assert ascends([timestamp for _, timestamp in stage.pictures("v")])
+
+
 async def test_it_ends_with_the_camera(stage: Stage) -> None:
     await stage.run()
     stage.hub.close()

@@ -20,7 +20,6 @@ from gateway.viewing.budget import BusyError
 from gateway.viewing.link import HOLD
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
 from gateway.viewing.sound import Sound
-from gateway.webrtc.fanout import FanOut
 from tests.viewing_stage import SOUND, TRACK, Stage, ascends
 from tests.webrtc_samples import UTC, picture
 
@@ -66,7 +65,7 @@ class Theatre(Stage):
         self.told: list[tuple[str, Quality, Trouble | None]] = []
         self.renditions = Renditions(
             self.hub,
-            FanOut(self.port, self.clock),
+            self.fanout,
             self.clock,
             codec=codec,
             lower=(
@@ -341,7 +340,7 @@ async def test_a_stream_that_never_comes_is_given_up(theatre: Theatre) -> None:
 async def test_sound_goes_on_while_the_picture_changes(theatre: Theatre) -> None:
     place = theatre.enter("v", Codec.PCMU)
     tasks = TaskOwner("sound")
-    Sound(theatre.hub, FanOut(theatre.port, theatre.clock), theatre.clock, tasks).add(place.viewer)
+    Sound(theatre.hub, theatre.fanout, theatre.clock, tasks).add(place.viewer)
     await theatre.film(4)
     theatre.carries = 2e6
     await theatre.film(4)

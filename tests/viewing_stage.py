@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 from gateway.base.clock import ManualClock
 from gateway.hub import Hub
@@ -41,14 +42,22 @@ class MemoryPort:
         return False
 
 
-class CountingFanOut(FanOut):
-    """Says how often it was given a frame, for however many viewers."""
+class WatchedFanOut(FanOut):
+    """Says how often it was given a frame, for however many viewers, and how many of its passes are under way."""
 
     turns = 0
+    under_way = 0
 
     async def send(self, frame: Frame, ticks: int, outlets: Sequence[Outlet]) -> list[Outlet]:
         self.turns += 1
         return await super().send(frame, ticks, outlets)
+
+    async def _go_on(self, *arguments: Any, **how: Any) -> int:
+        self.under_way += 1
+        try:
+            return await super()._go_on(*arguments, **how)
+        finally:
+            self.under_way -= 1
 
 
 class Stage:
@@ -63,7 +72,7 @@ class Stage:
         self.anchors: list[tuple[str, int, int]] = []
         self.asked = 0
         self.can_ask = True
-        self.fanout = CountingFanOut(self.port, self.clock)
+        self.fanout = WatchedFanOut(self.port, self.clock)
         self.broadcast = self.new_broadcast()
         self.task: asyncio.Task[str] | None = None
 
@@ -101,8 +110,12 @@ class Stage:
         return viewer
 
     async def settle(self) -> None:
-        for _ in range(12):
+        """Until all is done that can be done now; on a busy machine the thread of the fan-out comes late."""
+        for turn in range(1_000_000):
             await asyncio.sleep(0)
+            if turn >= 12 and not self.fanout.under_way:
+                return
+        raise AssertionError("the fan-out does not come to an end")
 
     async def publish(self, *items: object) -> None:
         for item in items:

@@ -271,10 +271,12 @@ class Broadcast:
         if self._by_phase[Phase.STARTING]:
             self._news.set()
         if unit.is_keyframe:
-            for viewer in self._in(Phase.WAITING):
+            # Who was still starting begins here, too: what it has not got yet is needed no more, and on a machine or a
+            # link that is too slow for the burst it would never arrive.
+            for viewer in (*self._in(Phase.WAITING), *self._in(Phase.STARTING)):
                 if viewer.ticks is None or viewer.ticks < ticks:
                     self._go_live(viewer)
-                else:
+                elif viewer.phase is Phase.WAITING:
                     self._start(viewer)
         live = self._by_phase[Phase.LIVE]
         if unit.is_keyframe:
