@@ -337,9 +337,10 @@ class Broadcast:
     def _go_live(self, viewer: Viewer) -> None:
         assert self._video.newest is not None
         self._enter(viewer, Phase.LIVE)
-        viewer.hears = True
         viewer.backlog.clear()
-        self.report_to(viewer)
+        if not viewer.hears:  # who comes back has a report, and a crowd that comes back at once would hold up the loop
+            viewer.hears = True
+            self.report_to(viewer)
         self._on_anchor(viewer.session_id, viewer.video.rtp_timestamp(self._video.newest), self._video_utc)
 
     async def _run_starts(self) -> None:
