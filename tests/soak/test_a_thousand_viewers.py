@@ -33,8 +33,6 @@ FPS = 30
 LOST = "sightline_camera_packets_lost_total"
 MOST_LAG_MS = 20
 MOST_LOST_PERCENT = 1.0
-FULL_CORE = 95
-"""Percent of a core from which on the thread that sends may have had no time left."""
 WATCHED = ("-m", "benchmarks.camera", "1", "--mbit", "4", "--size", "1280x720")
 
 
@@ -119,5 +117,5 @@ def test_the_recording_misses_nothing_and_the_loop_is_on_time(tmp_path: Path, re
     assert missing == dict.fromkeys(urls, 0), "frames that are not in the recording"
     assert told["lag p99 ms"] <= MOST_LAG_MS
     assert told["lost %"] < MOST_LOST_PERCENT
-    if elsewhere < 0.2 and told["core %"] < FULL_CORE:  # else what the viewers miss is the machine's fault
+    if elsewhere < 0.2:  # else what the viewers miss is the machine's fault
         assert told["whole %"] > 100 - MOST_LOST_PERCENT
