@@ -147,7 +147,10 @@ segments = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("tracks", JSON, nullable=False),  # [{"id", "kind", "codec", "units"}]
     Column("adopted", Boolean, nullable=False),  # closed by the start after a crash, not by its recorder
+    Column("imported", Boolean, nullable=False, server_default="0"),  # from a dock or a card, not from the Hub
+    Column("chunks", LargeBinary),  # gateway.recording.chunks; null: nobody has looked at the file for them yet
     Index(None, "camera", "start_ns"),
+    Index(None, "start_ns"),
 )
 
 gaps = Table(
@@ -175,6 +178,81 @@ privacy = Table(
     Column("hides_stream", Boolean, nullable=False),
     Column("recording", Boolean, nullable=False),  # whether it goes on
     Index(None, "camera", "start_ns"),
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    # Segments that are no more: what each was, when it was deleted, and under which rule.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("deleted_ns", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),  # a sentence: "default: kept for 30 days"
+    Index(None, "camera", "start_ns"),
+    Index(None, "deleted_ns"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    # Intervals of a camera that are kept: under a category of the policy, or whatever any rule says.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: everything from then on
+    Column("category", Text),  # null: a hold, which no rule outlasts
+    Column("reason", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_ns", BigInteger, nullable=False),
+    Column("released_by", Text),
+    Column("released_ns", BigInteger),  # null: it holds
+    Index(None, "camera", "start_ns"),
+)
+
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("utc_ns", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Index(None, "camera", "utc_ns"),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    # Who wore a camera.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", Text, nullable=False),
+    Column("wearer", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: until somebody else does
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Index(None, "camera", "start_ns"),
+    Index(None, "wearer", "start_ns"),
+)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("status", Text, nullable=False),  # gateway.evidence.jobs.Status
+    Column("request", JSON, nullable=False),  # what was asked for
+    Column("files", JSON, nullable=False),  # [{"name", "bytes", "sha256"}] of a finished one
+    Column("error", Text),  # a sentence
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("finished_ns", BigInteger),
+    Index(None, "created_ns"),
 )
 
 revisions = Table(
