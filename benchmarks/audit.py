@@ -22,7 +22,7 @@ from gateway.access.audit import CHAIN, Action, Audit, Outcome, body
 from gateway.access.audit_chain import verify
 from gateway.access.audit_search import Query, search
 from gateway.base.clock import ManualClock
-from gateway.ledger import START, Head, canonical, link
+from gateway.ledger.chain import START, Head, canonical, link
 from gateway.media.model import NS
 from gateway.store.engine import Database, open_catalog
 

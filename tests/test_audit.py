@@ -15,7 +15,7 @@ from gateway.access.audit_chain import verify
 from gateway.access.audit_search import Query, pages, search
 from gateway.base.clock import ManualClock
 from gateway.base.errors import BadRequestError, StorageError
-from gateway.ledger import Break, Fault, Head
+from gateway.ledger.chain import Break, Fault, Head
 from gateway.store.engine import Database, open_catalog, sqlite_url
 from gateway.store.migrate import config
 

@@ -16,7 +16,7 @@ from gateway.access.audit import Action, Audit
 from gateway.access.rights import Role
 from gateway.base.clock import ManualClock
 from gateway.base.csv_cells import csv_lines
-from gateway.ledger import Head
+from gateway.ledger.chain import Head
 from gateway.store.engine import Database, open_catalog, sqlite_url
 from tests.running import Client, Running, running
 from web.audit import COLUMNS

@@ -8,7 +8,7 @@ from gateway.access.audit import Action, Outcome
 from gateway.access.rights import Role
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA
 from gateway.ingest.fleet import CameraStatus
-from gateway.ledger import Fault
+from gateway.ledger.chain import Fault
 from gateway.media.model import GapReason
 from gateway.viewing.renditions import Quality, Trouble
 

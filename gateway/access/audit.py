@@ -1,7 +1,7 @@
 """Who did what: a row for each log-in, refusal, view and change, written before what it speaks of happens.
 
-Rows form a chain (`gateway.ledger`): none can be changed, removed or slipped in without its showing. Searching them
-belongs to `audit_search`, proving them to `audit_chain`, the ends of views to `views`, floods to `tally`.
+Rows form a chain (`gateway.ledger.chain`): none can be changed, removed or slipped in without its showing. Searching
+them belongs to `audit_search`, proving them to `audit_chain`, the ends of views to `views`, floods to `tally`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from gateway import ledger
 from gateway.base.clock import Clock
-from gateway.ledger import canonical, canonical_text
+from gateway.ledger import chain
+from gateway.ledger.chain import canonical, canonical_text
 from gateway.store.engine import Database
 from gateway.store.tables import audit
 
 CHAIN = "audit"
-"""The name of the audit's chain in `gateway.ledger`."""
+"""The name of the audit's chain in `gateway.ledger.chain`."""
 MAX_TEXT = 1000
 """Characters of one text in a row."""
 _UNFIT = re.compile("[\ud800-\udfff\x00]")
@@ -167,7 +167,7 @@ def append(connection: Connection, row: dict[str, Any]) -> int:
     Returns its number. The chain is held until the transaction ends, so do this last, and briefly.
     """
     stored = row | {"detail": canonical(row["detail"]).decode()}
-    link = ledger.append(connection, CHAIN, body(**stored))
+    link = chain.append(connection, CHAIN, body(**stored))
     connection.execute(insert(audit).values(id=link.sequence, sha256=link.sha256, **stored))
     return link.sequence
 

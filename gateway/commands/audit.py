@@ -12,7 +12,7 @@ from gateway.access.audit_search import MAX_PAGE, Query, entry_json, pages
 from gateway.base.errors import BadRequestError
 from gateway.base.rfc3339 import format_utc, parse_day, parse_utc
 from gateway.commands.state import open_state, who
-from gateway.ledger import Head
+from gateway.ledger.chain import Head
 
 
 async def audit_search(arguments: argparse.Namespace) -> int:

@@ -101,7 +101,7 @@ audit = Table(
     Column("address", Text, nullable=False),
     Column("reason", Text),  # why, in the words of who asked; null: nobody was asked
     Column("detail", Text, nullable=False),  # canonical JSON (RFC 8785), an object
-    Column("sha256", LargeBinary, nullable=False),  # gateway.ledger, chain "audit"
+    Column("sha256", LargeBinary, nullable=False),  # gateway.ledger.chain, chain "audit"
     Index(None, "actor", "utc_ns"),
     Index(None, "camera", "utc_ns"),
     Index(None, "action", "utc_ns"),
@@ -118,7 +118,7 @@ open_views = Table(
 ledger_heads = Table(
     "ledger_heads",
     metadata,
-    # The newest entry of each chain of gateway.ledger.
+    # The newest entry of each chain of gateway.ledger.chain.
     Column("chain", Text, primary_key=True),
     Column("sequence", BigInteger, nullable=False),
     Column("sha256", LargeBinary, nullable=False),

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ledger import START, Break, Fault, Head, Verifier, canonical, canonical_text, link
+from gateway.ledger.chain import START, Break, Fault, Head, Verifier, canonical, canonical_text, link
 
 
 def chain(length):

@@ -1,0 +1,1 @@
+"""What was recorded and done, in chains that show each later change: hashes, signatures, and anchors elsewhere."""
