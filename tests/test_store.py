@@ -8,12 +8,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, select
 
 from gateway.base.errors import StorageError
 from gateway.store import tables
 from gateway.store.engine import Database, open_catalog, open_positions, raise_revision, revisions, sqlite_url
-from gateway.store.migrate import config
+from gateway.store.migrate import config, newest
 
 
 @pytest.fixture
@@ -32,7 +33,18 @@ async def test_migrations_make_exactly_the_tables(catalog: Database):
 
 async def test_migrating_twice_changes_nothing(tmp_path):
     open_catalog(tmp_path).close()
+    command.upgrade(config(sqlite_url(tmp_path / "sightline.db")), "head")
     open_catalog(tmp_path).close()
+
+
+async def test_what_is_up_to_date_is_not_migrated(tmp_path, monkeypatch):
+    open_catalog(tmp_path).close()
+    monkeypatch.delattr(command, "upgrade")
+    open_catalog(tmp_path).close()
+
+
+def test_the_newest_revision_is_the_one_that_none_follows():
+    assert ScriptDirectory.from_config(config("sqlite://")).get_current_head() == newest()
 
 
 async def test_a_migration_that_remakes_a_table_keeps_what_refers_to_it(tmp_path):

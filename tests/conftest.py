@@ -1,0 +1,33 @@
+"""What holds for every test: a catalog database that is new costs no run of the migrations."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from gateway.store import migrate
+from gateway.store.engine import sqlite_url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New databases are copies of one that the migrations made: they take 0.15 s, some hundred times.
+
+    Migrating what is there already is the product's own; `Config` and Alembic's commands always are.
+    """
+    upgrade, template = migrate.upgrade, tmp_path_factory.mktemp("template") / "sightline.db"
+    upgrade(sqlite_url(template))
+
+    def upgrade_a_copy(url: str) -> None:
+        file = make_url(url).database
+        if url.startswith("sqlite") and file and Path(file).parent.is_dir() and not Path(file).exists():
+            shutil.copyfile(template, file)
+        upgrade(url)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "upgrade", upgrade_a_copy)
+        yield
