@@ -1,4 +1,7 @@
-"""What holds for every test: a catalog database that is new costs no run of the migrations."""
+"""What holds for every test: what is costly and not its subject costs little.
+
+New databases need no run of the migrations, passwords of people no strong hash.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from gateway.access import users
 from gateway.store import migrate
 from gateway.store.engine import sqlite_url
+from tests.accounts import CHEAP
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,4 +35,13 @@ def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrate, "upgrade", upgrade_a_copy)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _weak_hashes() -> Iterator[None]:
+    """Who makes `Users` without saying how passwords are hashed gets hashes that take no time. (`Passwords` itself is
+    as strong as ever.)"""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "Passwords", lambda: CHEAP)
         yield

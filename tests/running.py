@@ -17,16 +17,14 @@ from gateway.access.audit import Audit, Entry
 from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.rights import Role
-from gateway.access.secrets import Passwords, Vault
+from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings, Settings
 from gateway.ingest.fleet import Fleet
 from gateway.store.engine import open_catalog
-
-CHEAP = Passwords(memory_kib=64, rounds=1)
-PASSWORD = "correct horse"
+from tests.accounts import CHEAP, PASSWORD
 
 
 @dataclass

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 
 from gateway.access.rights import NEEDED, RIGHTS, Right, Role, needed
-from gateway.access.secrets import KEY_FILE, Vault
+from gateway.access.secrets import KEY_FILE, Passwords, Vault
 from gateway.base.errors import RefusedError, StorageError
 from tests.accounts import CHEAP
 
@@ -62,3 +63,14 @@ def test_a_damaged_key_file_is_not_replaced(tmp_path):
 def test_a_stored_hash_that_is_none_does_not_verify():
     assert not CHEAP.verify("x", "not a hash")
     assert CHEAP.verify("x", CHEAP.hash("x"))
+
+
+def test_a_hash_is_as_strong_as_rfc_9106_asks_whoever_it_is_for(monkeypatch):
+    """Its second recommended option: 64 MiB, three rounds. Who is not known must take as long as who is."""
+    passwords, looked_at = Passwords(), []
+    stored = passwords.hash("x")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert not passwords.verify("x", None)
+    monkeypatch.setattr(PasswordHasher, "verify", lambda _self, hashed, _password: looked_at.append(hashed))
+    assert not passwords.verify("x", None)
+    assert extract_parameters(looked_at[0]) == extract_parameters(stored)
