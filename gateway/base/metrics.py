@@ -52,6 +52,7 @@ SETTINGS_PENDING = Gauge(
     "sightline_settings_pending", "Settings that changed and wait for the next start", registry=REGISTRY
 )
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
+EXPORTS = _counter("sightline_exports_total", "Exports that are over", "kind", "status")
 RIGHTS_ENDED = _counter("sightline_rights_ended_total", "Sessions ended because a right went away", "right")
 VIEWER_LOSS = Histogram(
     "sightline_viewer_loss_ratio",

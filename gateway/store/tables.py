@@ -245,10 +245,11 @@ exports = Table(
     "exports",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("status", Text, nullable=False),  # gateway.evidence.jobs.Status
+    Column("status", Text, nullable=False),  # gateway.evidence.export.Status
     Column("request", JSON, nullable=False),  # what was asked for
     Column("files", JSON, nullable=False),  # [{"name", "bytes", "sha256"}] of a finished one
     Column("error", Text),  # a sentence
+    Column("attempts", Integer, nullable=False, server_default="0"),  # how often work on it has begun
     Column("created_by", Text, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("finished_ns", BigInteger),

@@ -1,0 +1,1 @@
+"""What leaves the archive, and what proves it: exports, evidence packages, imports."""
