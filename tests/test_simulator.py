@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from gateway.media import font
 from gateway.media.model import NS
-from gateway.simulator import font
 from gateway.simulator.scene import Scene
 from gateway.simulator.sound import FRAME_SAMPLES, SAMPLE_RATE, Street, mu_law
 from gateway.simulator.walk import ROUTES, Walk
@@ -45,7 +45,8 @@ def test_scenes_differ_but_for_what_is_burnt_in() -> None:
 def test_text_of_any_kind_is_set() -> None:
     assert font.line("", 1).shape == (7, 0)
     assert np.array_equal(font.line("a", 1), font.line("A", 1))
-    assert np.array_equal(font.line("é", 1), font.line("?", 1))
+    assert np.array_equal(font.line("éÖ", 1), font.line("EO", 1))
+    assert np.array_equal(font.line("漢", 1), font.line("?", 1))
     assert font.line("ab", 3).shape == (21, 36)
 
 

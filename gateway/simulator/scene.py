@@ -11,15 +11,13 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gateway.media import font
 from gateway.media.model import NS, UtcNs
-from gateway.simulator import font
-
-Plane = npt.NDArray[np.uint8]
+from gateway.media.stamp import Plane, Planes, planes
 
 TEXELS_PER_METRE = 12
 STREET_METRES = 72
@@ -96,14 +94,6 @@ def _perspective(width: int, height: int) -> _Perspective:
     return _Perspective(luma.astype(np.int32), np.ascontiguousarray(chroma.astype(np.int32)), focal, horizon)
 
 
-class _Planes(NamedTuple):
-    """Views of one picture's three planes; chroma has half the rows and columns."""
-
-    luma: Plane
-    u: Plane
-    v: Plane
-
-
 class Scene:
     """One camera's view. Scenes of one size share their perspective; each has its own street and light.
 
@@ -139,22 +129,18 @@ class Scene:
         step = int(metres * TEXELS_PER_METRE)
         luma_start, chroma_start = step * _ROWS, step // 2 * (_ROWS // 2)
         picture = np.empty((height * 3 // 2, width), dtype=np.uint8)
-        planes = _Planes(
-            picture[:height],
-            picture[height : height * 5 // 4].reshape(height // 2, width // 2),
-            picture[height * 5 // 4 :].reshape(height // 2, width // 2),
-        )
+        drawn = planes(picture)
         full, half = self._perspective.luma, self._perspective.chroma
-        np.take(self._luma[luma_start:], full[y : y + height, x : x + width], out=planes.luma, mode="clip")
-        np.copyto(planes.luma, self._sky, where=planes.luma == _SKY)
+        np.take(self._luma[luma_start:], full[y : y + height, x : x + width], out=drawn.luma, mode="clip")
+        np.copyto(drawn.luma, self._sky, where=drawn.luma == _SKY)
         part = half[y // 2 : y // 2 + height // 2, x // 2 : x // 2 + width // 2]
-        np.take(self._u[chroma_start:], part, out=planes.u, mode="clip")
-        np.take(self._v[chroma_start:], part, out=planes.v, mode="clip")
-        self._lamps(planes, metres, x, y)
-        self._burn_in(planes, utc_ns)
+        np.take(self._u[chroma_start:], part, out=drawn.u, mode="clip")
+        np.take(self._v[chroma_start:], part, out=drawn.v, mode="clip")
+        self._lamps(drawn, metres, x, y)
+        self._burn_in(drawn, utc_ns)
         return picture
 
-    def _lamps(self, planes: _Planes, metres: float, x: int, y: int) -> None:
+    def _lamps(self, drawn: Planes, metres: float, x: int, y: int) -> None:
         """Street lamps on either kerb, the far ones first."""
         focal = self._perspective.focal
         centre = self.width / 2 + SWAY_PIXELS - x
@@ -169,25 +155,25 @@ class Scene:
             for side in (-1, 1):
                 at = round(centre + side * LAMP_METRES * size)
                 arm = round(at - side * 0.9 * size)
-                _fill(planes.luma, (top, foot), (at - thick, at + thick), 28)
-                _fill(planes.luma, (top - thick, top + thick), (min(at, arm), max(at, arm)), 28)
-                _fill(planes.luma, (top, top + head), (arm - head, arm + head), 225)
-                for plane, value in ((planes.u, 96), (planes.v, 148)):
+                _fill(drawn.luma, (top, foot), (at - thick, at + thick), 28)
+                _fill(drawn.luma, (top - thick, top + thick), (min(at, arm), max(at, arm)), 28)
+                _fill(drawn.luma, (top, top + head), (arm - head, arm + head), 225)
+                for plane, value in ((drawn.u, 96), (drawn.v, 148)):
                     _fill(plane, (top // 2, (top + head) // 2 + 1), ((arm - head) // 2, (arm + head) // 2 + 1), value)
 
-    def _burn_in(self, planes: _Planes, utc_ns: UtcNs) -> None:
+    def _burn_in(self, drawn: Planes, utc_ns: UtcNs) -> None:
         """The unit's name and UTC to the millisecond, white on a darkened strip at the top."""
         scale = self._scale
         margin = 3 * scale
         bottom = font.ROWS * scale + 2 * margin
-        planes.luma[:bottom] //= 3
+        drawn.luma[:bottom] //= 3
         text = f"{datetime.fromtimestamp(utc_ns // NS, UTC):%Y-%m-%d %H:%M:%S}.{utc_ns // 1_000_000 % 1000:03d} UTC"
         for pixels, right in ((font.line(self.name, scale), False), (font.line(text, scale), True)):
             columns = min(pixels.shape[1], self.width - 2 * margin)
             left = self.width - margin - columns if right else margin
-            planes.luma[margin : margin + font.ROWS * scale, left : left + columns][pixels[:, :columns]] = 235
-        planes.u[: bottom // 2] = 128
-        planes.v[: bottom // 2] = 128
+            drawn.luma[margin : margin + font.ROWS * scale, left : left + columns][pixels[:, :columns]] = 235
+        drawn.u[: bottom // 2] = 128
+        drawn.v[: bottom // 2] = 128
 
 
 def _fill(plane: Plane, rows: tuple[int, int], columns: tuple[int, int], value: int) -> None:

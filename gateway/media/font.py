@@ -1,10 +1,11 @@
-"""A 5x7 bitmap font for what is burnt into the picture: upper case, digits and the punctuation of a clock.
+"""A 5x7 bitmap font for what is drawn into pictures: upper case, digits and the punctuation of clocks and positions.
 
-Only letter shapes and how to set a line of them belong here; where text goes in a picture is the scene's business.
+Only letter shapes and how to set a line of them belong here; where text goes in a picture is for who draws it.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 import numpy as np
@@ -16,10 +17,23 @@ COLUMNS = 5
 # Seven rows from the top, five bits each, the leftmost pixel first.
 _GLYPHS = {
     " ": "00000 00000 00000 00000 00000 00000 00000",
+    "!": "00100 00100 00100 00100 00100 00000 00100",
+    "#": "01010 01010 11111 01010 11111 01010 01010",
+    "%": "11000 11001 00010 00100 01000 10011 00011",
+    "&": "01100 10010 10100 01000 10101 10010 01101",
+    "'": "00100 00100 01000 00000 00000 00000 00000",
+    "(": "00010 00100 01000 01000 01000 00100 00010",
+    ")": "01000 00100 00010 00010 00010 00100 01000",
+    "+": "00000 00100 00100 11111 00100 00100 00000",
+    ",": "00000 00000 00000 00000 01100 00100 01000",
     "-": "00000 00000 00000 01110 00000 00000 00000",
     ".": "00000 00000 00000 00000 00000 01100 01100",
     ":": "00000 01100 01100 00000 01100 01100 00000",
     "/": "00001 00010 00010 00100 01000 01000 10000",
+    "=": "00000 00000 11111 00000 11111 00000 00000",
+    "_": "00000 00000 00000 00000 00000 00000 11111",
+    "±": "00100 00100 11111 00100 00100 00000 11111",
+    "°": "01100 10010 10010 01100 00000 00000 00000",
     "?": "01110 10001 00001 00110 00100 00000 00100",
     "0": "01110 10001 10011 10101 11001 10001 01110",
     "1": "00100 01100 00100 00100 00100 00100 01110",
@@ -64,9 +78,11 @@ _GLYPHS = {
 def glyph(character: str, scale: int) -> npt.NDArray[np.bool_]:
     """The pixels of one character with a column of space after it: (7 * scale) rows, (6 * scale) columns.
 
-    Lower case is shown as upper case; a character the font lacks is shown as `?`.
+    Lower case is shown as upper case, and a letter with a mark over it as the letter; a character that the font lacks
+    is shown as `?`.
     """
-    rows = _GLYPHS.get(character.upper(), _GLYPHS["?"]).split()
+    plain = unicodedata.normalize("NFD", character)[:1].upper()
+    rows = _GLYPHS.get(character, _GLYPHS.get(plain, _GLYPHS["?"])).split()
     pixels = np.array([[bit == "1" for bit in row] + [False] for row in rows])
     return np.kron(pixels, np.ones((scale, scale), dtype=np.bool_)).astype(np.bool_)
 
