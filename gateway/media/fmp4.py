@@ -42,8 +42,8 @@ SYNC_SAMPLE = 0x0200_0000
 NON_SYNC_SAMPLE = 0x0101_0000
 
 _RECORDABLE = {Codec.H264, Codec.H265, Codec.AAC, Codec.PCMU, Codec.PCMA, Codec.ONVIF_METADATA}
-_IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-_UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
+IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
 
 # (profile_idc) of those H.264 profiles whose SPS and avcC tell chroma format and bit depths.
 _H264_CHROMA_PROFILES = {100, 110, 122, 144, 44, 244, 83, 86, 118, 128, 138, 139, 134, 135}
@@ -83,15 +83,15 @@ class Fmp4Muxer:
         """
         created = max(0, self._created_ns // NS + MP4_EPOCH_S)
         next_id = max((track.id for track in self.tracks), default=0) + 2
-        mvhd = _full_box(
+        mvhd = full_box(
             b"mvhd", 1, 0,
             struct.pack(">QQIQIH10x", created, created, 1000, 0, 0x10000, 0x0100),
-            _IDENTITY_MATRIX, bytes(24), struct.pack(">I", next_id),
+            IDENTITY_MATRIX, bytes(24), struct.pack(">I", next_id),
         )  # fmt: skip
         traks = b"".join(_trak(track, created) for track in self.tracks)
-        trexs = b"".join(_full_box(b"trex", 0, 0, struct.pack(">5I", t.id + 1, 1, 0, 0, 0)) for t in self.tracks)
-        ftyp = _box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
-        return ftyp + _box(b"moov", mvhd, traks, _box(b"mvex", trexs))
+        trexs = b"".join(full_box(b"trex", 0, 0, struct.pack(">5I", t.id + 1, 1, 0, 0, 0)) for t in self.tracks)
+        ftyp = box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
+        return ftyp + box(b"moov", mvhd, traks, box(b"mvex", trexs))
 
     def write(self, track: Track, decode_time: int, utc_ns: UtcNs, samples: Sequence[Sample], into: list[bytes]) -> int:
         """Append the buffers of a fragment of `samples`, one at least, to `into`; returns their bytes.
@@ -165,13 +165,15 @@ def utc_ns_from_ntp(ntp: int) -> UtcNs:
 # ---- boxes
 
 
-def _box(kind: bytes, *payload: bytes) -> bytes:
+def box(kind: bytes, *payload: bytes) -> bytes:
+    """A box of this type (4.2.2)."""
     body = b"".join(payload)
     return struct.pack(">I4s", 8 + len(body), kind) + body
 
 
-def _full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
-    return _box(kind, struct.pack(">I", version << 24 | flags), *payload)
+def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
+    """A box with a version and flags."""
+    return box(kind, struct.pack(">I", version << 24 | flags), *payload)
 
 
 def _trak(track: Track, created: int) -> bytes:
@@ -180,30 +182,30 @@ def _trak(track: Track, created: int) -> bytes:
     if isinstance(parameters, VideoParameters):
         width, height = parameters.width, parameters.height
     handler, name, header = {
-        TrackKind.VIDEO: (b"vide", b"video", _full_box(b"vmhd", 0, 1, bytes(8))),
-        TrackKind.AUDIO: (b"soun", b"audio", _full_box(b"smhd", 0, 0, bytes(4))),
-        TrackKind.METADATA: (b"meta", b"ONVIF metadata", _full_box(b"nmhd", 0, 0)),
+        TrackKind.VIDEO: (b"vide", b"video", full_box(b"vmhd", 0, 1, bytes(8))),
+        TrackKind.AUDIO: (b"soun", b"audio", full_box(b"smhd", 0, 0, bytes(4))),
+        TrackKind.METADATA: (b"meta", b"ONVIF metadata", full_box(b"nmhd", 0, 0)),
     }[track.kind]
     volume = 0x0100 if track.kind is TrackKind.AUDIO else 0
-    tkhd = _full_box(
+    tkhd = full_box(
         b"tkhd", 1, 3,  # enabled, in movie
         struct.pack(">QQI4xQ8xHHHH", created, created, track.id + 1, 0, 0, 0, volume, 0),
-        _IDENTITY_MATRIX, struct.pack(">II", width << 16, height << 16),
+        IDENTITY_MATRIX, struct.pack(">II", width << 16, height << 16),
     )  # fmt: skip
-    mdhd = _full_box(
-        b"mdhd", 1, 0, struct.pack(">QQIQHH", created, created, track.clock_rate, 0, _UNDETERMINED_LANGUAGE, 0)
+    mdhd = full_box(
+        b"mdhd", 1, 0, struct.pack(">QQIQHH", created, created, track.clock_rate, 0, UNDETERMINED_LANGUAGE, 0)
     )
-    hdlr = _full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name + b"\0")
-    dinf = _box(b"dinf", _full_box(b"dref", 0, 0, struct.pack(">I", 1), _full_box(b"url ", 0, 1)))
-    stbl = _box(
+    hdlr = full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name + b"\0")
+    dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
+    stbl = box(
         b"stbl",
-        _full_box(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(track)),
-        _full_box(b"stts", 0, 0, bytes(4)),
-        _full_box(b"stsc", 0, 0, bytes(4)),
-        _full_box(b"stsz", 0, 0, bytes(8)),
-        _full_box(b"stco", 0, 0, bytes(4)),
+        full_box(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(track)),
+        full_box(b"stts", 0, 0, bytes(4)),
+        full_box(b"stsc", 0, 0, bytes(4)),
+        full_box(b"stsz", 0, 0, bytes(8)),
+        full_box(b"stco", 0, 0, bytes(4)),
     )
-    return _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, _box(b"minf", header, dinf, stbl)))
+    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", header, dinf, stbl)))
 
 
 def _sample_entry(track: Track) -> bytes:
@@ -211,18 +213,18 @@ def _sample_entry(track: Track) -> bytes:
     head = struct.pack(">6xH", 1)
     match track.codec, track.parameters:
         case Codec.H264, VideoParameters() as video:
-            return _box(b"avc1", head, _visual(video), _avcc(video))
+            return box(b"avc1", head, _visual(video), _avcc(video))
         case Codec.H265, VideoParameters() as video:
-            return _box(b"hvc1", head, _visual(video), _hvcc(video))
+            return box(b"hvc1", head, _visual(video), _hvcc(video))
         case Codec.AAC, AudioParameters() as audio:
-            return _box(b"mp4a", head, _audio(audio), _esds(track.id + 1, audio.config))
+            return box(b"mp4a", head, _audio(audio), _esds(track.id + 1, audio.config))
         case Codec.PCMU, AudioParameters() as audio:
-            return _box(b"ulaw", head, _audio(audio))
+            return box(b"ulaw", head, _audio(audio))
         case Codec.PCMA, AudioParameters() as audio:
-            return _box(b"alaw", head, _audio(audio))
+            return box(b"alaw", head, _audio(audio))
         case Codec.ONVIF_METADATA, MetadataParameters():
             # MetaDataSampleEntry (8.5.2): no content encoding, then the MIME type.
-            return _box(b"mett", head, b"\0", METADATA_MIME.encode() + b"\0")
+            return box(b"mett", head, b"\0", METADATA_MIME.encode() + b"\0")
         case _:
             raise ValueError(f"{track.codec} has no sample entry: ask recordable() first")
 
@@ -250,7 +252,7 @@ def _avcc(video: VideoParameters) -> bytes:
         info = h264.parse_sps(sps)
         luma, chroma = info.bit_depth_luma - 8, info.bit_depth_chroma - 8
         record.append(bytes([0xFC | info.chroma_format_idc, 0xF8 | luma, 0xF8 | chroma, 0]))
-    return _box(b"avcC", *record)
+    return box(b"avcC", *record)
 
 
 def _hvcc(video: VideoParameters) -> bytes:
@@ -274,14 +276,14 @@ def _hvcc(video: VideoParameters) -> bytes:
         record.append(struct.pack(">BH", 0x80 | nal_type, len(nals)))
         for nal in nals:
             record += (struct.pack(">H", len(nal)), nal)
-    return _box(b"hvcC", *record)
+    return box(b"hvcC", *record)
 
 
 def _esds(es_id: int, config: bytes) -> bytes:
     """ES_Descriptor of MPEG-4 audio (ISO/IEC 14496-1 7.2.6.5, 14496-14 5.6)."""
     specific = _descriptor(0x05, config)
     decoder = _descriptor(0x04, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0), specific)
-    return _full_box(
+    return full_box(
         b"esds", 0, 0, _descriptor(0x03, struct.pack(">HB", es_id, 0), decoder, _descriptor(0x06, b"\x02"))
     )
 
