@@ -24,7 +24,8 @@ from gateway.media.fmp4 import (
     recordable,
     utc_ns_from_ntp,
 )
-from gateway.media.fmp4_reader import Mp4Error, Scan, scan
+from gateway.media.fmp4_reader import Scan, scan
+from gateway.media.fmp4_samples import Mp4Error
 from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, TimeSource, Track, TrackKind, VideoParameters
 from tests.data import shared
 from tests.media_samples import METADATA, PCMU, T0, VIDEO, clip, document, parameter_sets, split_nals, stream, unit

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.base.workers import Threads
-from gateway.media.fmp4_reader import Mp4Error, scan
+from gateway.media.fmp4_reader import scan
+from gateway.media.fmp4_samples import Mp4Error
 from gateway.recording.catalog import Catalog, SegmentRow
 from gateway.recording.files import Files
 from gateway.recording.salvage import sha256_of

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.media.fmp4_reader import Mp4Error, Scan, ScannedTrack, scan
+from gateway.media.fmp4_reader import Scan, ScannedTrack, scan
+from gateway.media.fmp4_samples import Mp4Error
 from gateway.media.model import Codec, TrackKind
 from gateway.recording.entries import SegmentFinished, TrackContent
 from gateway.recording.files import Files
