@@ -76,6 +76,21 @@ def test_without_a_policy_the_defaults_hold():
     [
         ('[[policy.retention]]\nkeep = "7d"\nkeep_at_least = "30d"', 2, 3, "deleted after 7d"),
         ('[[policy.retention]]\nkeep = "7d"\n[[policy.retention]]\nkeep = "8d"', 1, 3, "write one row"),
+        (
+            (
+                '[[policy.retention]]\ncameras = ["c", "d"]\nkeep = "7d"\n'
+                '[[policy.retention]]\ncameras = ["d"]\nmax_bytes = "8 GiB"'
+            ),
+            1,
+            4,
+            "of the camera d",
+        ),
+        (
+            '[[policy.retention]]\ngroups = ["n"]\nkeep = "7d"\n[[policy.retention]]\ngroups = ["n"]\nkeep = "8d"',
+            1,
+            4,
+            "of the group n",
+        ),
         ('[[policy.allow]]\nrole = "nvr"\nrights = ["audio"]', 2, 3, "no sound without a picture"),
         ('[[policy.allow]]\nrole = "nvr"\nrights = ["export", "live"]', 2, 3, "cannot export"),
         ('[[policy.allow]]\nrole = "auditor"\ngroups = ["n"]\nrights = ["audit"]', 3, 4, "without groups"),
@@ -119,6 +134,7 @@ def test_what_contradicts_itself_is_refused_with_both_lines(tmp_path, rows, firs
         ('[policy]\nask_reason = ["export"]', "policy.ask_reason"),
         ('[policy]\nreasons = ["x"]', "policy.reasons"),
         ('[[policy.retention]]\nkeep = "for ever"', "write a span of time"),
+        ('[[policy.retention]]\nmax_bytes = "a lot"', 'write an amount as in "500 GiB"'),
         ('[[policy.allow]]\nrole = "chief"\nrights = []', r"policy.allow\[1\].role"),
         ('[[policy.allow]]\nrole = "nvr"\nrights = ["shell"]', '"shell" cannot be given'),
         ("[[policy.rule]]\nwatermark = true", 'name "cameras" or "groups"'),

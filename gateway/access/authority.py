@@ -214,7 +214,14 @@ class Authority:
 
     # ---- retention
 
-    def retention(self, category: str = DEFAULT_CATEGORY) -> tuple[int, Retention] | None:
-        """The row that says how long recordings of a category are kept, with its number."""
-        rows = {row.category: (i, row) for i, row in enumerate(self.policy.retention)}
-        return rows.get(category, rows.get(DEFAULT_CATEGORY))
+    def retention(self, camera: str, category: str = DEFAULT_CATEGORY) -> list[tuple[int, Retention]]:
+        """The rows that say how long recordings of a camera and category are kept, with their numbers.
+
+        A row that names the camera goes before those that name its groups, these before one for all; of several groups
+        the longest holds. For a category that no row is about, the default's hold.
+        """
+        rows = [(i, row) for i, row in enumerate(self.policy.retention) if row.category == category]
+        named = [(i, row) for i, row in rows if camera in row.cameras]
+        grouped = [(i, row) for i, row in rows if not set(row.groups).isdisjoint(self.groups(camera))]
+        found = named or grouped or [(i, row) for i, row in rows if not row.cameras and not row.groups]
+        return found if found or category == DEFAULT_CATEGORY else self.retention(camera)

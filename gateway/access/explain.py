@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gateway.access.authority import Asker, Authority
 from gateway.access.rights import RIGHTS
-from gateway.base.policy import Policy, Retention, View
+from gateway.base.policy import DEFAULT_CATEGORY, Policy, Retention, View
 from gateway.base.rfc3339 import format_utc
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right
 
@@ -70,7 +70,9 @@ def statements(policy: Policy) -> list[Statement]:
     if policy.reasons:
         told.append(Statement(policy.line("reasons"), f"Reasons to choose from: {'; '.join(policy.reasons)}."))
     for i, kept in enumerate(policy.retention):
-        told.append(Statement(policy.line("retention", i), _keeps(kept)))
+        which = _which(kept.cameras, kept.groups)
+        whose = f"recordings of {which}" if which else "recordings"
+        told.append(Statement(policy.line("retention", i), f"{_keeps(kept, whose)}."))
     for i, row in enumerate(policy.allow):
         rights = ", ".join(row.rights) or "nothing"
         told.append(Statement(policy.line("allow", i), f"A {row.role} may, with {_cameras_of(row.groups)}: {rights}."))
@@ -82,7 +84,7 @@ def statements(policy: Policy) -> list[Statement]:
             said.append(f"the viewer's name is {_not(rule.watermark)}drawn over the picture")
         if rule.tell_wearer is not None:
             said.append(f"the wearer is {_not(rule.tell_wearer)}told that somebody watches")
-        which = " and ".join(filter(None, (", ".join(rule.cameras), _cameras_of(rule.groups) if rule.groups else "")))
+        which = _which(rule.cameras, rule.groups)
         told.append(Statement(policy.line("rule", i), f"For {which}: {'; '.join(said)}."))
     for i, mode in enumerate(policy.privacy):
         hidden = " and ".join(mode.hide) or "nothing"
@@ -129,7 +131,7 @@ def explanation(authority: Authority, who: Named, camera: str) -> list[str]:
         found = ruling(authority, who, right, camera)
         may = "may" if found.allowed else "may not"
         told.append(f"{who.name} {may} {_DOING[right].format(camera=camera)}: {found.why}.")
-    return [*told, *_asked(authority, camera), *_private(authority, camera), *_kept(authority)]
+    return [*told, *_asked(authority, camera), *_private(authority, camera), *_kept(authority, camera)]
 
 
 def summary(authority: Authority, who: Named, cameras: Iterable[str]) -> list[str]:
@@ -182,19 +184,29 @@ def _private(authority: Authority, camera: str) -> list[str]:
     return [f"Its wearer's privacy mode is on since {since}: hidden are {', '.join(hidden) or 'nothing'}; {goes_on}."]
 
 
-def _kept(authority: Authority) -> list[str]:
-    found = authority.retention()
-    if found is None:
-        return ["Recordings are kept until their room is needed: the policy says nothing else."]
-    number, row = found
-    say = _lines_say(_lines(authority, "retention", [number]), "says so", "say so")
-    return [f"{_keeps(row).removesuffix('.')}: {say}."]
+def _kept(authority: Authority, camera: str) -> list[str]:
+    categories = dict.fromkeys([DEFAULT_CATEGORY, *(row.category for row in authority.policy.retention)])
+    told = []
+    for category in categories:
+        rows = authority.retention(camera, category)
+        if not rows:
+            told.append("Its recordings are kept until their room is needed: the policy says nothing else.")
+        for number, row in rows:
+            if row.category == category:
+                say = _lines_say(_lines(authority, "retention", [number]), "says so", "say so")
+                told.append(f"{_keeps(row, 'its recordings')}: {say}.")
+    return told
 
 
-def _keeps(row: Retention) -> str:
-    keep = f"deleted after {row.keep}" if row.keep else "deleted when their room is needed"
+def _keeps(row: Retention, whose: str) -> str:
+    """A sentence without its full stop."""
+    ends = [f"after {row.keep}"] if row.keep else []
+    if row.max_bytes:
+        ends.append(f"when there is more of a camera than {row.max_bytes}")
+    ends.append("when their room is needed")
     least = f", and not before {row.keep_at_least}" if row.keep_at_least else ""
-    return f"Recordings of the category {row.category} are {keep}{least}."
+    sentence = f"{whose} of the category {row.category} are deleted {' or '.join(ends)}{least}"
+    return sentence[0].upper() + sentence[1:]
 
 
 def _asks_reason(views: Iterable[View]) -> str:
@@ -204,6 +216,10 @@ def _asks_reason(views: Iterable[View]) -> str:
 
 def _not(holds: bool) -> str:
     return "" if holds else "not "
+
+
+def _which(cameras: tuple[str, ...], groups: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(cameras), _cameras_of(groups) if groups else "")))
 
 
 def _cameras_of(groups: tuple[str, ...]) -> str:

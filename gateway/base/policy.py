@@ -23,6 +23,7 @@ from pydantic import (
 from gateway.base.duration import parse_duration
 from gateway.base.names import CameraId, Groups, Section
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right, Role
+from gateway.base.sizes import Size
 from gateway.base.toml_lines import Path
 
 LINES = "lines"
@@ -52,13 +53,18 @@ ReasonText: TypeAlias = Annotated[str, Field(min_length=3, max_length=200)]
 
 
 class Retention(Section):
-    """`[[policy.retention]]`: how long what is recorded stays, by an incident's category."""
+    """`[[policy.retention]]`: how long what is recorded stays, by its category and camera."""
 
     category: Annotated[str, Field(min_length=1, max_length=64)] = DEFAULT_CATEGORY
+    cameras: tuple[CameraId, ...] = ()
+    groups: Groups = ()
+    """Neither `cameras` nor `groups`: all cameras that no other row of the category is for."""
     keep: Span | None = None
     """It is deleted after this; None: when the room is needed."""
     keep_at_least: Span | None = None
     """It is not deleted before this, however little room there is."""
+    max_bytes: Size | None = None
+    """What each camera may fill with it: the oldest beyond is deleted."""
 
 
 class Allow(Section):
@@ -170,9 +176,7 @@ def _contradictions(policy: Policy) -> Iterator[Contradiction]:
             why = f"what is deleted after {row.keep} is not kept for at least {row.keep_at_least}"
             yield Contradiction(("retention", i, "keep"), ("retention", i, "keep_at_least"), why)
     for i, j in _pairs(policy.retention):
-        if policy.retention[i].category == policy.retention[j].category:
-            why = f'both say how long "{policy.retention[i].category}" is kept: write one row'
-            yield Contradiction(("retention", i), ("retention", j), why)
+        yield from _contradictions_of_retention(policy, i, j)
     yield from _contradictions_of_rights(policy)
     for i, j in _pairs(policy.rule):
         yield from _contradictions_of_rules(policy, i, j)
@@ -185,6 +189,22 @@ def _contradictions(policy: Policy) -> Iterator[Contradiction]:
         if both is not None:
             why = f"both say what privacy mode does for {both}: write one row"
             yield Contradiction(("privacy", i), ("privacy", j), why)
+
+
+def _contradictions_of_retention(policy: Policy, i: int, j: int) -> Iterator[Contradiction]:
+    one, two = policy.retention[i], policy.retention[j]
+    if one.category != two.category:
+        return
+    if cameras := set(one.cameras) & set(two.cameras):
+        both = f" of the camera {min(cameras)}"
+    elif groups := set(one.groups) & set(two.groups):
+        both = f" of the group {min(groups)}"
+    elif not (one.cameras or one.groups or two.cameras or two.groups):
+        both = ""
+    else:
+        return
+    why = f'both say how long "{one.category}"{both} is kept: write one row'
+    yield Contradiction(("retention", i), ("retention", j), why)
 
 
 def _contradictions_of_rights(policy: Policy) -> Iterator[Contradiction]:

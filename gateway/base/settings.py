@@ -26,10 +26,12 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
 from gateway.base.names import CameraId, Groups, Section
-from gateway.base.policy import LINES, Policy
+from gateway.base.policy import LINES, Policy, Span
+from gateway.base.sizes import SizeOrShare, bytes_of
 from gateway.base.toml_lines import key_lines
 
 ICE_URL = re.compile(r"(stuns?|turns?):(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\?transport=(udp|tcp))?")
@@ -41,6 +43,8 @@ KUBERNETES_SERVICE = re.compile(r"SIGHTLINE_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(T
 S = TypeVar("S", bound=Section)
 Transport: TypeAlias = Literal["tcp", "udp"]
 Connect: TypeAlias = Literal["always", "on_demand"]
+RecordOn: TypeAlias = Literal["always", "event"]
+MAX_PRE_ROLL_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +231,26 @@ class Discovery(Section):
     interfaces: tuple[str, ...] = ()
 
 
+class Storage(Section):
+    """Room on the disk that recordings are on."""
+
+    keep_free: SizeOrShare = "5 %"
+    """With less than this, the oldest that may be deleted is."""
+    warn_free: SizeOrShare = "15 %"
+    """With less than this, people are told."""
+    keep_exports: Span = "7d"
+    """How long what was exported can be fetched."""
+
+    @model_validator(mode="after")
+    def _warns_before(self) -> Storage:
+        # A share and an amount can be compared on a disk only: there the larger one warns.
+        if ("%" in self.keep_free) == ("%" in self.warn_free) and bytes_of(self.warn_free, 10**9) < bytes_of(
+            self.keep_free, 10**9
+        ):
+            raise ValueError('"warn_free" is less than "keep_free": nobody would be warned before')
+        return self
+
+
 class CameraSettings(Section):
     """One camera, from the file or the API."""
 
@@ -239,6 +263,12 @@ class CameraSettings(Section):
     password_file: Path | None = None
     transport: Transport = "tcp"
     record: bool = True
+    record_on: RecordOn = "always"
+    """`event`: only around what triggers it (an alarm, a motion, a digital input of the camera, or somebody)."""
+    pre_roll: Span = "30s"
+    """How much from before the trigger is recorded, as far as the ring holds it."""
+    post_roll: Span = "60s"
+    """How long recording goes on after the last trigger has ended."""
     connect: Connect = "always"
     basic_auth: bool = False
     """Answer a Basic challenge although the connection is not encrypted."""
@@ -274,6 +304,13 @@ class CameraSettings(Section):
             raise ValueError('write either "password" or "password_file"')
         return self
 
+    @field_validator("pre_roll")
+    @classmethod
+    def _fits_a_ring(cls, text: str) -> str:
+        if parse_duration(text) > MAX_PRE_ROLL_SECONDS:
+            raise ValueError("the ring of a camera is in memory: write ten minutes at most")
+        return text
+
     @property
     def label(self) -> str:
         """The name people see."""
@@ -290,6 +327,7 @@ class Settings(Section):
     rtsp: Rtsp = Rtsp()
     onvif: Onvif = Onvif()
     discovery: Discovery = Discovery()
+    storage: Storage = Storage()
     cameras: tuple[CameraSettings, ...] = ()
     policy: Policy = Policy()
     oidc: tuple[Oidc, ...] = ()

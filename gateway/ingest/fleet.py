@@ -41,7 +41,9 @@ TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
 IDLE = "Connects only while somebody watches."
-NOT_THE_WAY_IN = {"id", "name", "groups", "record", "connect", "password_file"}
+NOT_THE_WAY_IN = {
+    "id", "name", "groups", "record", "record_on", "pre_roll", "post_roll", "connect", "password_file",
+}  # fmt: skip
 """Settings that change without a new connection; what a password file holds is in `password`."""
 
 

@@ -174,6 +174,9 @@ class Registry:
             "basic_auth": settings.basic_auth,
             "tls_verify": settings.tls_verify,
             "groups": list(settings.groups),
+            "record_on": settings.record_on,
+            "pre_roll": settings.pre_roll,
+            "post_roll": settings.post_roll,
         }
 
     def _from_row(self, row: RowMapping) -> CameraSettings:
@@ -192,6 +195,9 @@ class Registry:
             basic_auth=row["basic_auth"],
             tls_verify=row["tls_verify"],
             groups=tuple(row["groups"]),
+            record_on=row["record_on"],
+            pre_roll=row["pre_roll"],
+            post_roll=row["post_roll"],
         )
 
 

@@ -156,6 +156,8 @@ class GapReason(StrEnum):
     DISABLED = "recording disabled"
     PRIVACY = "privacy mode"
     STREAM_CHANGED = "stream changed"
+    IDLE = "nothing to record"
+    """No loss: the camera records on an event, and there was none."""
 
 
 @dataclass(frozen=True, slots=True)

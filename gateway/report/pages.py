@@ -31,6 +31,7 @@ GAP_WORDS = {
     GapReason.DISABLED: "Recording was switched off",
     GapReason.PRIVACY: "The wearer's privacy mode was on",
     GapReason.STREAM_CHANGED: "The camera changed its picture",
+    GapReason.IDLE: "Nothing happened that would be recorded",
 }
 EVENTS = {
     Action.FOLLOW: "Times the page with the cameras' states and positions was opened",

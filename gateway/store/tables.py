@@ -48,6 +48,9 @@ cameras = Table(
     Column("tls_verify", Boolean, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("groups", JSON, nullable=False, server_default="[]"),  # ["north", …]
+    Column("record_on", Text, nullable=False, server_default="always"),  # or "event"
+    Column("pre_roll", Text, nullable=False, server_default="30s"),
+    Column("post_roll", Text, nullable=False, server_default="60s"),
 )
 
 users = Table(
@@ -191,7 +194,7 @@ deletions = Table(
     Column("end_ns", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
-    Column("deleted_ns", BigInteger, nullable=False),
+    Column("deleted_ns", BigInteger),  # null: decided, and not done yet
     Column("rule", Text, nullable=False),  # a sentence: "default: kept for 30 days"
     Index(None, "camera", "start_ns"),
     Index(None, "deleted_ns"),

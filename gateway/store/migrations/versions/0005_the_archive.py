@@ -21,6 +21,10 @@ def _index(table: str, *columns: str) -> None:
 
 
 def upgrade() -> None:
+    with op.batch_alter_table("cameras", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("record_on", sa.Text(), server_default="always", nullable=False))
+        batch_op.add_column(sa.Column("pre_roll", sa.Text(), server_default="30s", nullable=False))
+        batch_op.add_column(sa.Column("post_roll", sa.Text(), server_default="60s", nullable=False))
     with op.batch_alter_table("segments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("imported", sa.Boolean(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("chunks", sa.LargeBinary(), nullable=True))
@@ -34,7 +38,7 @@ def upgrade() -> None:
         sa.Column("end_ns", sa.BigInteger(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("deleted_ns", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_ns", sa.BigInteger(), nullable=True),
         sa.Column("rule", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deletions")),
     )
@@ -102,3 +106,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_segments_start_ns"))
         batch_op.drop_column("chunks")
         batch_op.drop_column("imported")
+    with op.batch_alter_table("cameras", schema=None) as batch_op:
+        for column in ("post_roll", "pre_roll", "record_on"):
+            batch_op.drop_column(column)
