@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from gateway.media import h264, h265
+from gateway.media import h264, h265, mp4_boxes
 from gateway.media.bits import BitstreamError
 from gateway.media.model import (
     NS,
@@ -26,11 +26,10 @@ from gateway.media.model import (
     UtcNs,
     VideoParameters,
 )
+from gateway.media.mp4_boxes import box, full_box, movie_header, mp4_time
 
 NTP_EPOCH_S = 2_208_988_800
 """Seconds from 1900-01-01 (NTP, `prft`) to 1970-01-01."""
-MP4_EPOCH_S = 2_082_844_800
-"""Seconds from 1904-01-01 (`mvhd`) to 1970-01-01."""
 
 METADATA_MIME = "application/vnd.onvif.metadata"
 """What the timed-metadata track holds: one ONVIF MetadataStream document per sample, decompressed."""
@@ -42,8 +41,14 @@ SYNC_SAMPLE = 0x0200_0000
 NON_SYNC_SAMPLE = 0x0101_0000
 
 _RECORDABLE = {Codec.H264, Codec.H265, Codec.AAC, Codec.PCMU, Codec.PCMA, Codec.ONVIF_METADATA}
-IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
+_HANDLERS = {TrackKind.VIDEO: "vide", TrackKind.AUDIO: "soun", TrackKind.METADATA: "meta"}
+_NO_SAMPLES = (
+    full_box(b"stts", 0, 0, bytes(4)),
+    full_box(b"stsc", 0, 0, bytes(4)),
+    full_box(b"stsz", 0, 0, bytes(8)),
+    full_box(b"stco", 0, 0, bytes(4)),
+)
+"""The tables of a track whose samples are all in fragments."""
 
 # (profile_idc) of those H.264 profiles whose SPS and avcC tell chroma format and bit depths.
 _H264_CHROMA_PROFILES = {100, 110, 122, 144, 44, 244, 83, 86, 118, 128, 138, 139, 134, 135}
@@ -81,17 +86,12 @@ class Fmp4Muxer:
         Raises:
             BitstreamError: the parameter sets of a video track cannot be read.
         """
-        created = max(0, self._created_ns // NS + MP4_EPOCH_S)
+        created = mp4_time(self._created_ns)
         next_id = max((track.id for track in self.tracks), default=0) + 2
-        mvhd = full_box(
-            b"mvhd", 1, 0,
-            struct.pack(">QQIQIH10x", created, created, 1000, 0, 0x10000, 0x0100),
-            IDENTITY_MATRIX, bytes(24), struct.pack(">I", next_id),
-        )  # fmt: skip
         traks = b"".join(_trak(track, created) for track in self.tracks)
         trexs = b"".join(full_box(b"trex", 0, 0, struct.pack(">5I", t.id + 1, 1, 0, 0, 0)) for t in self.tracks)
         ftyp = box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"mp41")
-        return ftyp + box(b"moov", mvhd, traks, box(b"mvex", trexs))
+        return ftyp + box(b"moov", movie_header(created, next_id), traks, box(b"mvex", trexs))
 
     def write(self, track: Track, decode_time: int, utc_ns: UtcNs, samples: Sequence[Sample], into: list[bytes]) -> int:
         """Append the buffers of a fragment of `samples`, one at least, to `into`; returns their bytes.
@@ -165,47 +165,15 @@ def utc_ns_from_ntp(ntp: int) -> UtcNs:
 # ---- boxes
 
 
-def box(kind: bytes, *payload: bytes) -> bytes:
-    """A box of this type (4.2.2)."""
-    body = b"".join(payload)
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
-    """A box with a version and flags."""
-    return box(kind, struct.pack(">I", version << 24 | flags), *payload)
-
-
 def _trak(track: Track, created: int) -> bytes:
     parameters = track.parameters
-    width = height = 0
-    if isinstance(parameters, VideoParameters):
-        width, height = parameters.width, parameters.height
-    handler, name, header = {
-        TrackKind.VIDEO: (b"vide", b"video", full_box(b"vmhd", 0, 1, bytes(8))),
-        TrackKind.AUDIO: (b"soun", b"audio", full_box(b"smhd", 0, 0, bytes(4))),
-        TrackKind.METADATA: (b"meta", b"ONVIF metadata", full_box(b"nmhd", 0, 0)),
-    }[track.kind]
-    volume = 0x0100 if track.kind is TrackKind.AUDIO else 0
-    tkhd = full_box(
-        b"tkhd", 1, 3,  # enabled, in movie
-        struct.pack(">QQI4xQ8xHHHH", created, created, track.id + 1, 0, 0, 0, volume, 0),
-        IDENTITY_MATRIX, struct.pack(">II", width << 16, height << 16),
+    size = (parameters.width, parameters.height) if isinstance(parameters, VideoParameters) else (0, 0)
+    return b"".join(
+        mp4_boxes.track(
+            track.id + 1, _HANDLERS[track.kind], track.clock_rate, [_sample_entry(track)], _NO_SAMPLES,
+            created=created, size=size,
+        )
     )  # fmt: skip
-    mdhd = full_box(
-        b"mdhd", 1, 0, struct.pack(">QQIQHH", created, created, track.clock_rate, 0, UNDETERMINED_LANGUAGE, 0)
-    )
-    hdlr = full_box(b"hdlr", 0, 0, bytes(4), handler, bytes(12), name + b"\0")
-    dinf = box(b"dinf", full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1)))
-    stbl = box(
-        b"stbl",
-        full_box(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(track)),
-        full_box(b"stts", 0, 0, bytes(4)),
-        full_box(b"stsc", 0, 0, bytes(4)),
-        full_box(b"stsz", 0, 0, bytes(8)),
-        full_box(b"stco", 0, 0, bytes(4)),
-    )
-    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", header, dinf, stbl)))
 
 
 def _sample_entry(track: Track) -> bytes:
@@ -283,9 +251,7 @@ def _esds(es_id: int, config: bytes) -> bytes:
     """ES_Descriptor of MPEG-4 audio (ISO/IEC 14496-1 7.2.6.5, 14496-14 5.6)."""
     specific = _descriptor(0x05, config)
     decoder = _descriptor(0x04, struct.pack(">BBBHII", 0x40, 0x15, 0, 0, 0, 0), specific)
-    return full_box(
-        b"esds", 0, 0, _descriptor(0x03, struct.pack(">HB", es_id, 0), decoder, _descriptor(0x06, b"\x02"))
-    )
+    return full_box(b"esds", 0, 0, _descriptor(0x03, struct.pack(">HB", es_id, 0), decoder, _descriptor(0x06, b"\x02")))
 
 
 def _descriptor(tag: int, *payload: bytes) -> bytes:
