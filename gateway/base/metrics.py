@@ -25,6 +25,7 @@ FIXES_REFUSED = _counter("sightline_fixes_refused_total", "Fixes refused, by rul
 RECORDED_BYTES = _counter("sightline_recorded_bytes_total", "Bytes written to Segments", "camera")
 RECORDER_ERRORS = _counter("sightline_recorder_errors_total", "Writes that failed", "camera")
 RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units written to Segments", "camera", "kind")
+LEDGER_CUT = _counter("sightline_ledger_cut_bytes_total", "Bytes of rows cut off that were never finished", "camera")
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")

@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+RESERVED = ("anchors", "keys")
+"""No camera's id: the ledger's own files are called so."""
 CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 GROUP_NAME = re.compile(r"[^\s,/\"'\x00-\x1f\x7f]{1,63}")
 
@@ -28,6 +30,8 @@ def camera_id(text: str) -> str:
             f'"{text}" cannot be an id: use up to 63 letters, digits, "-", "_", "." or "~", '
             "beginning with a letter or a digit"
         )
+    if text.lower() in RESERVED:
+        raise ValueError(f'"{text}" cannot be an id: a file of the ledger is called so')
     return text
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NANOSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", re.ASCII)
 _FARTHEST = 2**63 - 1
 _EPOCH = dt.datetime(1970, 1, 1)  # naive: the Z is written below
 
@@ -36,6 +37,28 @@ def parse_utc(text: str) -> int:
         raise ValueError("write a time as in 2026-01-31T12:00:00Z") from None
     since = moment.replace(tzinfo=None) - _EPOCH - offset
     return max(-_FARTHEST, min(_FARTHEST, since // dt.timedelta(microseconds=1) * 1000))
+
+
+def format_utc_ns(utc_ns: int) -> str:
+    """`2026-01-31T12:00:00.250000000Z`: to the nanosecond, for what must be read back as it was.
+
+    Raises:
+        OverflowError: outside the years 1 to 9999.
+    """
+    seconds, ns = divmod(utc_ns, 1_000_000_000)
+    return f"{(_EPOCH + dt.timedelta(seconds=seconds)).isoformat()}.{ns:09}Z"
+
+
+def parse_utc_ns(text: str) -> int:
+    """What `format_utc_ns` wrote.
+
+    Raises:
+        ValueError: it did not.
+    """
+    if not _NANOSECONDS.fullmatch(text):
+        raise ValueError("write a time as in 2026-01-31T12:00:00.250000000Z")
+    since = dt.datetime.fromisoformat(text[:19]) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + int(text[20:29])
 
 
 def parse_day(text: str) -> tuple[int, int]:

@@ -99,6 +99,10 @@ class Fault(StrEnum):
     MISSING = "missing"
     ADDED = "added"
     """It stands beyond the head."""
+    UNREADABLE = "unreadable"
+    """What lies in its place is no row."""
+    UNSIGNED = "unsigned"
+    """It should carry the signature of a known key, and does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,10 @@ class Break:
                 return f"row {self.sequence} is missing"
             case Fault.ADDED:
                 return f"row {self.sequence} was added past the end of the chain"
+            case Fault.UNREADABLE:
+                return f"row {self.sequence} cannot be read: what lies in its place is no row"
+            case Fault.UNSIGNED:
+                return f"row {self.sequence} does not hold: no known key signed it as it is"
 
 
 class Verifier:
