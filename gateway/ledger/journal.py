@@ -116,15 +116,15 @@ class Journals:
         """
         return self._journal(camera).head()
 
-    def lines(self, camera: str) -> Iterator[Line]:
-        """The whole lines that are there now, from the first; none when there is no ledger.
+    def lines(self, camera: str, start: int = 0) -> Iterator[Line]:
+        """The whole lines that are there now, from the one at byte `start` on; none when there is no ledger.
 
         A line longer than any row comes in pieces. What stands after the last line's end is `torn`.
 
         Raises:
             OSError: the file cannot be read.
         """
-        return self._journal(camera).lines()
+        return self._journal(camera).lines(start)
 
     def torn(self, camera: str) -> int:
         """Bytes after the last line's end: of a row that a power cut left, or whose end somebody changed.
@@ -243,12 +243,12 @@ class _Journal:
                     self._tail = self._find_tail()
                 return self._tail.head
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self, start: int) -> Iterator[Line]:
         size = self._whole_size()
-        if size == 0:
+        if size <= start:
             return
         with self._path.open("rb") as file:
-            offset = 0
+            file.seek(offset := start)
             while offset < size:
                 data = file.readline(min(MAX_BYTES, size - offset))
                 yield Line(offset, data.removesuffix(b"\n"))

@@ -22,6 +22,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.x509 import Certificate, CertificateBuilder
 
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
@@ -155,6 +156,16 @@ class Signer:
             self._look()
             key = key or self._current
             return Signature(key, self._load(key).sign(message))
+
+    def certify(self, certificate: CertificateBuilder, key: str | None = None) -> Certificate:
+        """Sign an X.509 certificate with the newest key, or with the one that is named.
+
+        Raises:
+            OSError: the key cannot be read.
+        """
+        with self._lock:
+            self._look()
+            return certificate.sign(self._load(key or self._current), None)
 
     def public(self, key: str) -> bytes:
         """The 32 bytes of a public key whose private one is here.

@@ -42,6 +42,10 @@ class JournalVerifier:
         """The last row that holds."""
         return self._chain.reached
 
+    def resume(self, after: Head) -> None:
+        """Go on behind a row that did not hold, whose link is taken on trust from what stands in its place."""
+        self._chain = Verifier(after)
+
     def follow(self, line: bytes) -> Row | Break:
         """The next row, if it holds."""
         sequence = self.reached.sequence + 1

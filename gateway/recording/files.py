@@ -6,12 +6,23 @@ relative to the folder, with `/` between their parts. All of this blocks: call i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of a disk."""
+
+    total: int
+    free: int
+    """For this process, which may be less than is free for an administrator."""
 
 
 class OpenFile(Protocol):
@@ -49,8 +60,11 @@ class Files(Protocol):
     def is_open(self, path: str) -> bool:
         """Whether a running gateway, this one or another, has the file open for writing."""
 
-    def walk(self) -> Iterator[str]:
-        """Every file in the tree, folder by folder in order of name."""
+    def walk(self, under: str = "") -> Iterator[str]:
+        """Every file in the tree, or under one of its folders, folder by folder in order of name."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names of what lies in a folder, in order; none when there is no such folder."""
 
     def size(self, path: str) -> int:
         """Bytes in the file."""
@@ -63,6 +77,15 @@ class Files(Protocol):
 
     def remove(self, path: str) -> None:
         """Delete a file and sync its folder."""
+
+    def remove_all(self, paths: Sequence[str]) -> None:
+        """Delete files, those that are there, and sync their folders; of folders those that are empty then, too.
+
+        Only of days that nobody records any more: somebody might be about to create a file there.
+        """
+
+    def space(self) -> Space:
+        """How much fits."""
 
 
 class SystemFiles:
@@ -98,11 +121,17 @@ class SystemFiles:
             os.close(descriptor)
         return False
 
-    def walk(self) -> Iterator[str]:  # noqa: D102
-        for folder, folders, names in os.walk(self.root):
+    def walk(self, under: str = "") -> Iterator[str]:  # noqa: D102
+        for folder, folders, names in os.walk(self.root / under):
             folders.sort()
             for name in sorted(names):
                 yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def names(self, folder: str) -> list[str]:  # noqa: D102
+        try:
+            return sorted(os.listdir(self.root / folder))
+        except FileNotFoundError:
+            return []
 
     def size(self, path: str) -> int:  # noqa: D102
         return (self.root / path).stat().st_size
@@ -126,6 +155,28 @@ class SystemFiles:
     def remove(self, path: str) -> None:  # noqa: D102
         (self.root / path).unlink()
         self.sync_folder(path.rpartition("/")[0])
+
+    def remove_all(self, paths: Sequence[str]) -> None:  # noqa: D102
+        for path in paths:
+            (self.root / path).unlink(missing_ok=True)
+        for folder in {path.rpartition("/")[0] for path in paths}:
+            self._sync_or_remove(folder)
+
+    def _sync_or_remove(self, folder: str) -> None:
+        try:
+            while folder:
+                (self.root / folder).rmdir()
+                folder = folder.rpartition("/")[0]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        self.sync_folder(folder)
+
+    def space(self) -> Space:  # noqa: D102
+        found = os.statvfs(self.root)
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
 class _SystemFile:
