@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.media.model import NS, GapReason, TrackKind
-from gateway.recording.catalog import Catalog, Missing, Span
+from gateway.recording.catalog import Catalog, Growing, Missing, Span
 from gateway.recording.entries import (
     LossFound,
     RecordingClosed,
@@ -74,7 +74,7 @@ async def test_an_interval_is_half_open(catalog: Catalog, start, end, recordings
 async def test_a_growing_recording_reaches_to_its_last_fragment(catalog: Catalog):
     await catalog.store(CAMERA, [RecordingOpened(100 * NS)])
     assert await catalog.recordings(CAMERA, None, None) == [Span(100 * NS, 100 * NS)]
-    catalog.grow(CAMERA, Span(100 * NS, 110 * NS))
+    catalog.grow(CAMERA, Growing(100 * NS, 110 * NS, None))
     assert await catalog.recordings(CAMERA, None, None) == [Span(100 * NS, 110 * NS)]
     assert await catalog.recordings(CAMERA, 105 * NS, None) == [Span(100 * NS, 110 * NS)]
     assert await catalog.recordings(CAMERA, 110 * NS, None) == []

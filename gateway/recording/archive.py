@@ -9,10 +9,12 @@ from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.workers import Threads
 from gateway.hub import Hub
+from gateway.media.model import UtcNs
 from gateway.recording.adopt import Adoption, adopt
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress, check
 from gateway.recording.files import Files, SystemFiles
+from gateway.recording.footage import Footage, FootageFinder
 from gateway.recording.recorder import Recorder
 
 
@@ -35,6 +37,7 @@ class Archive:
             raise _refused(root, error) from error
         self._root = root
         self._files = files or SystemFiles(root)
+        self._finder = FootageFinder(catalog, self._files, threads)
 
     async def adopt(self) -> Adoption:
         """Make whole what a crash left. Before any recorder runs.
@@ -59,6 +62,14 @@ class Archive:
             return await check(self.catalog, self._files, self._threads, hashes=hashes, progress=progress)
         except OSError as error:
             raise _refused(self._root, error) from error
+
+    async def footage(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> Footage:
+        """What there is on disk of a camera's interval [from_ns, to_ns), also of a camera that is no more.
+
+        Raises:
+            StorageError: the database refused.
+        """
+        return await self._finder.find(camera, from_ns, to_ns)
 
     def recorder(self, hub: Hub) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""

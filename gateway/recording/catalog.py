@@ -12,12 +12,23 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
 
 from gateway.media.model import NS, GapReason, TrackKind, UtcNs
-from gateway.recording.entries import Entry, LossFound, RecordingClosed, RecordingOpened, SegmentFinished
+from gateway.recording.chunks import Cuts
+from gateway.recording.entries import (
+    Entry,
+    LossFound,
+    RecordingClosed,
+    RecordingOpened,
+    SegmentFinished,
+    TrackContent,
+)
 from gateway.store import tables
 from gateway.store.engine import Database
 
 ADJACENT_NS = 2 * NS
 """A Segment found on disk that begins this soon after another ended belongs to the same Recording."""
+
+_LONGEST_NS = 3600 * NS
+"""A Segment that began longer ago touches an interval only if none has begun since."""
 
 _recordings, _segments, _gaps = tables.recordings, tables.segments, tables.gaps
 
@@ -28,6 +39,28 @@ class Span:
 
     start_ns: UtcNs
     end_ns: UtcNs
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """What is written of a file that is still open."""
+
+    path: str
+    start_ns: UtcNs
+    size: int
+    """Bytes of whole fragments."""
+    tracks: tuple[TrackContent, ...]
+    cuts: Cuts
+    """May tell of more than is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """The extent of a Recording on disk while it is made, and the file that grows."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs
+    segment: OpenSegment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +88,22 @@ class SegmentRow:
     adopted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A finished Segment, with what is needed to show it."""
+
+    id: int
+    recording: int
+    """The number of its Recording."""
+    path: str
+    start_ns: UtcNs
+    end_ns: UtcNs
+    size: int
+    tracks: tuple[TrackContent, ...]
+    chunks: bytes | None
+    """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
+
+
 class Catalog:
     """Queries and changes, as coroutines. All from the event loop's thread.
 
@@ -63,7 +112,7 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._growing: dict[str, Span] = {}
+        self._growing: dict[str, Growing] = {}
 
     # ---- questions
 
@@ -81,7 +130,8 @@ class Catalog:
         growing = self._growing.get(camera)
         spans = []
         for start_ns, end_ns, reach_ns in rows:
-            if end_ns is None and growing is not None and growing.start_ns == start_ns:
+            # Its beginning may have been deleted meanwhile.
+            if end_ns is None and growing is not None and growing.start_ns <= start_ns:
                 end_ns = growing.end_ns
             end_ns = end_ns or reach_ns or start_ns
             if from_ns is None or end_ns > from_ns:
@@ -102,15 +152,45 @@ class Catalog:
 
     async def segments(self, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> list[SegmentRow]:
         """The finished Segments that touch the interval, by start."""
-        query = select(_segments).where(_touching(_segments, camera, from_ns, to_ns)).order_by(_segments.c.start_ns)
+        query = select(_segments).where(_segments_touching(camera, from_ns, to_ns)).order_by(_segments.c.start_ns)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [_segment_row(row) for row in rows]
+        return [segment_row(row) for row in rows]
+
+    async def stored(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> list[StoredSegment]:
+        """The finished Segments that touch the interval, by start, as `segments`."""
+        table = _segments.c
+        columns = (
+            table.id, table.recording_id, table.path, table.start_ns, table.end_ns, table.bytes, table.tracks,
+            table.chunks,
+        )  # fmt: skip
+        query = select(*columns).where(_segments_touching(camera, from_ns, to_ns)).order_by(table.start_ns, table.id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [
+            StoredSegment(
+                row.id, row.recording_id, row.path, row.start_ns, row.end_ns, row.bytes,
+                tuple(TrackContent(t["id"], TrackKind(t["kind"]), t["codec"], t["units"]) for t in row.tracks),
+                None if row.chunks is None else bytes(row.chunks),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def open_recording(self, camera: str) -> tuple[int, UtcNs] | None:
+        """The Recording that has no end yet: its number, and to when its finished Segments reach, or its start."""
+
+        def work(connection: Connection) -> tuple[int, UtcNs] | None:
+            number = _open_recording(connection, camera)
+            if number is None:
+                return None
+            start = select(_recordings.c.start_ns).where(_recordings.c.id == number)
+            return number, _reach(connection, number) or connection.execute(start).scalar_one()
+
+        return await self._database.read(work)
 
     async def all_segments(self) -> list[SegmentRow]:
         """Every finished Segment, by path."""
         query = select(_segments).order_by(_segments.c.path)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [_segment_row(row) for row in rows]
+        return [segment_row(row) for row in rows]
 
     async def knows(self, path: str) -> bool:
         """Whether there is a row for this file."""
@@ -135,6 +215,15 @@ class Catalog:
         return await self._database.read(work)
 
     # ---- changes
+
+    async def keep_chunks(self, segment: int, chunks: bytes) -> None:
+        """Keep what a look at the file of this Segment found."""
+        change = _segments.update().where(_segments.c.id == segment).values(chunks=chunks)
+
+        def work(connection: Connection) -> None:
+            connection.execute(change)
+
+        await self._database.write(work)
 
     async def store(self, camera: str, entries: Sequence[Entry]) -> None:
         """Store what a recorder tells, all of it or nothing."""
@@ -188,12 +277,16 @@ class Catalog:
 
     # ---- what grows
 
-    def grow(self, camera: str, span: Span | None) -> None:
+    def grow(self, camera: str, growing: Growing | None) -> None:
         """What is on disk of the Recording that a recorder of this process writes; None: none is open."""
-        if span is None:
+        if growing is None:
             self._growing.pop(camera, None)
         else:
-            self._growing[camera] = span
+            self._growing[camera] = growing
+
+    def growing(self, camera: str) -> Growing | None:
+        """What `grow` was told last."""
+        return self._growing.get(camera)
 
 
 def _touching(table: Table, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> ColumnElement[bool]:
@@ -207,7 +300,20 @@ def _touching(table: Table, camera: str, from_ns: UtcNs | None, to_ns: UtcNs | N
     return and_(*conditions)
 
 
-def _segment_row(row: Row[tuple[object, ...]]) -> SegmentRow:
+def _segments_touching(camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) -> ColumnElement[bool]:
+    """As `_touching`, without a look at all that began before: no Segment reaches further than `_LONGEST_NS`, or
+    beyond the start of the next, unless a clock was set back.
+    """
+    touching = _touching(_segments, camera, from_ns, to_ns)
+    if from_ns is None:
+        return touching
+    last = select(func.max(_segments.c.start_ns)).where(_segments.c.camera == camera, _segments.c.start_ns <= from_ns)
+    earliest = func.coalesce(last.scalar_subquery(), from_ns)
+    return and_(touching, or_(_segments.c.start_ns >= from_ns - _LONGEST_NS, _segments.c.start_ns == earliest))
+
+
+def segment_row(row: Row[tuple[object, ...]]) -> SegmentRow:
+    """A row of `segments` as a value."""
     return SegmentRow(row.camera, row.path, row.start_ns, row.end_ns, row.bytes, bytes(row.sha256), row.adopted)
 
 
@@ -261,7 +367,7 @@ def _insert_segment(connection: Connection, camera: str, recording: int, segment
             recording_id=recording, camera=camera, path=segment.path, start_ns=segment.start_ns,
             end_ns=segment.end_ns, bytes=segment.size, sha256=segment.sha256,
             tracks=[{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
-            adopted=segment.adopted,
+            adopted=segment.adopted, chunks=segment.chunks,
         )
     )  # fmt: skip
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway.media.model import TrackKind, UtcNs
-from gateway.recording.entries import LossFound, RecordingClosed, RecordingOpened, TrackContent
+from gateway.recording.chunks import Cuts
+from gateway.recording.entries import CameraClock, LossFound, RecordingClosed, RecordingOpened, TrackContent
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class Begin:
 
     start_ns: UtcNs
     header: bytes
+    clock: CameraClock
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class End:
     start_ns: UtcNs
     end_ns: UtcNs
     tracks: tuple[TrackContent, ...]
+    cuts: Cuts
 
 
 Command: TypeAlias = Begin | Append | End | RecordingOpened | RecordingClosed | LossFound

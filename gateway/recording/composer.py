@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from gateway.media.bits import BitstreamError
 from gateway.media.fmp4 import recordable
 from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind, UtcNs
+from gateway.recording.chunks import Cuts
 from gateway.recording.commands import Append, Begin, Command, End
-from gateway.recording.entries import LossFound, RecordingClosed, RecordingOpened
+from gateway.recording.entries import CameraClock, LossFound, RecordingClosed, RecordingOpened, TrackContent
 from gateway.recording.lanes import Lanes
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,12 @@ class Composer:
     def open(self) -> bool:
         """Whether a Segment is open."""
         return self._lanes is not None
+
+    @property
+    def segment(self) -> tuple[UtcNs, tuple[TrackContent, ...], Cuts] | None:
+        """Start, content and cuts of the open Segment as far as it is composed; not all of that need be written."""
+        lanes = self._lanes
+        return None if lanes is None else (lanes.start_ns, lanes.content(), lanes.cuts)
 
     def feed(self, items: Iterable[Item], tracks: tuple[Track, ...]) -> None:
         """Take what the Hub held. `tracks`: all that the camera sends now, so that a silent one has its place too."""
@@ -115,7 +122,6 @@ class Composer:
         self._renew = False
         try:
             lanes = Lanes(chosen, key, before, self._append)
-            header = lanes.header()
         except BitstreamError as error:
             self.unusable += 1
             log.warning("camera %s: its keyframe cannot be recorded: %s", self._camera_id, error)
@@ -124,7 +130,8 @@ class Composer:
             self._lanes = None
             return
         self._lanes = lanes
-        self.commands.append(Begin(key.utc_ns, header))
+        clock = CameraClock(key.time_source, round((key.utc_ns - key.received_ns) / 1_000_000))
+        self.commands.append(Begin(key.utc_ns, lanes.header, clock))
         if before is None:
             self.commands.append(RecordingOpened(key.utc_ns))
 
@@ -134,7 +141,7 @@ class Composer:
         assert lanes is not None
         lanes.finish(key)
         self._append().end_ns = lanes.end_ns
-        self.commands.append(End(lanes.start_ns, lanes.end_ns, lanes.content()))
+        self.commands.append(End(lanes.start_ns, lanes.end_ns, lanes.content(), lanes.cuts))
         self._lanes = None
         return lanes.end_ns
 

@@ -6,9 +6,10 @@ Values only: how they are stored is `gateway.recording.catalog`'s business.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
-from gateway.media.model import GapReason, TrackKind, UtcNs
+from gateway.media.model import GapReason, TimeSource, TrackKind, UtcNs
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,35 @@ class TrackContent:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraClock:
+    """How the first picture of a Segment got its UTC."""
+
+    source: TimeSource
+    offset_ms: int
+    """That UTC, less the gateway's when it came: how far the camera's clock is ahead, less what the way took."""
+
+
+class Recovery(StrEnum):
+    """What the ledger says of a file that its recorder did not finish."""
+
+    INTERRUPTED = "interrupted"
+    """Every byte that the ledger knows of is as it was; what follows was written after its last row."""
+    CHANGED = "changed"
+    """Not every byte that the ledger knows of is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How much of an adopted Segment is proven."""
+
+    proven_bytes: int
+    """From its beginning; for the rest nobody vouches but who adopted it."""
+    why: Recovery
+    detail: str = ""
+    """Of what was changed: which bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFinished:
     """A file is complete and fsynced. Belongs to the Recording that is open."""
 
@@ -42,6 +72,12 @@ class SegmentFinished:
     tracks: tuple[TrackContent, ...]
     adopted: bool = False
     """Closed by someone else than the recorder that began it."""
+    recovered: Recovered | None = None
+    """Of an adopted one."""
+    camera_clock: CameraClock | None = None
+    """None: not known any more."""
+    chunks: bytes | None = None
+    """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,9 @@ class Files(Protocol):
         """Delete a file and sync its folder."""
 
     def remove_all(self, paths: Sequence[str]) -> None:
-        """Delete files, those that are there, and sync their folders; of folders those that are empty then, too.
+        """Delete files, those that are there, and sync their folders; folders that are empty then go, too.
 
-        Only of days that nobody records any more: somebody might be about to create a file there.
+        Whoever was about to create a file in one is refused, and has to make the folder again.
         """
 
     def space(self) -> Space:

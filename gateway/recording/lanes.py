@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from gateway.media.audio import parse_audio_config
 from gateway.media.fmp4 import Fmp4Muxer, Sample
 from gateway.media.model import NS, AccessUnit, AudioParameters, Codec, Track, TrackKind, UtcNs
+from gateway.recording.chunks import Chunker, Cuts, chunker
 from gateway.recording.commands import Append
 from gateway.recording.entries import TrackContent
 
@@ -27,11 +28,11 @@ class _Lane:
     """One track. One unit is held back until the next one tells how long it lasts."""
 
     __slots__ = (
-        "_aac_frame", "_end_utc_ns", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer", "_samples", "_sink",
-        "duration", "held", "is_video", "offset", "position", "track", "units",
+        "_aac_frame", "_chunker", "_end_utc_ns", "_fragment_start", "_fragment_utc_ns", "_limit", "_muxer",
+        "_samples", "_sink", "duration", "held", "is_video", "offset", "position", "track", "units",
     )  # fmt: skip
 
-    def __init__(self, track: Track, muxer: Fmp4Muxer, sink: Callable[[], Append]) -> None:
+    def __init__(self, track: Track, muxer: Fmp4Muxer, chunker: Chunker, sink: Callable[[], Append]) -> None:
         self.track = track
         self.is_video = track.kind is TrackKind.VIDEO
         self.held: AccessUnit | None = None
@@ -43,6 +44,7 @@ class _Lane:
         """Of the last sample, in ticks."""
         self.units = 0
         self._muxer = muxer
+        self._chunker = chunker
         self._sink = sink
         self._aac_frame = 0
         if track.codec is Codec.AAC and isinstance(track.parameters, AudioParameters):
@@ -99,7 +101,11 @@ class _Lane:
         if not samples:
             return
         into, count = self._sink(), len(samples)
-        into.size += self._muxer.write(self.track, self._fragment_start, self._fragment_utc_ns, samples, into.buffers)
+        if self.is_video and samples[0][3]:
+            self._chunker.keyframe(self._fragment_utc_ns)
+        size = self._muxer.write(self.track, self._fragment_start, self._fragment_utc_ns, samples, into.buffers)
+        self._chunker.fragment(size)
+        into.size += size
         into.units[self.track.kind] += count
         self.units += count
         self._samples = []
@@ -116,6 +122,9 @@ class Lanes:
     """All tracks of one Segment that begins with the keyframe `key`.
 
     `before`: those of the Segment it goes on from. `sink` names the Append into which fragments go.
+
+    Raises:
+        BitstreamError: the parameter sets cannot be read.
     """
 
     def __init__(
@@ -125,7 +134,10 @@ class Lanes:
         self.video_id = key.track.id
         self._continues = before is not None
         self._muxer = Fmp4Muxer(tracks, key.utc_ns)
-        self._lanes = {track.id: _Lane(track, self._muxer, sink) for track in tracks}
+        self.header = self._muxer.init_segment()
+        """The file's init segment."""
+        self._chunker = chunker(self.header)
+        self._lanes = {track.id: _Lane(track, self._muxer, self._chunker, sink) for track in tracks}
         self._video = self._lanes[self.video_id]
         self._key_received_ns = key.received_ns
         # The first picture is decoded before it is shown; nothing in a file has a negative time.
@@ -150,13 +162,10 @@ class Lanes:
             end_ns = max(end_ns, held.utc_ns + self._video.nominal() * NS // held.track.clock_rate)
         self._frozen_end_ns = end_ns
 
-    def header(self) -> bytes:
-        """The file's init segment.
-
-        Raises:
-            BitstreamError: the parameter sets cannot be read.
-        """
-        return self._muxer.init_segment()
+    @property
+    def cuts(self) -> Cuts:
+        """Where the file can be cut, as far as it is composed."""
+        return self._chunker.cuts()
 
     def kind(self, track_id: int) -> TrackKind | None:
         """What the track carries, if it is in this file."""

@@ -19,7 +19,7 @@ from gateway.base.metrics import READER_MOVED, RECORDED_BYTES, RECORDED_UNITS, R
 from gateway.base.workers import Threads
 from gateway.hub import Hub, Lag, Start, Subscription
 from gateway.media.model import GapReason, Item, TrackKind
-from gateway.recording.catalog import Catalog, Span
+from gateway.recording.catalog import Catalog, Growing
 from gateway.recording.composer import ROTATE_NS, Composer
 from gateway.recording.files import Files
 from gateway.recording.writer import SyncError, Writer
@@ -168,4 +168,7 @@ class Recorder:
                 return
             del writer.entries[: len(entries)]
             await self._threads.run(writer.release)
-        self._catalog.grow(self.camera_id, None if writer.start_ns is None else Span(writer.start_ns, writer.end_ns))
+        growing = None
+        if writer.start_ns is not None:
+            growing = Growing(writer.start_ns, writer.end_ns, writer.open_segment)
+        self._catalog.grow(self.camera_id, growing)

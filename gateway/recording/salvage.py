@@ -9,26 +9,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.media.fmp4_reader import Scan, ScannedTrack, scan
+from gateway.media.fmp4_reader import Scan, scan
 from gateway.media.fmp4_samples import Mp4Error
-from gateway.media.model import Codec, TrackKind
-from gateway.recording.entries import SegmentFinished, TrackContent
+from gateway.recording.chunks import content
+from gateway.recording.entries import SegmentFinished
 from gateway.recording.files import Files
 
 CHUNK = 1 << 20
 TAIL_BYTES = 8 << 20
 """What a crash leaves unfinished is less. A file with more than this beyond its last whole fragment was damaged some
 other way, and is not touched."""
-
-_KINDS = {"vide": TrackKind.VIDEO, "soun": TrackKind.AUDIO, "meta": TrackKind.METADATA}
-_CODECS = {
-    "avc1": Codec.H264,
-    "hvc1": Codec.H265,
-    "mp4a": Codec.AAC,
-    "ulaw": Codec.PCMU,
-    "alaw": Codec.PCMA,
-    "mett": Codec.ONVIF_METADATA,
-}
 
 
 class NotOursError(Exception):
@@ -92,10 +82,5 @@ def _segment(path: str, found: Scan, sha256: bytes) -> SegmentFinished:
     assert video.end_utc_ns is not None
     return SegmentFinished(
         path, video.start_utc_ns, video.end_utc_ns, found.whole_bytes, sha256,
-        tuple(_content(track) for track in found.tracks.values()), adopted=True,
+        tuple(content(t.handler, t.entry, t.number, t.samples) for t in found.tracks.values()), adopted=True,
     )  # fmt: skip
-
-
-def _content(track: ScannedTrack) -> TrackContent:
-    kind = _KINDS.get(track.handler, TrackKind.METADATA)
-    return TrackContent(track.number - 1, kind, _CODECS.get(track.entry, Codec.UNSUPPORTED).value, track.samples)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from gateway.base.clock import Clock
 from gateway.media.model import GapReason, Item, Track, TrackKind, UtcNs
+from gateway.recording.catalog import OpenSegment
 from gateway.recording.commands import Append, Begin, End
 from gateway.recording.composer import Composer
 from gateway.recording.entries import Entry, RecordingClosed, RecordingOpened, SegmentFinished
@@ -52,6 +53,15 @@ class Writer:
         self._finished: list[SegmentFile] = []
         self._synced_at = 0.0
         self._lock = threading.Lock()
+
+    @property
+    def open_segment(self) -> OpenSegment | None:
+        """What is written of the open Segment, if one is."""
+        file, composed = self._file, self._composer.segment
+        if file is None or composed is None or composed[0] != file.start_ns:
+            return None  # the disk is behind: what is composed is the next one
+        start_ns, tracks, cuts = composed
+        return OpenSegment(file.path, start_ns, file.size, tracks, cuts)
 
     def work(self, items: Iterable[Item], tracks: tuple[Track, ...]) -> None:
         """Compose `items` and write what they make.
@@ -130,7 +140,11 @@ class Writer:
         file = self._file
         assert file is not None
         self._sync(file)
-        self.entries.append(SegmentFinished(file.path, end.start_ns, end.end_ns, file.size, file.sha256, end.tracks))
+        self.entries.append(
+            SegmentFinished(
+                file.path, end.start_ns, end.end_ns, file.size, file.sha256, end.tracks, chunks=end.cuts.pack()
+            )
+        )
         # Open until the catalog has it: between the two it would look like a file nobody knows.
         self._finished.append(file)
         self._file = None
