@@ -22,6 +22,7 @@ from prometheus_client import Counter
 from gateway.base import metrics
 from gateway.base.errors import Fault
 from gateway.base.settings import CameraSettings
+from gateway.ingest import fleet
 from gateway.ingest.fleet import Camera, CameraStatus
 from gateway.media.payloads import payloads
 from gateway.media.rtp import build_header
@@ -36,7 +37,9 @@ from tests.webrtc_samples import encoded
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECONDS = 40.0
-"""How long a camera may take to say what is wrong: ten seconds of it are patience with one that sends nothing."""
+"""How long a camera may take to say what is wrong."""
+PATIENCE = 4.0
+"""With one that sends nothing, instead of ten seconds; it is stale before."""
 FPS = 10
 VIDEO_CHANNEL, METADATA_CHANNEL = 0, 2
 HUGE = b"<?xml version='1.0'?><tt:MetadataStream>" + b"<x>" + b"y" * (20 << 20) + b"</x></tt:MetadataStream>"
@@ -187,6 +190,7 @@ class Told:
 async def gateway(tmp_path_factory) -> AsyncIterator[tuple[Running, Told]]:
     """A gateway with one good camera and all the bad ones."""
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(fleet, "STALLED_AFTER", PATIENCE)
         simulation = await stack.enter_async_context(Simulation(count=1, password="secret", width=320, height=180))
         (good,) = simulation.cameras
         login = {"username": good.username, "password": "secret"}

@@ -221,8 +221,9 @@ async def test_a_patch_that_cannot_be_followed_is_a_problem_and_changes_nothing(
     ],
 )
 async def test_an_offer_that_cannot_be_answered_is_a_problem_that_a_script_of_any_site_can_read(
-    client: Client, path: str, offer: str, more: dict[str, str], status: int, says: str
+    client: Client, monkeypatch, path: str, offer: str, more: dict[str, str], status: int, says: str
 ) -> None:
+    monkeypatch.setattr("web.live.CONNECT_SECONDS", 2.0)  # nobody's patience is tried
     headers = client.headers | SDP | {"Origin": "null"} | more
     found, problem, response = await client.call("POST", path, data=offer, headers=headers)
     assert (found, problem["status"], response.content_type) == (status, status, "application/problem+json"), problem

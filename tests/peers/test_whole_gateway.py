@@ -247,8 +247,8 @@ async def test_a_camera_that_dies_and_returns_is_live_at_once_and_its_gap_is_lis
 async def test_chromium_shows_its_picture(stage: Stage) -> None:
     async with chromium() as browser, opened(browser, stage.gateway.url) as page:
         await log_in(page)
-        for camera in stage.cameras.values():
-            seen = await watch(tile(page, camera.id).get_by_test_id("video"))
+        videos = [tile(page, camera.id).get_by_test_id("video") for camera in stage.cameras.values()]
+        for seen in await asyncio.gather(*map(watch, videos)):
             assert (seen["size"], seen["decoded"] >= FRAMES) == ([848, 480], True)
 
 
