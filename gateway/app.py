@@ -48,6 +48,7 @@ from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Registry, groups_of_cameras
 from gateway.ingest.roster import Roster
 from gateway.ingest.second import second_stream
+from gateway.ledger.journal import Journals
 from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
 from gateway.positions.store import PositionStore
@@ -143,7 +144,9 @@ async def run(
         privacy.on_ending.append(lambda camera, was: _forget_hidden(fleet, camera, was))
         await privacy.load()
 
-        archive = Archive(settings.data_dir / RECORDINGS, catalog, disk_threads, clock)
+        journals = await asyncio.to_thread(Journals.open, settings.data_dir, clock)
+        stack.callback(journals.close)
+        archive = Archive(settings.data_dir / RECORDINGS, catalog, journals, disk_threads, clock)
         await archive.adopt()
         batches = Batches()
         stack.callback(batches.close)
@@ -450,7 +453,8 @@ async def check_archive(
     database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
     threads = Threads("disk", 1)
     try:
-        archive = Archive(settings.data_dir / RECORDINGS, Catalog(database), threads, clock)
+        journals = await asyncio.to_thread(Journals.open, settings.data_dir, clock)
+        archive = Archive(settings.data_dir / RECORDINGS, Catalog(database), journals, threads, clock)
         return await archive.check(hashes=hashes, progress=progress)
     finally:
         threads.close()

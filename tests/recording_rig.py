@@ -13,6 +13,7 @@ import av
 from gateway.base.clock import ManualClock
 from gateway.base.workers import Threads
 from gateway.hub import Hub
+from gateway.ledger.journal import Journals
 from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, TrackKind
 from gateway.recording.catalog import Catalog
 from gateway.recording.recorder import LOOK_SECONDS, Recorder
@@ -31,6 +32,7 @@ class Rig:
     clock: ManualClock
     disk: BadDisk
     catalog: Catalog
+    journals: Journals
     threads: Threads
     recorder: Recorder
     task: asyncio.Task[None]
@@ -97,8 +99,9 @@ async def rig(tmp_path: Path, *, cap_bytes: int = 64 << 20, min_seconds: float =
     clock = ManualClock(T0)
     disk = disk or BadDisk(root)
     catalog = Catalog(database)
-    recorder = Recorder(hub, catalog, disk, threads, clock)
-    made = Rig(hub, clock, disk, catalog, threads, recorder, asyncio.create_task(recorder.run()))
+    journals = Journals.open(tmp_path, clock)
+    recorder = Recorder(hub, catalog, disk, journals, threads, clock)
+    made = Rig(hub, clock, disk, catalog, journals, threads, recorder, asyncio.create_task(recorder.run()))
     try:
         await made.asleep()
         yield made
@@ -106,6 +109,7 @@ async def rig(tmp_path: Path, *, cap_bytes: int = 64 << 20, min_seconds: float =
         made.task.cancel()
         await asyncio.gather(made.task, return_exceptions=True)
         threads.close()
+        journals.close()
         database.close()
 
 

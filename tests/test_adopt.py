@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.base.clock import ManualClock
 from gateway.base.workers import Threads
+from gateway.ledger.journal import Journals
 from gateway.media.fmp4_reader import scan
 from gateway.media.model import NS, GapReason
 from gateway.recording.adopt import adopt
@@ -26,11 +28,13 @@ PATH = "unit-12/2023/11/14/20231114T221320.000Z.mp4"
 
 @pytest.fixture
 async def archive(tmp_path):
-    """An empty archive: files, catalog, threads."""
+    """An empty archive: files, catalog, ledgers, threads."""
     (tmp_path / "recordings").mkdir()
     database = open_catalog(tmp_path)
     threads = Threads("disk", 1)
-    yield SystemFiles(tmp_path / "recordings"), Catalog(database), threads
+    journals = Journals.open(tmp_path, ManualClock(T0))
+    yield SystemFiles(tmp_path / "recordings"), Catalog(database), journals, threads
+    journals.close()
     threads.close()
     database.close()
 
@@ -132,10 +136,10 @@ def test_a_file_damaged_long_before_its_end_is_left_alone(tmp_path, recorded):
 
 
 async def test_a_crash_is_put_right_at_the_next_start(archive, recorded):
-    files, catalog, threads = archive
+    files, catalog, journals, threads = archive
     await catalog.store(CAMERA, [RecordingOpened(T0)])
     leave(files.root, recorded[:-10])
-    report = await adopt(catalog, files, threads)
+    report = await adopt(catalog, files, journals, threads)
     assert report.adopted == [PATH]
     assert list(report.cut) == [PATH]
     (span,) = await catalog.recordings(CAMERA, None, None)
@@ -145,13 +149,13 @@ async def test_a_crash_is_put_right_at_the_next_start(archive, recorded):
     await catalog.resume(CAMERA)
     (gap,) = await catalog.gaps(CAMERA, None, None)
     assert (gap.start_ns, gap.end_ns, gap.reason) == (span.end_ns, None, GapReason.RESTART)
-    assert (await adopt(catalog, files, threads)).adopted == []
+    assert (await adopt(catalog, files, journals, threads)).adopted == []
 
 
 async def test_a_file_without_a_catalog_is_adopted_too(archive, recorded):
-    files, catalog, threads = archive
+    files, catalog, journals, threads = archive
     leave(files.root, recorded)
-    report = await adopt(catalog, files, threads)
+    report = await adopt(catalog, files, journals, threads)
     assert (report.adopted, report.cut) == ([PATH], {})
     (span,) = await catalog.recordings(CAMERA, None, None)
     assert span == Span(T0, span.end_ns)
@@ -159,13 +163,13 @@ async def test_a_file_without_a_catalog_is_adopted_too(archive, recorded):
 
 
 async def test_what_is_missing_or_strange_is_reported_and_left(archive, recorded):
-    files, catalog, threads = archive
+    files, catalog, journals, threads = archive
     leave(files.root, recorded)
-    await adopt(catalog, files, threads)
+    await adopt(catalog, files, journals, threads)
     (files.root / PATH).unlink()
     leave(files.root, b"hello", "notes.txt")
     leave(files.root, b"not a film at all", "unit-12/other.mp4")
-    report = await adopt(catalog, files, threads)
+    report = await adopt(catalog, files, journals, threads)
     assert report.missing == [PATH]
     assert sorted(report.strange) == ["notes.txt", "unit-12/other.mp4"]
     assert (files.root / "notes.txt").read_bytes() == b"hello"
@@ -173,11 +177,11 @@ async def test_what_is_missing_or_strange_is_reported_and_left(archive, recorded
 
 
 async def test_a_file_that_is_being_written_is_not_touched(archive):
-    files, catalog, threads = archive
+    files, catalog, journals, threads = archive
     files.make_folder("unit-12")
     open_file = files.create("unit-12/now.mp4")
     open_file.append(b"\0\0\0")
-    report = await adopt(catalog, files, threads)
+    report = await adopt(catalog, files, journals, threads)
     assert list(report.strange) == ["unit-12/now.mp4"]
     open_file.close()
-    assert (await adopt(catalog, files, threads)).removed == ["unit-12/now.mp4"]
+    assert (await adopt(catalog, files, journals, threads)).removed == ["unit-12/now.mp4"]

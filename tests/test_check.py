@@ -96,4 +96,10 @@ async def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path):
     async with rig(tmp_path) as recording:
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(StorageError, match="cannot be used"):
-            Archive(tmp_path / "file" / "recordings", recording.catalog, recording.threads, ManualClock())
+            Archive(
+                tmp_path / "file" / "recordings",
+                recording.catalog,
+                recording.journals,
+                recording.threads,
+                ManualClock(),
+            )

@@ -372,7 +372,7 @@ async def test_after_a_power_cut_all_but_the_last_second_and_a_half_plays(tmp_pa
         recording.task.cancel()
         disk = recording.disk
         disk.lose_power()
-        report = await adopt(recording.catalog, disk, recording.threads)
+        report = await adopt(recording.catalog, disk, recording.journals, recording.threads)
         assert report.strange == {}
         ((start, end),) = await recording.spans()
         assert start == 0

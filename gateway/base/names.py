@@ -35,6 +35,11 @@ def camera_id(text: str) -> str:
     return text
 
 
+def is_camera_id(text: str) -> bool:
+    """Whether `text` can be a camera's id."""
+    return CAMERA_ID.fullmatch(text) is not None and text.lower() not in RESERVED
+
+
 def group_name(text: str) -> str:
     """Check that `text` can be the name of a group of cameras.
 

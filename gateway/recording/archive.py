@@ -1,4 +1,4 @@
-"""The folder of recordings and its catalog, as one thing to hand around."""
+"""The folder of recordings, its catalog and the ledgers, as one thing to hand around."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.workers import Threads
 from gateway.hub import Hub
+from gateway.ledger.journal import Journals
 from gateway.media.model import UtcNs
 from gateway.recording.adopt import Adoption, adopt
 from gateway.recording.catalog import Catalog
@@ -26,29 +27,37 @@ class Archive:
     """
 
     def __init__(
-        self, root: Path, catalog: Catalog, threads: Threads, clock: Clock, *, files: Files | None = None
+        self,
+        root: Path,
+        catalog: Catalog,
+        journals: Journals,
+        threads: Threads,
+        clock: Clock,
+        *,
+        files: Files | None = None,
     ) -> None:
         self.catalog = catalog
+        self._journals = journals
         self._threads = threads
         self._clock = clock
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _refused(root, error) from error
-        self._root = root
+        self.root = root
         self._files = files or SystemFiles(root)
         self._finder = FootageFinder(catalog, self._files, threads)
 
     async def adopt(self) -> Adoption:
-        """Make whole what a crash left. Before any recorder runs.
+        """Make whole what a crash left, and hold it against the ledger. Before any recorder runs.
 
         Raises:
             StorageError: the database or the disk refused.
         """
         try:
-            return await adopt(self.catalog, self._files, self._threads)
+            return await adopt(self.catalog, self._files, self._journals, self._threads)
         except OSError as error:
-            raise _refused(self._root, error) from error
+            raise _refused(self.root, error) from error
 
     async def check(
         self, *, hashes: bool = True, progress: Callable[[Progress], None] = lambda _: None
@@ -61,7 +70,7 @@ class Archive:
         try:
             return await check(self.catalog, self._files, self._threads, hashes=hashes, progress=progress)
         except OSError as error:
-            raise _refused(self._root, error) from error
+            raise _refused(self.root, error) from error
 
     async def footage(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> Footage:
         """What there is on disk of a camera's interval [from_ns, to_ns), also of a camera that is no more.
@@ -73,7 +82,7 @@ class Archive:
 
     def recorder(self, hub: Hub) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""
-        return Recorder(hub, self.catalog, self._files, self._threads, self._clock)
+        return Recorder(hub, self.catalog, self._files, self._journals, self._threads, self._clock)
 
 
 def _refused(root: Path, error: OSError) -> StorageError:

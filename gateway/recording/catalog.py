@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
 from gateway.media.model import NS, GapReason, TrackKind, UtcNs
 from gateway.recording.chunks import Cuts
@@ -248,18 +248,15 @@ class Catalog:
 
         await self._database.write(work)
 
-    async def adopt(self, camera: str, segments: Sequence[SegmentFinished]) -> None:
-        """Store Segments that a crash left, by start, each with the Recording it goes on from; end the open one."""
+    async def adopt(self, camera: str, entries: Sequence[Entry]) -> None:
+        """Store what a crash kept from the catalog, in order, and end the Recording that is open then.
+
+        What is stored already is passed over; a Segment goes to the Recording that it goes on from.
+        """
 
         def work(connection: Connection) -> None:
-            for segment in segments:
-                recording = _home(connection, camera, segment) or _late_recording(connection, camera, segment)
-                _insert_segment(connection, camera, recording, segment)
-                connection.execute(
-                    _recordings.update()
-                    .where(_recordings.c.id == recording, _recordings.c.end_ns < segment.end_ns)
-                    .values(end_ns=segment.end_ns)
-                )
+            for entry in entries:
+                _store_late(connection, camera, entry)
             while (left := _open_recording(connection, camera)) is not None:
                 reach_ns = _reach(connection, left)
                 this = _recordings.c.id == left
@@ -369,6 +366,39 @@ def _insert_segment(connection: Connection, camera: str, recording: int, segment
             tracks=[{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
             adopted=segment.adopted, chunks=segment.chunks,
         )
+    )  # fmt: skip
+
+
+def _store_late(connection: Connection, camera: str, entry: Entry) -> None:
+    """Store an entry, unless it is there."""
+    match entry:
+        case SegmentFinished():
+            recording = _home(connection, camera, entry) or _late_recording(connection, camera, entry)
+            _insert_segment(connection, camera, recording, entry)
+            connection.execute(
+                _recordings.update()
+                .where(_recordings.c.id == recording, _recordings.c.end_ns < entry.end_ns)
+                .values(end_ns=entry.end_ns)
+            )
+            return
+        case RecordingOpened():
+            same = select(_recordings.c.id).where(
+                _recordings.c.camera == camera, _recordings.c.start_ns == entry.start_ns
+            )
+            there = connection.execute(same).first() is not None
+        case RecordingClosed():
+            there = _open_recording(connection, camera) is None
+        case LossFound():
+            there = connection.execute(_same_loss(camera, entry)).first() is not None
+    if not there:
+        _store(connection, camera, entry)
+
+
+def _same_loss(camera: str, loss: LossFound) -> Select[tuple[int]]:
+    track = _gaps.c.track.is_(None) if loss.kind is None else _gaps.c.track == loss.kind.value
+    return select(_gaps.c.id).where(
+        _gaps.c.camera == camera, _gaps.c.start_ns == loss.start_ns, _gaps.c.end_ns == loss.end_ns,
+        _gaps.c.reason == loss.reason.value, _gaps.c.packets == loss.packets, track,
     )  # fmt: skip
 
 

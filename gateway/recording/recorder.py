@@ -18,6 +18,7 @@ from gateway.base.errors import StorageError
 from gateway.base.metrics import READER_MOVED, RECORDED_BYTES, RECORDED_UNITS, RECORDER_ERRORS
 from gateway.base.workers import Threads
 from gateway.hub import Hub, Lag, Start, Subscription
+from gateway.ledger.journal import Journals
 from gateway.media.model import GapReason, Item, TrackKind
 from gateway.recording.catalog import Catalog, Growing
 from gateway.recording.composer import ROTATE_NS, Composer
@@ -43,6 +44,7 @@ class Recorder:
         hub: Hub,
         catalog: Catalog,
         files: Files,
+        journals: Journals,
         threads: Threads,
         clock: Clock,
         *,
@@ -56,7 +58,7 @@ class Recorder:
         self._threads = threads
         self._clock = clock
         self._composer = Composer(self.camera_id, rotate_ns=rotate_ns)
-        self._writer = Writer(self._composer, self.camera_id, files, clock)
+        self._writer = Writer(self._composer, self.camera_id, files, journals, clock)
         self._reason: GapReason | None = None
         self._stopping = False
         self._bytes = RECORDED_BYTES.labels(self.camera_id)

@@ -2,7 +2,8 @@
 
 Lives in a writer thread: everything here blocks. A command that fails stays first in line, and `work` raises; called
 again, it goes on where it was. What cannot be put right so is given up: the file is made whole and the Recording
-closed. Waiting, retrying and the catalog are the recorder's business.
+closed. What is on the disk is told to the camera's ledger, which may refuse like any disk, and only then handed on for
+the catalog. Waiting, retrying and the catalog are the recorder's business.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from gateway.base.clock import Clock
+from gateway.ledger.journal import Journals
 from gateway.media.model import GapReason, Item, Track, TrackKind, UtcNs
 from gateway.recording.catalog import OpenSegment
 from gateway.recording.commands import Append, Begin, End
 from gateway.recording.composer import Composer
-from gateway.recording.entries import Entry, RecordingClosed, RecordingOpened, SegmentFinished
+from gateway.recording.entries import CameraClock, Entry, RecordingClosed, RecordingOpened, SegmentFinished
+from gateway.recording.file_proof import Point
 from gateway.recording.files import Files
+from gateway.recording.ledger_rows import body, fragment
 from gateway.recording.salvage import NotOursError, salvage
 from gateway.recording.segment import SegmentFile
 
@@ -35,9 +42,9 @@ class SyncError(OSError):
 class Writer:
     """Writes the Segments of one camera. A call waits for the one before it, also when nobody awaits that any more."""
 
-    def __init__(self, composer: Composer, camera_id: str, files: Files, clock: Clock) -> None:
+    def __init__(self, composer: Composer, camera_id: str, files: Files, journals: Journals, clock: Clock) -> None:
         self.entries: list[Entry] = []
-        """For the catalog, in order; whoever has stored one takes it from the list."""
+        """For the catalog, in order: the ledger has them. Whoever has stored one takes it from the list."""
         self.units: Counter[TrackKind] = Counter()
         """Access units on disk."""
         self.bytes = 0
@@ -48,8 +55,15 @@ class Writer:
         self._composer = composer
         self._camera_id = camera_id
         self._files = files
+        self._journals = journals
         self._clock = clock
+        self._rows: list[dict[str, Any]] = []
+        self._untold: list[Entry] = []
+        """What is done, and not in the ledger yet: rows, and the entries among them."""
         self._file: SegmentFile | None = None
+        self._points: list[Point] = []
+        """What the ledger knows of the open file."""
+        self._camera_clock: CameraClock | None = None
         self._finished: list[SegmentFile] = []
         self._synced_at = 0.0
         self._lock = threading.Lock()
@@ -64,19 +78,22 @@ class Writer:
         return OpenSegment(file.path, start_ns, file.size, tracks, cuts)
 
     def work(self, items: Iterable[Item], tracks: tuple[Track, ...]) -> None:
-        """Compose `items` and write what they make.
+        """Compose `items`, write what they make, and tell the ledger.
 
         Raises:
             OSError: the disk refused; call again, with the items that follow, to try again.
         """
         with self._lock:
             self._composer.feed(items, tracks)
+            self._tell()
             commands = self._composer.commands
             while commands:
                 self._execute(commands[0])
                 commands.popleft()
             if self._file is not None and self._clock.monotonic() - self._synced_at >= SYNC_SECONDS:
                 self._sync(self._file)
+                self._point(self._file)
+            self._tell()
 
     def give_up(self, detail: str) -> None:
         """The disk would not take what came: end the Recording with what it did take. Never raises OSError."""
@@ -87,8 +104,10 @@ class Writer:
                 file.close()
                 self._salvage(file)
             if self.start_ns is not None:
-                self.entries.append(RecordingClosed(self.end_ns, GapReason.DISK, detail))
+                self._note(RecordingClosed(self.end_ns, GapReason.DISK, detail))
             self.start_ns = None
+            with suppress(OSError):
+                self._tell()  # or the next call does
 
     def release(self) -> None:
         """The catalog knows every finished Segment: let go of their files."""
@@ -115,18 +134,20 @@ class Writer:
             case Begin():
                 self._file = SegmentFile(self._files, self._camera_id, command.start_ns, command.header)
                 self._synced_at = self._clock.monotonic()
+                self._points.clear()
+                self._camera_clock = command.clock
                 self.bytes += self._file.size
             case End():
                 self._end(command)
             case RecordingOpened():
                 self.start_ns = self.end_ns = command.start_ns
-                self.entries.append(command)
+                self._note(command)
             case RecordingClosed():
                 self.start_ns = None
-                self.entries.append(command)
+                self._note(command)
             case _:
                 assert isinstance(command, Entry)
-                self.entries.append(command)
+                self._note(command)
 
     def _append(self, append: Append) -> None:
         assert self._file is not None
@@ -140,11 +161,12 @@ class Writer:
         file = self._file
         assert file is not None
         self._sync(file)
-        self.entries.append(
+        self._note(
             SegmentFinished(
-                file.path, end.start_ns, end.end_ns, file.size, file.sha256, end.tracks, chunks=end.cuts.pack()
+                file.path, end.start_ns, end.end_ns, file.size, file.sha256, end.tracks,
+                camera_clock=self._camera_clock, chunks=end.cuts.pack(),
             )
-        )
+        )  # fmt: skip
         # Open until the catalog has it: between the two it would look like a file nobody knows.
         self._finished.append(file)
         self._file = None
@@ -159,10 +181,30 @@ class Writer:
     def _salvage(self, file: SegmentFile) -> None:
         """Take what the disk itself says it holds: a file that failed is not trusted to hold what was written."""
         try:
-            saved = salvage(self._files, file.path)
+            saved = salvage(self._files, file.path, self._points)
         except (OSError, NotOursError) as error:
             log.error("%s stays as it is until the next start: %s", file.path, error)
             return
         if saved is not None:
-            self.entries.append(saved.segment)
+            self._note(replace(saved.segment, camera_clock=self._camera_clock))
             self.end_ns = saved.segment.end_ns
+
+    # ---- the ledger
+
+    def _note(self, entry: Entry) -> None:
+        self._rows.append(body(entry))
+        self._untold.append(entry)
+
+    def _point(self, file: SegmentFile) -> None:
+        """Note what is on the disk itself of the open file."""
+        sha256 = file.sha256
+        self._points.append(Point(file.size, sha256.hex(), "a row of the ledger"))
+        self._rows.append(fragment(file.path, file.size, sha256, self.end_ns))
+
+    def _tell(self) -> None:
+        """Bring the ledger up to date, and let the catalog hear of it."""
+        if self._rows:
+            self._journals.append(self._camera_id, self._rows)
+            self._rows.clear()
+            self.entries += self._untold
+            self._untold.clear()

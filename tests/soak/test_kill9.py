@@ -14,6 +14,7 @@ import pytest
 
 from gateway.base.clock import SystemClock
 from gateway.base.workers import Threads
+from gateway.ledger.journal import Journals
 from gateway.media.model import NS, GapReason
 from gateway.recording.archive import Archive
 from gateway.recording.catalog import Catalog
@@ -28,6 +29,7 @@ from pathlib import Path
 from gateway.base.clock import SystemClock
 from gateway.base.workers import Threads
 from gateway.hub import Hub
+from gateway.ledger.journal import Journals
 from gateway.media.model import NS
 from gateway.recording.catalog import Catalog
 from gateway.recording.files import SystemFiles
@@ -39,7 +41,10 @@ async def main(folder):
     clock, hub = SystemClock(), Hub("unit-12")
     hub.open((VIDEO, METADATA))
     catalog = Catalog(open_catalog(folder))
-    recorder = Recorder(hub, catalog, SystemFiles(folder / "recordings"), Threads("disk", 2), clock, rotate_ns=2 * NS)
+    recorder = Recorder(
+        hub, catalog, SystemFiles(folder / "recordings"), Journals.open(folder, clock), Threads("disk", 2), clock,
+        rotate_ns=2 * NS,
+    )
     asyncio.get_running_loop().create_task(recorder.run())
     units = stream(60, size=4000)
     began, first = clock.utc_ns(), units[0].utc_ns
@@ -68,7 +73,13 @@ async def test_kill_9_costs_a_second_at_most(tmp_path, rounds):
             child.send_signal(signal.SIGKILL)
         database, threads = open_catalog(tmp_path), Threads("disk", 1)
         try:
-            archive = Archive(tmp_path / "recordings", Catalog(database), threads, SystemClock())
+            archive = Archive(
+                tmp_path / "recordings",
+                Catalog(database),
+                Journals.open(tmp_path, SystemClock()),
+                threads,
+                SystemClock(),
+            )
             report = await archive.adopt()
             assert report.strange == {}, f"seed {seed}"
             assert report.missing == [], f"seed {seed}"
