@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gateway.recording.files import OpenFile, SystemFiles
+from gateway.recording.files import OpenFile, Space, SystemFiles
 
 
 class BadDisk(SystemFiles):
@@ -18,6 +18,7 @@ class BadDisk(SystemFiles):
         super().__init__(root)
         self.free: int | None = None
         """Bytes that still fit; None: as many as one likes."""
+        self.total = 1 << 40
         self.write_error: int | None = None
         """`errno` of every write from now on."""
         self.sync_error: int | None = None
@@ -40,6 +41,19 @@ class BadDisk(SystemFiles):
         file = _BadFile(self, path, super().create(path))
         self._open.append(file)
         return file
+
+    def space(self) -> Space:
+        self.may_write.wait()
+        return Space(self.total, self.total if self.free is None else self.free)
+
+    def remove_all(self, paths: Sequence[str]) -> None:
+        self.may_write.wait()
+        if self.write_error is not None:
+            raise OSError(self.write_error, os.strerror(self.write_error))
+        freed = sum(self.size(path) for path in paths if (self.root / path).exists())
+        super().remove_all(paths)
+        if self.free is not None:
+            self.free += freed
 
     def sync_folder(self, path: str) -> None:
         super().sync_folder(path)

@@ -315,18 +315,19 @@ async def block_of(database: Database, camera: str, minute: int) -> bytes:
     return await database.read(lambda c: c.execute(select(fix_blocks.c.fixes).where(*where)).scalar_one())
 
 
-async def test_delete_before(positions: PositionStore, database: Unreliable, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whole_minutes_are_deleted_between_two_moments(positions: PositionStore, database: Unreliable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_DELETE_PAGE", 2)
     for camera in ("a", "b"):
         for minute in range(7):
             positions.add(camera, fix(minute * 60))
     await positions.flush()
-    assert await positions.delete_before("a", START + 5 * MINUTE_NS + 30 * NS) == 5
-    assert await positions.fixes("a") == [fix(300), fix(360)]
+    assert await positions.cameras() == ["a", "b"]
+    assert await positions.delete_between("a", START + NS, START + 5 * MINUTE_NS + 30 * NS) == 4
+    assert await positions.fixes("a") == [fix(0), fix(300), fix(360)]
     assert len(await positions.fixes("b")) == 7
-    positions.add("a", fix(1))  # a deleted minute begins anew
+    positions.add("a", fix(61))  # a deleted minute begins anew
     await positions.flush()
-    assert await positions.fixes("a") == [fix(1), fix(300), fix(360)]
+    assert await positions.fixes("a") == [fix(0), fix(61), fix(300), fix(360)]
 
 
 async def test_run_writes_every_second_and_goes_on_after_refusals(

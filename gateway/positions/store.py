@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from gateway.base import metrics
 from gateway.base.clock import Clock
@@ -33,7 +33,7 @@ MAX_FIXES_A_MINUTE = 6_000
 """What one block takes: a hundred a second."""
 
 _PAGE = 60
-_DELETE_PAGE = 10_000
+_DELETE_PAGE = 1_000
 _LOG_EVERY_S = 60.0
 
 _Key: TypeAlias = tuple[str, int]  # camera and minute
@@ -154,17 +154,26 @@ class PositionStore:
                 yield batch
             after = reached
 
-    async def delete_before(self, camera: str, utc_ns: UtcNs) -> int:
-        """Delete the camera's whole minutes that end at or before `utc_ns`; returns how many there were.
+    async def cameras(self) -> list[str]:
+        """Those of which any Fix is kept.
+
+        Raises:
+            StorageError: the database refused.
+        """
+        return await self._database.read(_cameras)
+
+    async def delete_between(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> int:
+        """Delete the camera's whole minutes within [from_ns, to_ns), in small steps; returns how many there were.
 
         Raises:
             StorageError: the database refused; some may be gone.
         """
+        work = partial(_delete, camera=camera, first=-(-from_ns // MINUTE_NS), before=to_ns // MINUTE_NS)
         deleted = 0
         while True:
             async with self._lock:
                 self._open = {}
-                count = await self._database.write(partial(_delete, camera=camera, before=utc_ns // MINUTE_NS))
+                count = await self._database.write(work)
             deleted += count
             if count < _DELETE_PAGE:
                 return deleted
@@ -249,9 +258,21 @@ def _read(connection: Connection, camera: str, after: int, last: int) -> tuple[l
     return read, rows[-1].minute if len(rows) == _PAGE else last
 
 
-def _delete(connection: Connection, camera: str, before: int) -> int:
+def _cameras(connection: Connection) -> list[str]:
+    """One look into the index for each, not a row for each minute."""
     c = fix_blocks.c
-    oldest = select(c.minute).where(c.camera == camera, c.minute < before).order_by(c.minute).limit(_DELETE_PAGE)
+    found: list[str] = []
+    while True:
+        camera = connection.scalar(select(func.min(c.camera)).where(c.camera > (found[-1] if found else "")))
+        if camera is None:
+            return found
+        found.append(camera)
+
+
+def _delete(connection: Connection, camera: str, first: int, before: int) -> int:
+    c = fix_blocks.c
+    within = (c.camera == camera, c.minute >= first, c.minute < before)
+    oldest = select(c.minute).where(*within).order_by(c.minute).limit(_DELETE_PAGE)
     return connection.execute(delete(fix_blocks).where(c.camera == camera, c.minute.in_(oldest))).rowcount
 
 

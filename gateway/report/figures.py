@@ -23,7 +23,10 @@ from gateway.store.tables import users
 
 LOOKS = (Action.LIVE_VIEW, Action.SNAPSHOT, Action.RECORDINGS, Action.POSITIONS)
 """What counts as looking at a camera."""
-COUNTED = (Action.FOLLOW, Action.EXPORT, Action.HOLD, Action.DELETION, Action.POLICY, Action.SETTINGS, Action.PRIVACY)
+COUNTED = (
+    Action.FOLLOW, Action.EXPORT, Action.HOLD, Action.HOLD_RELEASE, Action.DELETION, Action.POLICY, Action.SETTINGS,
+    Action.PRIVACY,
+)  # fmt: skip
 OTHER = "another reason"
 NO_REASON = "no reason given"
 FORMER = "former user"

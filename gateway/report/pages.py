@@ -37,6 +37,7 @@ EVENTS = {
     Action.FOLLOW: "Times the page with the cameras' states and positions was opened",
     Action.EXPORT: "Recordings handed out",
     Action.HOLD: "Recordings kept from deletion",
+    Action.HOLD_RELEASE: "Recordings no longer kept from deletion",
     Action.DELETION: "Recordings deleted",
     Action.POLICY: "Changes of these rules",
     Action.SETTINGS: "Changes of other settings",
