@@ -17,7 +17,7 @@ from gateway import __version__
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
-from gateway.commands import accounts, archive, audit, cameras, policy, report, servers, settings
+from gateway.commands import accounts, archive, audit, cameras, policy, report, servers, settings, wearers
 
 Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -99,6 +99,15 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as JSON")
     old = add(units, "remove", cameras.camera_remove, "Remove a camera; recordings stay.", prefix="camera ")
     old.add_argument("id")
+    text = "Say who wears or wore a camera; who did before stops then."
+    worn = add(units, "assign", wearers.camera_assign, text, prefix="camera ")
+    worn.add_argument("id")
+    worn.add_argument("wearer", nargs="?", help="name or number; without one the camera is nobody's from then on")
+    _interval(worn)
+    text = "List who wore which camera, and what is recorded of that time."
+    sought = add(units, "wearers", wearers.camera_wearers, text, prefix="camera ")
+    sought.add_argument("name", nargs="?", default="", help="part of a name (default: everybody)")
+    sought.add_argument("--json", action="store_true", help="as JSON")
     test = add(units, "test", cameras.camera_test, "Connect once and say what comes.", prefix="camera ")
     test.add_argument("camera", help="the id of a configured camera, or a URL")
     _credentials(test)

@@ -54,6 +54,7 @@ from gateway.media.model import Codec
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
 from gateway.recording.archive import Archive
+from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
 from gateway.rtsp.batches import Batches
@@ -180,6 +181,7 @@ async def run(
                 fleet=fleet,
                 whep=whep,
                 catalog=catalog,
+                assignments=Assignments(catalog_database, audit, journals, clock),
                 positions=positions,
                 snapshots=Snapshots(processes),
                 finder=Finder(settings.discovery.interfaces, clock),

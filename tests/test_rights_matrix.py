@@ -202,6 +202,10 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/cameras/{id}/viewers": Recipe(200, of_everything(Right.METRICS)),
     "GET /api/cameras/{id}/positions": Recipe(200, of_the_camera(Right.POSITION)),
     "GET /api/cameras/{id}/recordings": Recipe(200, of_the_camera(Right.RECORDED)),
+    "GET /api/cameras/{id}/assignments": Recipe(200, of_the_camera(Right.RECORDED)),
+    "POST /api/cameras/{id}/assignments": Recipe(400, of_the_camera(Right.CONFIGURE)),
+    "PATCH /api/cameras/{id}/assignments/{assignment}": Recipe(404, of_the_camera(Right.CONFIGURE), {"json": {}}),
+    "GET /api/wearers": Recipe(200, somewhere(Right.RECORDED)),
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
@@ -211,7 +215,14 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
 }
-TEMPLATES = {"{id}": CAMERA, "{session}": "none", "{name}": "nobody", "{file}": "none.txt", "{provider}": "none"}
+TEMPLATES = {
+    "{id}": CAMERA,
+    "{assignment}": "7",
+    "{session}": "none",
+    "{name}": "nobody",
+    "{file}": "none.txt",
+    "{provider}": "none",
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

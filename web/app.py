@@ -7,6 +7,7 @@ from aiohttp import web
 from web import (
     accounts,
     archive,
+    assignments,
     audit,
     cameras,
     events,
@@ -50,6 +51,7 @@ def all_routes() -> list[Route]:
         *privacy.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
+        *assignments.ROUTES,
         *audit.ROUTES,
         *events.ROUTES,
         *settings.ROUTES,

@@ -139,6 +139,12 @@ COMPONENTS: dict[str, Any] = {
         packets_resent={"type": "integer"},
     ),
     "Recording": _object(["start", "end"], start=_TIME, end=_TIME),
+    "Assignment": _object(
+        ["id", "wearer", "from", "to"],
+        id={"type": "integer"},
+        wearer=_TEXT,
+        **{"from": _TIME, "to": {**_TIME_OR_NULL, "description": "null: until somebody else does"}},
+    ),
     "Gap": _object(
         ["start", "end", "reason"], start=_TIME, end=_TIME_OR_NULL, reason={"enum": [r.value for r in GapReason]}
     ),
@@ -253,6 +259,33 @@ VERDICT = _object(
         _object(["row", "fault", "detail"], row={"type": "integer"}, fault={"enum": list(Fault)}, detail=_TEXT)
     ),
     head={"type": "string", "description": "number and SHA-256 of the newest row: keep it elsewhere"},
+)
+ASSIGNMENTS = _list("assignments", ref("Assignment"))
+NEW_ASSIGNMENT = _object(
+    ["wearer"],
+    wearer=_TEXT,
+    **{"from": {**_TIME, "description": "default: now"}, "to": {**_TIME_OR_NULL, "description": "null: until another"}},
+)
+ASSIGNMENT_CHANGE = _object([], wearer=_TEXT, **{"from": _TIME, "to": _TIME_OR_NULL})
+WEARERS = _list(
+    "wearers",
+    _object(
+        ["wearer", "assignments"],
+        wearer=_TEXT,
+        assignments={
+            "type": "array",
+            "items": {
+                "allOf": [
+                    ref("Assignment"),
+                    _object(
+                        ["camera", "recordings"],
+                        camera=_TEXT,
+                        recordings={"type": "array", "items": ref("Recording"), "description": "of that time"},
+                    ),
+                ]
+            },
+        },
+    ),
 )
 RECORDINGS = _object(
     ["recordings", "gaps"],

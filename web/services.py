@@ -24,6 +24,7 @@ from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
 from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
+from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
@@ -50,6 +51,7 @@ class Services:
     fleet: Fleet
     whep: Whep
     catalog: Catalog
+    assignments: Assignments
     positions: PositionStore
     snapshots: Snapshots
     finder: Finder
