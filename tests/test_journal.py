@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from gateway.base.clock import ManualClock, SystemClock
 from gateway.base.clock_state import ClockState, Synchronisation, clock_state
 from gateway.base.rfc3339 import format_utc_ns, parse_utc_ns
-from gateway.ledger import journal as journal_module
+from gateway.ledger import lines as lines_module
 from gateway.ledger.chain import START, Break, Fault, Head
-from gateway.ledger.journal import SYNC_SECONDS, Journals, LedgerError, Line
+from gateway.ledger.journal import SYNC_SECONDS, Journals, LedgerError
 from gateway.ledger.keys import PublicKeys, Signer
+from gateway.ledger.lines import Line
 from gateway.ledger.proof import Proof, prove
 from gateway.ledger.rows import fragment_body, parse
 
@@ -99,7 +100,7 @@ def test_a_fragment_row_is_written_as_the_library_writes_it(camera, path, size, 
 
 
 def test_rows_are_read_back_from_the_end_across_blocks(journals, monkeypatch):
-    monkeypatch.setattr(journal_module, "BLOCK", 97)
+    monkeypatch.setattr(lines_module, "BLOCK", 97)
     for number in range(20):
         journals.append(CAMERA, [{**FRAGMENT, "bytes": number} if number % 3 else OPENED])
     forth = list(journals.read(CAMERA))
@@ -116,7 +117,7 @@ def test_finding_the_head_of_a_long_ledger_reads_its_end_alone(journals, monkeyp
     pread = os.pread
     monkeypatch.setattr(os, "pread", lambda fd, size, at: read.append(size) or pread(fd, size, at))
     assert Journals.open(journals.folder.parent, ManualClock()).head(CAMERA).sequence == 5003
-    assert sum(read) <= 2 * journal_module.BLOCK < file(journals).stat().st_size / 5
+    assert sum(read) <= 2 * lines_module.BLOCK < file(journals).stat().st_size / 5
 
 
 def test_a_last_row_torn_at_any_byte_is_cut_off_and_the_ledger_goes_on(journals, caplog):

@@ -25,10 +25,10 @@ from gateway.base.metrics import LEDGER_CUT
 from gateway.base.names import RESERVED, camera_id
 from gateway.ledger.chain import START, Head, link
 from gateway.ledger.keys import LEDGER_FOLDER, Signer
+from gateway.ledger.lines import MAX_BYTES, Line, lines_back, sync_folder, whole_size, write_all
 from gateway.ledger.rows import (
     FRAGMENT,
     KEY,
-    MAX_BYTES,
     Row,
     fragment_body,
     parse,
@@ -43,8 +43,6 @@ SUFFIX = ".jsonl"
 SYNC_SECONDS = 10.0
 """Fragment rows are on the disk itself this much later at most; signed rows are when `append` returns. A power cut may
 cost the rows of these seconds: the media stays, and counts as unproven."""
-BLOCK = 64 << 10
-"""Read at a time from the end of a file."""
 
 
 class LedgerError(Exception):
@@ -54,14 +52,6 @@ class LedgerError(Exception):
         super().__init__(f"the ledger of {camera}: row {sequence}, at byte {offset}: {why}")
         self.sequence = sequence
         self.offset = offset
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A whole line of a ledger, without its end, and where it begins in the file."""
-
-    offset: int
-    data: bytes
 
 
 class Journals:
@@ -223,7 +213,7 @@ class _Journal:
             before = self._refresh()
             data, after, signed = self._compose(bodies, before)
             try:
-                _write_all(self._descriptor, data)
+                write_all(self._descriptor, data)
                 if signed or self._clock.monotonic() - self._synced_at >= SYNC_SECONDS:
                     os.fdatasync(self._descriptor)
                     self._synced_at = self._clock.monotonic()
@@ -265,7 +255,7 @@ class _Journal:
         if size == 0:
             return
         with self._path.open("rb") as file:
-            yield from _lines_back(file.fileno(), size)
+            yield from lines_back(file.fileno(), size)
 
     def close(self) -> None:
         with self._lock:
@@ -295,11 +285,7 @@ class _Journal:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
         self._tail = _Tail(size=-1)
         if fresh:
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
 
     def _refresh(self) -> _Tail:
         """The end of the file as it is now, whole."""
@@ -317,9 +303,9 @@ class _Journal:
 
     def _find_tail(self) -> _Tail:
         """Read from the end back to the newest signed row, which is seldom more than a minute's rows away."""
-        size = _whole_size(self._descriptor)
+        size = whole_size(self._descriptor)
         tail: _Tail | None = None
-        for line in _lines_back(self._descriptor, size):
+        for line in lines_back(self._descriptor, size):
             try:
                 row = parse(line.data)
             except ValueError as error:
@@ -385,41 +371,4 @@ class _Journal:
         if not self._path.exists():
             return 0
         with self._lock, self._locked(fcntl.LOCK_SH):
-            return _whole_size(self._descriptor)
-
-
-def _whole_size(descriptor: int) -> int:
-    end = os.fstat(descriptor).st_size
-    while end > 0:
-        start = max(0, end - BLOCK)
-        found = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
-
-
-def _lines_back(descriptor: int, size: int) -> Iterator[Line]:
-    """The lines of the first `size` bytes, which end with a line's end, from the last. One that is longer than any
-    row ends it."""
-    rest, start = b"", size
-    while start > 0:
-        step = min(BLOCK, start)
-        start -= step
-        *lines, _ = (os.pread(descriptor, step, start) + rest).split(b"\n")
-        offset = start + sum(len(line) + 1 for line in lines)
-        for line in reversed(lines[1:]):
-            offset -= len(line) + 1
-            yield Line(offset, line)
-        rest = lines[0] + b"\n"
-        if start == 0:
-            yield Line(0, lines[0])
-        elif len(rest) > MAX_BYTES:
-            yield Line(start, lines[0])
-            return
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+            return whole_size(self._descriptor)

@@ -28,6 +28,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.rfc3339 import format_utc_ns
 from gateway.ledger.chain import canonical
+from gateway.ledger.lines import append, sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class Signer:
             assert key != self._current, "the current key is needed"
             self._loaded.pop(key, None)
             self._path(key).unlink(missing_ok=True)
-            _sync_folder(self._private)
+            sync_folder(self._private)
 
     # ---- inside, with the lock held
 
@@ -255,11 +256,11 @@ class Signer:
             body = _key_body(key, self._current if vouching else None, public, format_utc_ns(self._clock.utc_ns()))
             signature = (self._load(self._current) if vouching else private).sign(canonical(body))
             line = canonical({**body, "signature": b64encode(signature).decode()}) + b"\n"
-            _append_line(descriptor, line)
+            append(descriptor, line)
             self._loaded[key] = private
         finally:
             os.close(descriptor)
-        _sync_folder(self._public.parent)
+        sync_folder(self._public.parent)
         self._look()
         log.info("key %s signs the ledgers from now on", self._current)
 
@@ -271,7 +272,7 @@ class Signer:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def key_id(public: bytes) -> str:
@@ -311,21 +312,3 @@ def _verifies(public: bytes, signature: bytes, message: bytes) -> bool:
 
 def _public_bytes(private: Ed25519PrivateKey) -> bytes:
     return private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-
-
-def _append_line(descriptor: int, line: bytes) -> None:
-    """Append a line to a file whose last one may be torn; on the disk when this returns."""
-    size = os.fstat(descriptor).st_size
-    whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
-    if whole < size:
-        os.ftruncate(descriptor, whole)
-    os.write(descriptor, line)
-    os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

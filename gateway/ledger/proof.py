@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway.ledger.chain import START, Break, Fault, Head, Verifier
-from gateway.ledger.journal import Line
 from gateway.ledger.keys import PublicKeys
+from gateway.ledger.lines import Line
 from gateway.ledger.rows import FRAGMENT, Row, parse
 
 

@@ -24,8 +24,6 @@ FRAGMENT = "fragment"
 """The one kind of row that is not signed: there is one a second."""
 KEY = "key"
 """In this row the key that signed so far names the one that signs from the next row on."""
-MAX_BYTES = 1 << 20
-"""Of one row. What is longer is none."""
 
 _ENVELOPE = rb'"link":"([0-9a-f]{64})","sequence":([1-9][0-9]{0,15})'
 _UNSIGNED = re.compile(rb'\{"body":(\{.*\}),' + _ENVELOPE + rb"\}")
