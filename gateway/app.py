@@ -61,6 +61,9 @@ from gateway.rtsp.batches import Batches
 from gateway.settings_preview import LOCK_FILE
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.watch import Watcher
+from gateway.recording.files import SystemFiles
+from gateway.recording.holds import REVISION as HOLDS
+from gateway.recording.keeping import Keeping
 from gateway.viewing.budget import Budget
 from gateway.viewing.decoding import DECODERS
 from gateway.viewing.original import Rendition
@@ -147,7 +150,14 @@ async def run(
 
         journals = await asyncio.to_thread(Journals.open, settings.data_dir, clock)
         stack.callback(journals.close)
-        archive = Archive(settings.data_dir / RECORDINGS, catalog, journals, disk_threads, clock)
+        root = settings.data_dir / RECORDINGS
+        files = SystemFiles(root)
+        keeping = Keeping(
+            catalog_database, positions, files, journals, audit, authority, clock, lambda: live.running.storage
+        )
+        stack.callback(keeping.close)
+        archive = Archive(root, catalog, journals, disk_threads, clock, files=files, has_room=keeping.has_room)
+        await keeping.start()
         await archive.adopt()
         batches = Batches()
         stack.callback(batches.close)
@@ -161,6 +171,7 @@ async def run(
 
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
+        live.on("storage.keep_free", "storage.warn_free")
         live.on("jwt", prepare=machines.prepare)
         live.on("oidc", prepare=providers.prepare)
         live.on("http.public_url", "http.proxies", "webrtc.ice_servers")  # whoever needs them looks each time
@@ -204,6 +215,7 @@ async def run(
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         watcher.on(CAMERAS, roster.reconcile)
+        watcher.on(HOLDS, keeping.holds.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
         for name, work in (
@@ -215,6 +227,8 @@ async def run(
             ("views", views.run),
             ("revisions", watcher.run),
             ("loop lag", lambda: _measure_lag(clock)),
+            ("disk space", keeping.space.run),
+            ("retention", keeping.keeper.run),
             ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
         ):
             tasks.start(forever(name, work, clock), name=name)

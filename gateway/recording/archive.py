@@ -16,7 +16,7 @@ from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress, check
 from gateway.recording.files import Files, SystemFiles
 from gateway.recording.footage import Footage, FootageFinder
-from gateway.recording.recorder import Recorder
+from gateway.recording.recorder import PreRoll, Recorder
 
 
 class Archive:
@@ -35,11 +35,14 @@ class Archive:
         clock: Clock,
         *,
         files: Files | None = None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`has_room`: whether recorders may write more."""
         self.catalog = catalog
         self._journals = journals
         self._threads = threads
         self._clock = clock
+        self._has_room = has_room
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,9 +83,12 @@ class Archive:
         """
         return await self._finder.find(camera, from_ns, to_ns)
 
-    def recorder(self, hub: Hub) -> Recorder:
+    def recorder(self, hub: Hub, begin: PreRoll | None = None) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""
-        return Recorder(hub, self.catalog, self._files, self._journals, self._threads, self._clock)
+        return Recorder(
+            hub, self.catalog, self._files, self._journals, self._threads, self._clock,
+            has_room=self._has_room, begin=begin,
+        )  # fmt: skip
 
 
 def _refused(root: Path, error: OSError) -> StorageError:

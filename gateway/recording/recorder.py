@@ -11,7 +11,8 @@ from __future__ import annotations
 import errno
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
@@ -19,7 +20,7 @@ from gateway.base.metrics import READER_MOVED, RECORDED_BYTES, RECORDED_UNITS, R
 from gateway.base.workers import Threads
 from gateway.hub import Hub, Lag, Start, Subscription
 from gateway.ledger.journal import Journals
-from gateway.media.model import GapReason, Item, TrackKind
+from gateway.media.model import AccessUnit, GapReason, Item, TrackKind, UtcNs
 from gateway.recording.catalog import Catalog, Growing
 from gateway.recording.composer import ROTATE_NS, Composer
 from gateway.recording.files import Files
@@ -32,12 +33,24 @@ LOOK_SECONDS = 0.48
 LOOK_PHASES = 4
 """At how many moments within that time some cameras' rings are read."""
 RETRY_SECONDS = 1.0
+KEYFRAME_SECONDS = 10.0
+"""How long a Recording that ends is continued up to the next keyframe."""
 CLOSING_TRIES = 3
 """How often a disk that refuses is tried when the gateway stops: it has 10 s for everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreRoll:
+    """Where a Recording of an event begins, and how."""
+
+    position: int
+    """In the ring: of a keyframe."""
+    sound_from_ns: UtcNs | None = None
+    """Sound of before this is not recorded."""
+
+
 class Recorder:
-    """Records what `hub` carries from the oldest unit it holds, until the Hub closes or `stop` is called."""
+    """Records what `hub` carries, from the oldest unit it holds on, until the Hub closes or `stop` is called."""
 
     def __init__(
         self,
@@ -49,7 +62,10 @@ class Recorder:
         clock: Clock,
         *,
         rotate_ns: int = ROTATE_NS,
+        has_room: Callable[[], bool] = lambda: True,
+        begin: PreRoll | None = None,
     ) -> None:
+        """`has_room`: whether more may be written. `begin`: where to begin instead, and how."""
         self.camera_id = hub.camera_id
         self.problem: str | None = None
         """Why nothing can be written at the moment, as a sentence; None: all is well."""
@@ -58,9 +74,15 @@ class Recorder:
         self._threads = threads
         self._clock = clock
         self._composer = Composer(self.camera_id, rotate_ns=rotate_ns)
-        self._writer = Writer(self._composer, self.camera_id, files, journals, clock)
+        self._writer = Writer(self._composer, self.camera_id, files, journals, clock, has_room)
+        self.reached = 0
+        """The position in the ring up to which it has taken."""
+        self._begin = begin
+        self._sound_from_ns = None if begin is None else begin.sound_from_ns
         self._reason: GapReason | None = None
         self._stopping = False
+        self._last_keyframe_by: float | None = None
+        """Stop at the next keyframe, and without one at this time of the monotonic clock."""
         self._bytes = RECORDED_BYTES.labels(self.camera_id)
         self._units = {kind: RECORDED_UNITS.labels(self.camera_id, kind.value) for kind in TrackKind}
         self._counted_bytes = 0
@@ -70,14 +92,22 @@ class Recorder:
         """Whether media goes to disk right now."""
         return self._writer.start_ns is not None and self.problem is None
 
-    def stop(self, reason: GapReason | None = None) -> None:
-        """Let `run` finish the Segment and return. `reason`: why media is missing from now on."""
+    def stop(self, reason: GapReason | None = None, *, at_keyframe: bool = False) -> None:
+        """Let `run` finish the Segment and return. `reason`: why media is missing from now on.
+
+        `at_keyframe`: not before the next one, from which another can go on.
+        """
         self._reason = reason
-        self._stopping = True
+        if at_keyframe and not self._stopping:
+            self._last_keyframe_by = self._clock.monotonic() + KEYFRAME_SECONDS
+        else:
+            self._stopping = True
 
     async def run(self) -> None:
         """Record. Returns within seconds of the Hub's close, with everything on disk that the disk takes."""
         with self._hub.subscribe("recorder", start=Start.OLDEST, lag=Lag.AT_CAP) as subscription:
+            if self._begin is not None:
+                subscription.position = max(self._hub.first, self._begin.position)
             await self._resume()
             try:
                 while not await self._look(subscription):
@@ -107,6 +137,11 @@ class Recorder:
         closing = self._hub.closed or self._stopping
         moved = subscription.moved
         items = subscription.take()
+        if self._last_keyframe_by is not None and not closing:
+            items, closing = self._up_to_keyframe(items, subscription)
+        if self._sound_from_ns is not None:
+            items = _without_sound(items, self._sound_from_ns)
+        self.reached = subscription.position
         if subscription.moved > moved:
             READER_MOVED.labels(self.camera_id, subscription.name).inc()
         if items or closing:
@@ -115,6 +150,15 @@ class Recorder:
             self._composer.finish(self._reason)
             await self._write((), subscription, tries=CLOSING_TRIES)
         return closing
+
+    def _up_to_keyframe(self, items: list[Item], subscription: Subscription) -> tuple[list[Item], bool]:
+        """What comes before the first keyframe, which is left to the next Recorder; and whether this is the end."""
+        assert self._last_keyframe_by is not None
+        for number, item in enumerate(items):
+            if type(item) is AccessUnit and item.is_keyframe and item.track.kind is TrackKind.VIDEO:
+                subscription.position -= len(items) - number
+                return items[:number], True
+        return items, self._clock.monotonic() >= self._last_keyframe_by
 
     async def _write(self, items: Sequence[Item], subscription: Subscription, *, tries: int | None = None) -> None:
         """Write `items`, again and again if need be, until it is done or they are known to be lost."""
@@ -174,3 +218,12 @@ class Recorder:
         if writer.start_ns is not None:
             growing = Growing(writer.start_ns, writer.end_ns, writer.open_segment)
         self._catalog.grow(self.camera_id, growing)
+
+
+def _without_sound(items: list[Item], before_ns: UtcNs) -> list[Item]:
+    """Without the sound that was captured before an event."""
+    return [
+        item
+        for item in items
+        if not (type(item) is AccessUnit and item.track.kind is TrackKind.AUDIO and item.utc_ns < before_ns)
+    ]

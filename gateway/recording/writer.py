@@ -8,10 +8,12 @@ the catalog. Waiting, retrying and the catalog are the recorder's business.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -42,7 +44,16 @@ class SyncError(OSError):
 class Writer:
     """Writes the Segments of one camera. A call waits for the one before it, also when nobody awaits that any more."""
 
-    def __init__(self, composer: Composer, camera_id: str, files: Files, journals: Journals, clock: Clock) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        camera_id: str,
+        files: Files,
+        journals: Journals,
+        clock: Clock,
+        has_room: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`has_room`: whether more may be written; what is left without it is the database's."""
         self.entries: list[Entry] = []
         """For the catalog, in order: the ledger has them. Whoever has stored one takes it from the list."""
         self.units: Counter[TrackKind] = Counter()
@@ -57,6 +68,7 @@ class Writer:
         self._files = files
         self._journals = journals
         self._clock = clock
+        self._has_room = has_room
         self._rows: list[dict[str, Any]] = []
         self._untold: list[Entry] = []
         """What is done, and not in the ledger yet: rows, and the entries among them."""
@@ -128,6 +140,8 @@ class Writer:
         self._finished.clear()
 
     def _execute(self, command: object) -> None:
+        if isinstance(command, Append | Begin) and not self._has_room():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         match command:
             case Append():
                 self._append(command)
