@@ -168,16 +168,20 @@ def utc_ns_from_ntp(ntp: int) -> UtcNs:
 def _trak(track: Track, created: int) -> bytes:
     parameters = track.parameters
     size = (parameters.width, parameters.height) if isinstance(parameters, VideoParameters) else (0, 0)
-    return b"".join(
+    return mp4_boxes.whole(
         mp4_boxes.track(
-            track.id + 1, _HANDLERS[track.kind], track.clock_rate, [_sample_entry(track)], _NO_SAMPLES,
+            track.id + 1, _HANDLERS[track.kind], track.clock_rate, [sample_entry(track)], _NO_SAMPLES,
             created=created, size=size,
         )
     )  # fmt: skip
 
 
-def _sample_entry(track: Track) -> bytes:
-    """The sample entry of 8.5.2, whose first eight bytes are reserved and the data reference 1."""
+def sample_entry(track: Track) -> bytes:
+    """The sample entry of 8.5.2, whose first eight bytes are reserved and the data reference 1.
+
+    Raises:
+        BitstreamError: the parameter sets of a video track cannot be read.
+    """
     head = struct.pack(">6xH", 1)
     match track.codec, track.parameters:
         case Codec.H264, VideoParameters() as video:

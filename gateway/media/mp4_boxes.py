@@ -1,14 +1,14 @@
 """The boxes that every MP4 file of ours has, fragmented or not (ISO/IEC 14496-12): movie, tracks, and their headers.
 
 What a file's tables hold, and what a decoder is set up with, is said by who writes the file. A part of a box is bytes,
-or anything else that knows its length: tables that are too large for memory are written from where they are kept.
+or something that knows its length: tables that are too large for memory are written from where they are kept.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence, Sized
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeAlias
 
 from gateway.media.model import NS, UtcNs
 
@@ -18,7 +18,18 @@ MP4_EPOCH_S = 2_082_844_800
 _IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED_LANGUAGE = 0x55C4  # "und", ISO 639-2/T in three times five bits
 
-P = TypeVar("P", bound=Sized)
+
+class Kept(Protocol):
+    """A part that is kept elsewhere."""
+
+    def __len__(self) -> int:
+        """In bytes."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its bytes, in order."""
+
+
+Part: TypeAlias = bytes | Kept
 
 
 def box(kind: bytes, *payload: bytes) -> bytes:
@@ -32,13 +43,18 @@ def full_box(kind: bytes, version: int, flags: int, *payload: bytes) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *payload)
 
 
-def nested(kind: bytes, parts: Iterable[bytes | P]) -> list[bytes | P]:
+def whole(parts: Iterable[Part]) -> bytes:
+    """The bytes of all parts."""
+    return b"".join(block for part in parts for block in ((part,) if isinstance(part, bytes) else part.blocks()))
+
+
+def nested(kind: bytes, parts: Iterable[Part]) -> list[Part]:
     """A box of `parts`, none of which is copied."""
     inside = list(parts)
     return [struct.pack(">I4s", 8 + sum(map(len, inside)), kind), *inside]
 
 
-def full_nested(kind: bytes, count: int, part: P) -> list[bytes | P]:
+def full_nested(kind: bytes, count: int, part: Part) -> list[Part]:
     """A box of version 0 that holds a table of `count` entries: `stts`, `stsc` and the like."""
     return nested(kind, [struct.pack(">II", 0, count), part])
 
@@ -73,14 +89,14 @@ def track(
     handler: str,
     timescale: int,
     sample_entries: Sequence[bytes],
-    tables: Iterable[bytes | P],
+    tables: Iterable[Part],
     *,
     created: int,
     size: tuple[int, int] = (0, 0),
     movie_duration: int = 0,
     media_duration: int = 0,
     edits: bytes = b"",
-) -> list[bytes | P]:
+) -> list[Part]:
     """`trak` (8.3.1). `size`: width and height of a picture. `movie_duration` in the movie's ticks, `media_duration` in
     those of `timescale`; `edits`: the box `edts`, if there is one.
     """

@@ -1,0 +1,197 @@
+"""Which fragments of which files make up an interval, and where each lies on the clip's own timeline.
+
+A clip begins at the moment that was asked for, or at the first picture there is after it; from then on its time is UTC,
+less that beginning. Decoding starts earlier, at a keyframe. Inside a Segment the media's own clock counts, so that
+picture and sound stay as much in step as they were recorded. Where the camera's clock was set back, what comes later
+follows what came before it: time in a clip only ascends.
+
+How a file is made of a clip is not decided here. All of this reads files: call it from a thread or a worker process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gateway.base.errors import NotFoundError, StorageError
+from gateway.media.fmp4_samples import FileHeader, Fragment, Mp4Error, ReadAt, fragments, read_header
+from gateway.media.model import NS, UtcNs
+from gateway.recording.files import Files
+from gateway.recording.footage import Footage, Piece
+
+JITTER_NS = 10_000_000
+"""By how much two Segments may overlap that follow each other: their UTC is not known any better."""
+HEADER_BYTES = 4 << 10
+"""Read at once where fragments are looked at: more than the boxes before most of them take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a clip is shown, beside its pictures."""
+
+    sound: bool = True
+    positions: bool = True
+    """The timed-metadata track."""
+    hidden: tuple[tuple[UtcNs, UtcNs | None], ...] = ()
+    """From when to when positions are not, although others are; None: ever since."""
+
+    def has(self, fragment: Fragment) -> bool:
+        """Whether a fragment is shown. A moment that is hidden hides all of the fragment that it lies in."""
+        handler = fragment.track.handler
+        if handler == "soun":
+            return self.sound
+        if handler != "meta":
+            return True
+        last_ns = fragment.utc_ns + (fragment.duration - fragment.samples[-1].duration) * NS // fragment.track.timescale
+        return self.positions and not any(
+            start_ns <= last_ns and (end_ns is None or fragment.utc_ns < end_ns) for start_ns, end_ns in self.hidden
+        )
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Fragments of one file that follow each other; the first one begins with a keyframe."""
+
+    path: str
+    """Relative to the folder of recordings."""
+    header: FileHeader
+    start: int
+    """Where the first one begins in the file."""
+    end: int
+    """Where the last one ends."""
+    origin_ns: UtcNs
+    """UTC of the file's origin, by its first picture here."""
+    moved_ns: int
+    """From UTC to the clip's timeline."""
+    end_ns: UtcNs
+    """UTC to which its pictures reach."""
+
+    def offset(self, timescale: int) -> int:
+        """From the file's timeline to the clip's, in ticks."""
+        return ((self.origin_ns + self.moved_ns) * timescale + NS // 2) // NS
+
+    def ticks(self, utc_ns: UtcNs, timescale: int) -> int:
+        """Where a moment lies on the file's timeline."""
+        return ((utc_ns - self.origin_ns) * timescale + NS // 2) // NS
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What there is of an interval."""
+
+    camera: str
+    start_ns: UtcNs
+    """UTC of its beginning."""
+    end_ns: UtcNs
+    """What was captured from then on is not part of it."""
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all stretches."""
+        return sum(stretch.end - stretch.start for stretch in self.stretches)
+
+    @property
+    def longest_step_ns(self) -> int:
+        """No picture lasts longer, holes included."""
+        starts = [stretch.origin_ns + stretch.moved_ns for stretch in self.stretches]
+        last = self.stretches[-1]
+        ends = [*starts[1:], last.end_ns + last.moved_ns]
+        return max(end - start for start, end in zip(starts, ends, strict=True))
+
+
+def cut(footage: Footage, files: Files) -> Clip:
+    """The clip of `footage`.
+
+    Raises:
+        NotFoundError: nothing is recorded in this interval.
+        StorageError: a file is not there any more, or cannot be read.
+    """
+    stretches: list[Stretch] = []
+    start_ns = footage.start_ns
+    for piece in footage.pieces:
+        before = stretches[-1] if stretches else None
+        try:
+            with files.reader(piece.path) as read_at:
+                found = _stretch(footage, piece, buffered(read_at), None if before is None else before.header)
+        except (OSError, Mp4Error) as error:
+            raise unreadable(piece.path, error) from error
+        if found is None:
+            continue
+        stretch, first_ns = found
+        if before is None:
+            start_ns = max(start_ns, first_ns)
+            moved_ns = -start_ns
+        else:
+            overlap_ns = before.end_ns + before.moved_ns + start_ns - first_ns
+            moved_ns = (overlap_ns if overlap_ns > JITTER_NS else 0) - start_ns
+        stretches.append(replace(stretch, moved_ns=moved_ns))
+    if not stretches:
+        raise NotFoundError(f"nothing is recorded of {footage.camera} in this interval")
+    return Clip(footage.camera, start_ns, footage.end_ns, tuple(stretches))
+
+
+def unreadable(path: str, error: Exception) -> StorageError:
+    """What is said of a file that should be there."""
+    why = "it has been deleted" if isinstance(error, FileNotFoundError) else str(error)
+    return StorageError(f"the recording {path} cannot be read: {why}")
+
+
+def buffered(read_at: ReadAt) -> ReadAt:
+    """For reading the boxes of fragments: a few reads near each other become one."""
+    start, held = 0, b""
+
+    def read(offset: int, size: int) -> bytes:
+        nonlocal start, held
+        if not (start <= offset and offset + size <= start + len(held)):
+            start, held = offset, read_at(offset, max(size, HEADER_BYTES))
+        return held[offset - start : offset - start + size]
+
+    return read
+
+
+def _stretch(
+    footage: Footage, piece: Piece, read_at: ReadAt, before: FileHeader | None
+) -> tuple[Stretch, UtcNs] | None:
+    """What the interval has of a file, not moved yet, and when its first picture was captured."""
+    header = read_header(read_at, piece.size)
+    if header == before:
+        header = before  # a day has more than a thousand of them
+    first, last = piece.chunks[0], piece.chunks[-1]
+    key = _key(fragments(read_at, header, first.offset, first.offset + first.size), header, footage.start_ns)
+    if key is None:
+        return None
+    start, end, end_ns = key.offset, last.offset + last.size, last.end_ns
+    if piece is footage.pieces[-1] or end_ns > footage.end_ns:
+        end, end_ns = _end(fragments(read_at, header, max(start, last.offset), end), header, footage.end_ns)
+    if end <= start:
+        return None
+    return Stretch(piece.path, header, start, end, key.origin_ns, 0, end_ns), key.utc_ns
+
+
+def _key(found: Iterable[Fragment], header: FileHeader, from_ns: UtcNs) -> Fragment | None:
+    """The keyframe at or before a moment, or the first one after it."""
+    key: Fragment | None = None
+    for fragment in found:
+        if fragment.track is header.video and fragment.begins_with_keyframe:
+            if key is not None and fragment.utc_ns > from_ns:
+                break
+            key = fragment
+    return key
+
+
+def _end(found: Iterable[Fragment], header: FileHeader, to_ns: UtcNs) -> tuple[int, UtcNs]:
+    """Where the last fragment ends that has something from before a moment, and to when the pictures up to it reach.
+
+    Both follow from the bytes alone, so that a file that grows meanwhile gives the same answer.
+    """
+    end, end_ns = 0, 0
+    for fragment in found:
+        if fragment.utc_ns < to_ns:
+            end = fragment.end
+            if fragment.track is header.video:
+                end_ns = max(end_ns, fragment.utc_ns + fragment.duration * NS // fragment.track.timescale)
+    return end, min(end_ns, to_ns)
