@@ -1,0 +1,216 @@
+"""What goes into an evidence package: everything that the databases know of it, gathered while the gateway runs.
+
+The result is plain values and a few small files, for the process that builds the package (`gateway.evidence.package`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from gateway.access.audit import body
+from gateway.access.privacy import PrivacyModes, Span, shown
+from gateway.base.clock import Clock
+from gateway.base.rfc3339 import format_utc
+from gateway.base.workers import Threads
+from gateway.evidence.export import ExportRequest
+from gateway.media.model import Fix, UtcNs
+from gateway.positions.store import PositionStore
+from gateway.positions.writers import WRITERS
+from gateway.recording.archive import Archive
+from gateway.recording.catalog import Missing, SegmentRow
+from gateway.recording.catalog import Span as Recorded
+from gateway.recording.clip import Selection
+from gateway.recording.footage import Footage
+from gateway.store.engine import Database
+from gateway.store.tables import assignments, audit, deletions
+
+AUDIT_PAGE = 1000
+AUDIT_FILE = "audit.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class PackageParts:
+    """Where everything comes from. `label` is a camera's name, by its id."""
+
+    data_dir: Path
+    database: Database
+    archive: Archive
+    positions: PositionStore
+    privacy: PrivacyModes
+    threads: Threads
+    clock: Clock
+    label: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedCamera:
+    """One camera's part."""
+
+    id: str
+    label: str
+    footage: Footage
+    segments: tuple[SegmentRow, ...]
+    """Every finished one that touches the interval."""
+    recorded: tuple[Recorded, ...]
+    gaps: tuple[Missing, ...]
+    wearers: tuple[dict[str, Any], ...]
+    deleted: tuple[dict[str, Any], ...]
+    selection: Selection
+    """What of it whoever asked may have."""
+    positions: tuple[Path, ...]
+    """Files of its positions, made already."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePlan:
+    """One package. Can be pickled."""
+
+    id: str
+    request: ExportRequest
+    data_dir: Path
+    folder: Path
+    """Where it is made; what lies there beside it is for the making only, and is removed."""
+    cameras: tuple[PackagedCamera, ...]
+    audit: Path | None
+    """The audit's rows; None: whoever asked may not read them."""
+    audit_rows: int
+    made_ns: UtcNs
+
+    @property
+    def out(self) -> Path:
+        """The package."""
+        return self.folder / f"{self.id}.zip"
+
+
+async def gather_package(
+    parts: PackageParts, export_id: str, request: ExportRequest, folder: Path, *, with_audit: bool
+) -> PackagePlan:
+    """Gather what goes into the package that `request` asks for. `folder` is there, and empty.
+
+    Raises:
+        StorageError: a database refused.
+        OSError: the disk refused.
+    """
+    cameras = [await _camera(parts, request, camera, folder) for camera in request.cameras]
+    path, rows = folder / AUDIT_FILE, 0
+    if with_audit:
+        rows = await _write_audit(parts, request, path)
+    return PackagePlan(
+        export_id, request, parts.data_dir, folder, tuple(cameras), path if with_audit else None, rows,
+        parts.clock.utc_ns(),
+    )  # fmt: skip
+
+
+async def _camera(parts: PackageParts, request: ExportRequest, camera: str, folder: Path) -> PackagedCamera:
+    from_ns, to_ns = request.from_ns, request.to_ns
+    catalog = parts.archive.catalog
+    hidden = await parts.privacy.hidden_positions(camera, from_ns, to_ns)
+    label = parts.label(camera)
+    positions = []
+    if camera in request.positions:
+        for form in WRITERS:
+            path = folder / f"{camera}.{form}"
+            await _write_positions(parts, path, form, label, camera, request, hidden)
+            positions.append(path)
+    wearers, deleted = await parts.database.read(lambda connection: _told(connection, camera, from_ns, to_ns))
+    return PackagedCamera(
+        camera, label, await parts.archive.footage(camera, from_ns, to_ns),
+        tuple(await catalog.segments(camera, from_ns, to_ns)), tuple(await catalog.recordings(camera, from_ns, to_ns)),
+        tuple(await catalog.gaps(camera, from_ns, to_ns)), tuple(wearers), tuple(deleted),
+        Selection(
+            camera in request.sound, camera in request.positions, tuple((span.start_ns, span.end_ns) for span in hidden)
+        ),
+        tuple(positions),
+    )  # fmt: skip
+
+
+def _told(
+    connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Who wore the camera, and what of it was deleted."""
+    a, d = assignments.c, deletions.c
+    still = or_(a.end_ns.is_(None), a.end_ns > from_ns)
+    worn = select(assignments).where(a.camera == camera, a.start_ns < to_ns, still)
+    gone = select(deletions).where(
+        d.camera == camera, d.start_ns < to_ns, d.end_ns > from_ns, d.deleted_ns.is_not(None)
+    )  # fmt: skip
+    wearers = [
+        {
+            "wearer": row.wearer,
+            "from": format_utc(row.start_ns),
+            "to": None if row.end_ns is None else format_utc(row.end_ns),
+            "by": row.created_by,
+        }
+        for row in connection.execute(worn.order_by(a.start_ns))
+    ]
+    deleted = [
+        {
+            "file": row.path,
+            "from": format_utc(row.start_ns),
+            "to": format_utc(row.end_ns),
+            "sha256": bytes(row.sha256).hex(),
+            "deleted": format_utc(row.deleted_ns),
+            "rule": row.rule,
+        }
+        for row in connection.execute(gone.order_by(d.start_ns))
+    ]
+    return wearers, deleted
+
+
+async def _write_positions(
+    parts: PackageParts, path: Path, form: str, label: str, camera: str, request: ExportRequest, hidden: Sequence[Span]
+) -> None:
+    writer = WRITERS[form](label)
+
+    async def fixes() -> AsyncIterator[list[Fix]]:
+        async for batch in parts.positions.batches(camera, request.from_ns, request.to_ns):
+            yield shown(batch, hidden)
+
+    with await parts.threads.run(path.open, "w", encoding="utf-8") as file:
+        await parts.threads.run(file.write, writer.start())
+        async for batch in fixes():
+            await parts.threads.run(lambda batch=batch: file.write(writer.write(batch)))  # type: ignore[misc]
+        await parts.threads.run(file.write, writer.end())
+
+
+async def _write_audit(parts: PackageParts, request: ExportRequest, path: Path) -> int:
+    """The rows about these cameras since the interval began, each with the links around it; how many there are."""
+    count = after = 0
+    with await parts.threads.run(path.open, "w", encoding="utf-8") as file:
+        while True:
+            rows = await parts.database.read(lambda connection, after=after: _audit_page(connection, request, after))  # type: ignore[misc]
+            await parts.threads.run(file.write, "".join(json.dumps(row) + "\n" for row in rows))
+            count += len(rows)
+            if len(rows) < AUDIT_PAGE:
+                return count
+            after = rows[-1]["sequence"]
+
+
+def _audit_page(connection: Connection, request: ExportRequest, after: int) -> list[dict[str, Any]]:
+    before = audit.alias()
+    query = (
+        select(audit, before.c.sha256.label("previous"))
+        .outerjoin(before, before.c.id == audit.c.id - 1)
+        .where(audit.c.id > after, audit.c.camera.in_(request.cameras), audit.c.utc_ns >= request.from_ns)
+        .order_by(audit.c.id)
+        .limit(AUDIT_PAGE)
+    )
+    return [
+        {
+            "sequence": row.id,
+            "previous": bytes(row.previous or bytes(32)).hex(),
+            "link": bytes(row.sha256).hex(),
+            "utc": format_utc(row.utc_ns),
+            "body": body(
+                utc_ns=row.utc_ns, actor=row.actor, action=row.action, outcome=row.outcome, camera=row.camera,
+                address=row.address, reason=row.reason, detail=row.detail,
+            ).decode(),
+        }
+        for row in connection.execute(query)
+    ]  # fmt: skip
