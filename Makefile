@@ -19,7 +19,7 @@ demo: ## four simulated cameras and a gateway; prints where to look and the pass
 test: ## every test but the long ones
 	@scripts/bootstrap test
 	@$(MAKE) --no-print-directory setup
-	$(BIN)/pytest -q -m "not soak"
+	scripts/run_tests
 
 check: ## format, lint, types, layers; of the page too
 	@scripts/bootstrap run
