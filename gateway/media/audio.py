@@ -69,6 +69,25 @@ def parse_audio_config(config: bytes) -> AudioConfig:
     return AudioConfig(object_type, sample_rate, CHANNELS[channel_configuration], 960 if short else 1024)
 
 
+def lc_config(sample_rate: int, channels: int) -> bytes:
+    """The AudioSpecificConfig of AAC-LC, 1024 samples a frame.
+
+    Raises:
+        ValueError: MPEG-4 has no number for this sampling rate.
+    """
+    return (2 << 11 | SAMPLE_RATES.index(sample_rate) << 7 | channels << 3).to_bytes(2, "big")
+
+
+def silent_frame(channels: int) -> bytes | None:
+    """One frame of silence for AAC-LC and what is built on it, of one or two channels; None for more.
+
+    A raw_data_block (ISO/IEC 14496-3 4.4.2.1) of one element whose spectrum is empty (max_sfb 0), which is a
+    single_channel_element, or a channel_pair_element with a common window; then the end (ID_END).
+    """
+    frames = {1: b"\x00\x00\x00\x07", 2: b"\x21\x00\x00\x00\x00\x1c"}
+    return frames.get(channels)
+
+
 def _object_type(reader: BitReader) -> int:
     object_type = reader.bits(5)
     return 32 + reader.bits(6) if object_type == _ESCAPE_TYPE else object_type

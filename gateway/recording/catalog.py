@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
@@ -21,6 +22,7 @@ from gateway.recording.entries import (
     SegmentFinished,
     TrackContent,
 )
+from gateway.recording.extents import WrongExtent, wrong_extents
 from gateway.store import tables
 from gateway.store.engine import Database
 
@@ -86,6 +88,8 @@ class SegmentRow:
     size: int
     sha256: bytes
     adopted: bool
+    chunks: bytes | None = None
+    """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +162,16 @@ class Catalog:
 
     async def stored(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> list[StoredSegment]:
         """The finished Segments that touch the interval, by start, as `segments`."""
-        table = _segments.c
-        columns = (
-            table.id, table.recording_id, table.path, table.start_ns, table.end_ns, table.bytes, table.tracks,
-            table.chunks,
-        )  # fmt: skip
-        query = select(*columns).where(_segments_touching(camera, from_ns, to_ns)).order_by(table.start_ns, table.id)
+        query = select(*_STORED).where(_segments_touching(camera, from_ns, to_ns))
+        query = query.order_by(_segments.c.start_ns, _segments.c.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [
-            StoredSegment(
-                row.id, row.recording_id, row.path, row.start_ns, row.end_ns, row.bytes,
-                tuple(TrackContent(t["id"], TrackKind(t["kind"]), t["codec"], t["units"]) for t in row.tracks),
-                None if row.chunks is None else bytes(row.chunks),
-            )
-            for row in rows
-        ]  # fmt: skip
+        return [_stored_segment(row) for row in rows]
+
+    async def stored_as(self, path: str) -> StoredSegment | None:
+        """The finished Segment whose file this is."""
+        query = select(*_STORED).where(_segments.c.path == path)
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        return None if row is None else _stored_segment(row)
 
     async def open_recording(self, camera: str) -> tuple[int, UtcNs] | None:
         """The Recording that has no end yet: its number, and to when its finished Segments reach, or its start."""
@@ -191,6 +190,10 @@ class Catalog:
         query = select(_segments).order_by(_segments.c.path)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [segment_row(row) for row in rows]
+
+    async def wrong_extents(self) -> list[WrongExtent]:
+        """The Recordings that do not fit their Segments."""
+        return await self._database.read(wrong_extents)
 
     async def knows(self, path: str) -> bool:
         """Whether there is a row for this file."""
@@ -311,7 +314,22 @@ def _segments_touching(camera: str, from_ns: UtcNs | None, to_ns: UtcNs | None) 
 
 def segment_row(row: Row[tuple[object, ...]]) -> SegmentRow:
     """A row of `segments` as a value."""
-    return SegmentRow(row.camera, row.path, row.start_ns, row.end_ns, row.bytes, bytes(row.sha256), row.adopted)
+    return SegmentRow(
+        row.camera, row.path, row.start_ns, row.end_ns, row.bytes, bytes(row.sha256), row.adopted,
+        None if row.chunks is None else bytes(row.chunks),
+    )  # fmt: skip
+
+
+_STORED = (
+    _segments.c.id, _segments.c.recording_id, _segments.c.path, _segments.c.start_ns, _segments.c.end_ns,
+    _segments.c.bytes, _segments.c.tracks, _segments.c.chunks,
+)  # fmt: skip
+
+
+def _stored_segment(row: Any) -> StoredSegment:
+    tracks = tuple(TrackContent(t["id"], TrackKind(t["kind"]), t["codec"], t["units"]) for t in row.tracks)
+    chunks = None if row.chunks is None else bytes(row.chunks)
+    return StoredSegment(row.id, row.recording_id, row.path, row.start_ns, row.end_ns, row.bytes, tracks, chunks)
 
 
 def _open_recording(connection: Connection, camera: str) -> int | None:

@@ -7,21 +7,26 @@ is read by `gateway.media.fmp4_samples`.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from gateway.base.workers import Threads
 from gateway.media.fmp4_samples import Mp4Error
 from gateway.media.model import NS, TrackKind, UtcNs
-from gateway.recording.catalog import Catalog, StoredSegment
 from gateway.recording.chunks import Chunk, ChunksError, Cuts, Found, find_chunks
 from gateway.recording.entries import TrackContent
 from gateway.recording.files import Files
 from gateway.recording.segment import SUFFIX
 
+if TYPE_CHECKING:  # worker processes take footage apart, and are spared the database
+    from gateway.base.workers import Threads
+    from gateway.recording.catalog import Catalog, StoredSegment
+
 log = logging.getLogger(__name__)
 
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z(-\d{1,6})?", re.ASCII)
 _FOLDERS = 3
 """Days in whose folders the open Segment of another process is looked for."""
 
@@ -55,7 +60,7 @@ class Piece:
     @property
     def name(self) -> str:
         """What its file is called, without its suffix: unique among those of the camera."""
-        return self.path.rpartition("/")[2].removesuffix(SUFFIX)
+        return _name(self.path)
 
     def has(self, kind: TrackKind) -> bool:
         """Whether it holds anything of this kind."""
@@ -90,11 +95,27 @@ class FootageFinder:
         Raises:
             StorageError: the database refused.
         """
+        # What is open is looked at first: a Segment that ends meanwhile is among the finished ones then.
+        still_open = await self._open_piece(camera, to_ns)
         rows = await self._catalog.stored(camera, from_ns, to_ns)
         pieces = [await self._piece(row) for row in rows]
-        pieces.append(await self._open_piece(camera, to_ns, {row.path for row in rows}))
+        if still_open is not None and still_open.path not in {row.path for row in rows}:
+            pieces.append(still_open)
         cut = [found for piece in pieces if piece is not None and (found := _within(piece, from_ns, to_ns)) is not None]
         return Footage(camera, from_ns, to_ns, tuple(_in_order(cut)))
+
+    async def segment(self, camera: str, name: str) -> Piece | None:
+        """The whole Segment whose file is called `name`; None when there is none, or it cannot be read.
+
+        Raises:
+            StorageError: the database refused.
+        """
+        growing = self._catalog.growing(camera)
+        if growing is not None and growing.segment is not None and _name(growing.segment.path) == name:
+            return await self._open_piece(camera, growing.end_ns)
+        path = segment_path(camera, name)
+        row = None if path is None else await self._catalog.stored_as(path)
+        return None if row is None else await self._piece(row)
 
     async def _piece(self, row: StoredSegment) -> Piece | None:
         try:
@@ -128,17 +149,17 @@ class FootageFinder:
 
     # ---- the open Segment
 
-    async def _open_piece(self, camera: str, to_ns: UtcNs, known: set[str]) -> Piece | None:
+    async def _open_piece(self, camera: str, to_ns: UtcNs) -> Piece | None:
         growing = self._catalog.growing(camera)
+        segment = None if growing is None else growing.segment
+        if growing is not None and (segment is None or to_ns <= segment.start_ns):
+            return None
         recording = await self._catalog.open_recording(camera)
         if recording is None:
             return None
         number, reach_ns = recording
-        if growing is None:
+        if growing is None or segment is None:
             return await self._foreign_piece(camera, number, reach_ns, to_ns)
-        segment = growing.segment
-        if segment is None or segment.path in known:
-            return None
         chunks = segment.cuts.chunks(segment.size, growing.end_ns)
         if not chunks:
             return None
@@ -172,6 +193,17 @@ class FootageFinder:
                         return path
                     break
         return None
+
+
+def segment_path(camera: str, name: str) -> str | None:
+    """Where the file called `name` lies, as `gateway.recording.segment` names files; None: none is called so."""
+    if _NAME.fullmatch(name) is None:
+        return None
+    return f"{camera}/{name[:4]}/{name[4:6]}/{name[6:8]}/{name}{SUFFIX}"
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(SUFFIX)
 
 
 def _within(piece: Piece, from_ns: UtcNs, to_ns: UtcNs) -> Piece | None:

@@ -1,0 +1,142 @@
+"""HLS media playlists (RFC 8216, draft-ietf-hls-rfc8216bis) of recorded footage: text out of values, nothing else.
+
+The playlist's time is UTC: pieces last as long as the clock says, programme date times are those of their first
+pictures, and what is missing between them is there as pieces with EXT-X-GAP. So a moment is at the same place in the
+playlists of several cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.base.rfc3339 import format_utc
+from gateway.media.model import NS, UtcNs
+from gateway.recording.chunks import Chunk
+from gateway.recording.footage import Footage, Piece
+from gateway.recording.playback.media import meets
+
+CONTENT_TYPE = "application/vnd.apple.mpegurl"
+LATE_NS = NS
+"""While a Recording grows, a chunk is told of when so much after it is on disk: then its sound is, too."""
+GAP_PIECE_NS = 60 * NS
+GROWING_GAP_PIECE_NS = 4 * NS
+"""What is missing is told in pieces of at most this; those of a playlist that grows are short, because the longest
+piece says how often a player asks for more."""
+_UNSEEN_NS = NS // 10
+"""A shorter hole is none that a player has to be told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """What is missing, or may not be shown."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One chunk of the playlist."""
+
+    piece: Piece
+    chunk: Chunk
+    end_ns: UtcNs
+    """Where the next one begins, where there is one."""
+    follows: bool
+    """It goes on where the entry before it ends."""
+
+
+Address = Callable[[Entry], tuple[str, str]]
+"""URLs of an entry's init segment and of its media."""
+
+
+def entries(footage: Footage, hidden: Callable[[Chunk], bool], *, growing: bool) -> list[Entry]:
+    """The chunks to be shown of `footage`, but for those of which `hidden` says that nobody may see them.
+
+    `growing`: the player will ask again; then only what will not change any more is told of.
+    """
+    line = [(piece, chunk) for piece in footage.pieces for chunk in piece.chunks]
+    if growing:
+        line = _settled(line)
+    found: list[Entry] = []
+    for number, (piece, chunk) in enumerate(line):
+        if hidden(chunk):
+            continue
+        follows = number > 0 and meets(*line[number - 1], piece, chunk)
+        end_ns = chunk.end_ns
+        if number + 1 < len(line) and meets(piece, chunk, *line[number + 1]):
+            end_ns = line[number + 1][1].start_ns
+        if end_ns > chunk.start_ns:
+            found.append(Entry(piece, chunk, end_ns, follows and bool(found) and found[-1].end_ns == chunk.start_ns))
+    return found
+
+
+def render(shown: Sequence[Entry], start_ns: UtcNs, address: Address, *, growing: bool) -> str:
+    """The playlist of `shown`, one entry at least; `start_ns` is where playing begins."""
+    longest = GROWING_GAP_PIECE_NS if growing else NS
+    lines: list[str] = []
+    at_ns: UtcNs | None = None
+    init = None
+    gaps = 0
+    for entry in shown:
+        chunk = entry.chunk
+        url, media = address(entry)
+        begins = not entry.follows
+        if at_ns is not None and begins:
+            for piece_ns in _gap_pieces(Hole(at_ns, chunk.start_ns), growing=growing):
+                longest = max(longest, piece_ns)
+                lines += ("#EXT-X-GAP", _length(piece_ns), f"media/gap/{gaps}.m4s")
+                gaps += 1
+        changed = url != init
+        if at_ns is not None and (begins or changed):
+            lines.append("#EXT-X-DISCONTINUITY")
+        if changed:
+            lines.append(f'#EXT-X-MAP:URI="{url}"')
+            init = url
+        if begins or chunk is entry.piece.chunks[0]:
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date(chunk.start_ns)}")
+        lines += (_length(entry.end_ns - chunk.start_ns), media)
+        longest = max(longest, entry.end_ns - chunk.start_ns)
+        at_ns = entry.end_ns
+    head = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:8",
+        f"#EXT-X-PLAYLIST-TYPE:{'EVENT' if growing else 'VOD'}",
+        f"#EXT-X-TARGETDURATION:{-(-longest // NS)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-INDEPENDENT-SEGMENTS",
+    ]
+    offset_ns = start_ns - shown[0].chunk.start_ns
+    if offset_ns > 0:
+        head.append(f"#EXT-X-START:TIME-OFFSET={offset_ns / NS:.3f},PRECISE=YES")
+    tail = [] if growing else ["#EXT-X-ENDLIST"]
+    return "\n".join([*head, *lines, *tail, ""])
+
+
+def _settled(line: list[tuple[Piece, Chunk]]) -> list[tuple[Piece, Chunk]]:
+    """Without the end of what still grows: it will be another when the player asks again."""
+    if not line or not line[-1][0].open:
+        return line
+    reach_ns = line[-1][0].end_ns - LATE_NS
+    recording = line[-1][0].recording
+    return [(piece, chunk) for piece, chunk in line[:-1] if piece.recording != recording or chunk.end_ns <= reach_ns]
+
+
+def _gap_pieces(hole: Hole, *, growing: bool) -> Iterator[int]:
+    """How long the pieces last that stand for `hole`."""
+    left, most = hole.end_ns - hole.start_ns, GROWING_GAP_PIECE_NS if growing else GAP_PIECE_NS
+    if left < _UNSEEN_NS:
+        return
+    while left > 0:
+        yield min(left, most)
+        left -= most
+
+
+def _length(ns: int) -> str:
+    return f"#EXTINF:{ns / NS:.6f},"
+
+
+def _date(utc_ns: UtcNs) -> str:
+    """To the nearest millisecond, which is as much as players read."""
+    return format_utc(utc_ns + 500_000)[:-4] + "Z"
