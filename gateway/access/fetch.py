@@ -1,4 +1,7 @@
-"""Asking an issuer of people's or machines' log-ins: small JSON documents over HTTP, within bounds."""
+"""Asking others over HTTP, within bounds: issuers of people's or machines' log-ins, and who stamps time.
+
+What is asked and what an answer means belongs to whoever asks.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ MAX_BYTES = 256 << 10
 
 
 class IssuerUnreachableError(LaterError):
-    """An issuer does not answer, or not as it should."""
+    """Whoever was asked does not answer, or not as it should."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"{url} does not answer as it should: {why}", retry_after=30)
 
 
 class Fetcher:
-    """One HTTP client for all issuers. Redirects are not followed: what they lead to vouches for nobody."""
+    """One HTTP client for all of them. Redirects are not followed: what they lead to vouches for nobody."""
 
     def __init__(self) -> None:
         self._http: aiohttp.ClientSession | None = None
@@ -50,7 +53,32 @@ class Fetcher:
         """
         return await self._call("POST", url, data=body, headers=headers)
 
+    async def exchange(self, url: str, body: bytes, content_type: str, answer_type: str) -> bytes:
+        """What a POST of `body` is answered with.
+
+        Raises:
+            IssuerUnreachableError: no answer of that type comes within bounds.
+        """
+        headers = {"Content-Type": content_type, "Accept": answer_type}
+        status, answered, raw = await self._send("POST", url, data=body, headers=headers)
+        if status != 200:
+            raise IssuerUnreachableError(url, f"status {status}")
+        if answered != answer_type:
+            raise IssuerUnreachableError(url, f"the answer is {answered}, not {answer_type}")
+        return raw
+
     async def _call(self, method: str, url: str, **more: Any) -> tuple[int, dict[str, Any]]:
+        status, _, raw = await self._send(method, url, **more)
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise IssuerUnreachableError(url, "the answer is not JSON") from None
+        if not isinstance(value, dict):
+            raise IssuerUnreachableError(url, "the answer is no JSON object")
+        return status, value
+
+    async def _send(self, method: str, url: str, **more: Any) -> tuple[int, str, bytes]:
+        """Status, type and body of the answer."""
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS))
         try:
@@ -60,11 +88,6 @@ class Fetcher:
                     raw += more_bytes
                 if len(raw) > MAX_BYTES:
                     raise IssuerUnreachableError(url, "the answer is too long")
-                value = json.loads(raw)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise IssuerUnreachableError(url, str(error) or type(error).__name__) from error
-        except (ValueError, RecursionError):
-            raise IssuerUnreachableError(url, "the answer is not JSON") from None
-        if not isinstance(value, dict):
-            raise IssuerUnreachableError(url, "the answer is no JSON object")
-        return response.status, value
+        return response.status, response.content_type, raw

@@ -25,6 +25,12 @@ FIXES_REFUSED = _counter("sightline_fixes_refused_total", "Fixes refused, by rul
 RECORDED_BYTES = _counter("sightline_recorded_bytes_total", "Bytes written to Segments", "camera")
 RECORDER_ERRORS = _counter("sightline_recorder_errors_total", "Writes that failed", "camera")
 RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units written to Segments", "camera", "kind")
+ANCHORS = _counter("sightline_anchors_total", "Anchors of the ledgers, by where they went", "place", "outcome")
+ANCHORED = Gauge(
+    "sightline_anchored_timestamp_seconds",
+    "Until when everything written is anchored outside, in seconds since 1970",
+    registry=REGISTRY,
+)
 LEDGER_CUT = _counter("sightline_ledger_cut_bytes_total", "Bytes of rows cut off that were never finished", "camera")
 DISK_FREE = Gauge("sightline_disk_free_bytes", "Free on the disk of the recordings", registry=REGISTRY)
 DISK_TOTAL = Gauge("sightline_disk_total_bytes", "Size of the disk of the recordings", registry=REGISTRY)

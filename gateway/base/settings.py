@@ -251,6 +251,18 @@ class Storage(Section):
         return self
 
 
+class Evidence(Section):
+    """Proof of what was recorded: where anchors of the ledgers go, and who stamps them."""
+
+    anchor_file: Path | None = None
+    """A second place, on another disk or machine: a file that only grows."""
+    anchor_every: Span = "10m"
+    timestamp_url: Annotated[str, _url("http", "https")] | None = None
+    """A time stamp authority (RFC 3161, by HTTP)."""
+    timestamp_certificates: Path | None = None
+    """PEM: whom its answers are believed. Without them they are kept, and only whoever checks them later knows."""
+
+
 class CameraSettings(Section):
     """One camera, from the file or the API."""
 
@@ -328,6 +340,7 @@ class Settings(Section):
     onvif: Onvif = Onvif()
     discovery: Discovery = Discovery()
     storage: Storage = Storage()
+    evidence: Evidence = Evidence()
     cameras: tuple[CameraSettings, ...] = ()
     policy: Policy = Policy()
     oidc: tuple[Oidc, ...] = ()
@@ -371,15 +384,23 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
         settings = Settings.model_validate(values, context={LINES: key_lines(text)})
     except ValidationError as error:
         raise SettingsError(_sentences(error, path, values)) from error
-    return settings.model_copy(
+    settings = settings.model_copy(
         update={
             "data_dir": base / settings.data_dir.expanduser(),
             "cameras": tuple(_with_password(camera, base) for camera in settings.cameras),
             "http": _with_paths(settings.http, base, "tls_certificate", "tls_key"),
+            "evidence": _with_paths(settings.evidence, base, "anchor_file", "timestamp_certificates"),
             "oidc": tuple(with_secret(provider, base) for provider in settings.oidc),
             "jwt": tuple(_with_paths(issuer, base, "key_file") for issuer in settings.jwt),
         }
     )
+    second = settings.evidence.anchor_file
+    if second is not None and second.resolve().is_relative_to(settings.data_dir.resolve()):
+        raise SettingsError(
+            f'"evidence.anchor_file": {second} is inside the data directory: whoever changes the archive there changes '
+            "the anchors with it; name a file on another disk or machine"
+        )
+    return settings
 
 
 def _with_paths(section: S, base: Path, *keys: str) -> S:
