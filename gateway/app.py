@@ -192,6 +192,7 @@ async def run(
                 fleet=fleet,
                 whep=whep,
                 catalog=catalog,
+                keeping=keeping,
                 assignments=Assignments(catalog_database, audit, journals, clock),
                 positions=positions,
                 snapshots=Snapshots(processes),

@@ -25,6 +25,7 @@ from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import Codec, Fix
 from gateway.positions.store import PositionStore
+from gateway.recording.holds import Holds
 from gateway.store.engine import open_catalog, open_positions
 from tests.running import CHEAP, PASSWORD, Client, Running, running
 from tests.webrtc_samples import CHROMIUM_OFFER, audio_track, encoded, video_track
@@ -139,6 +140,11 @@ def lists_the_group(asker: Asker, body: Any) -> None:
     assert ("north" in [group["name"] for group in body["groups"]]) == asker.sees
 
 
+def lists_the_hold(asker: Asker, body: Any) -> None:
+    listed = {hold["camera"] for hold in body["holds"]}
+    assert listed == ({CAMERA} if asker.reaches else set())
+
+
 def tells_the_policy(asker: Asker, body: Any) -> None:
     assert (body["policy"] is not None) == (
         asker.limit == "all" and (asker.has(Right.CONFIGURE) or asker.has(Right.AUDIT))
@@ -206,6 +212,13 @@ RECIPES: dict[str, Recipe] = {
     "POST /api/cameras/{id}/assignments": Recipe(400, of_the_camera(Right.CONFIGURE)),
     "PATCH /api/cameras/{id}/assignments/{assignment}": Recipe(404, of_the_camera(Right.CONFIGURE), {"json": {}}),
     "GET /api/wearers": Recipe(200, somewhere(Right.RECORDED)),
+    "GET /api/holds": Recipe(200, somewhere(Right.RECORDED), check=lists_the_hold),
+    "GET /api/cameras/{id}/holds": Recipe(200, of_the_camera(Right.RECORDED)),
+    "POST /api/cameras/{id}/holds": Recipe(
+        201, of_the_camera(Right.EXPORT), {"json": {"from": "2026-01-31T12:00:00Z", "reason": "case 12"}}
+    ),
+    "DELETE /api/cameras/{id}/holds/{hold}": Recipe(404, of_the_camera(Right.EXPORT)),
+    "GET /api/storage": Recipe(200, of_everything(Right.METRICS)),
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
@@ -222,6 +235,7 @@ TEMPLATES = {
     "{name}": "nobody",
     "{file}": "none.txt",
     "{provider}": "none",
+    "{hold}": "7000",
 }
 
 
@@ -232,6 +246,7 @@ async def gateway(tmp_path_factory) -> AsyncIterator[tuple[Running, list[Asker]]
     clock = SystemClock()
     fix = Fix(clock.utc_ns(), LATITUDE, 13.4, received_ns=clock.utc_ns())
     await _remember(data_dir, fix)
+    await _hold(data_dir)
     async with running(data_dir, *CAMERAS) as gateway:
         camera = gateway.fleet.camera(CAMERA)
         camera.hub.open((video_track(), audio_track(Codec.PCMU)))
@@ -256,6 +271,12 @@ async def _remember(data_dir, fix: Fix) -> None:
     store = PositionStore(database, SystemClock())
     store.add(CAMERA, fix)
     await store.flush()
+    database.close()
+
+
+async def _hold(data_dir) -> None:
+    clock, database = SystemClock(), open_catalog(data_dir)
+    await Holds(database, Audit(database, clock), clock).place(CAMERA, clock.utc_ns(), None, reason="case 12", by="ann")
     database.close()
 
 

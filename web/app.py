@@ -12,6 +12,7 @@ from web import (
     cameras,
     events,
     groups,
+    holds,
     live,
     log_ins,
     oidc,
@@ -21,6 +22,7 @@ from web import (
     privacy,
     session,
     settings,
+    storage,
     viewers,
 )
 from web.events import EVENTS, Events
@@ -51,6 +53,8 @@ def all_routes() -> list[Route]:
         *privacy.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
+        *holds.ROUTES,
+        *storage.ROUTES,
         *assignments.ROUTES,
         *audit.ROUTES,
         *events.ROUTES,

@@ -27,6 +27,7 @@ from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
 from web.routes import Route
 from web.services import Services, address, principal, services
+from web.storage import disk_json
 from web.views import camera_json
 
 QUEUE_LIMIT = 2000
@@ -102,6 +103,7 @@ class Events:
         parts.whep.on_anchor.append(self.anchor)
         parts.whep.on_quality.append(self.quality)
         parts.whep.on_viewers.append(self.camera_touched)
+        parts.keeping.on_changed.append(self.storage)
 
     def open(self, who: Principal) -> Listener:
         """A new socket's listener, the full state already in its queue."""
@@ -112,6 +114,8 @@ class Events:
             place = session.place
             if session.owner == who.key and place is not None and place.trouble is not None:
                 listener.send(_quality(session.id, place.quality, place.trouble))
+        if parts.keeping.warnings():
+            self._tell_storage(listener)
         self._listeners.add(listener)
         return listener
 
@@ -196,7 +200,16 @@ class Events:
         """Tell a viewer that its session is ended from here: which right it had needed, and why that does not hold."""
         self._tell_owner(owner, _message("ended", session=session, camera=camera, right=right, reason=why))
 
+    def storage(self) -> None:
+        """Tell how full the disk is, when that changes much."""
+        for listener in list(self._listeners):
+            self._tell_storage(listener)
+
     # ---- inside
+
+    def _tell_storage(self, listener: Listener) -> None:
+        if self._parts.authority.may(listener.who, Right.METRICS):
+            listener.send(_message("storage", **disk_json(self._parts.keeping)))
 
     def _look(self, listener: Listener, camera: str) -> Look:
         authority = self._parts.authority

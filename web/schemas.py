@@ -10,6 +10,7 @@ from gateway.base.roles import GRANTED, OF_ONE_CAMERA
 from gateway.ingest.fleet import CameraStatus
 from gateway.ledger.chain import Fault
 from gateway.media.model import GapReason
+from gateway.recording.disk_space import Level
 from gateway.viewing.renditions import Quality, Trouble
 
 
@@ -60,6 +61,16 @@ _LOG_IN = {
     "seen_utc": {"type": ["string", "null"], "format": "date-time", "description": "to the minute"},
     "expires_utc": _TIME_OR_NULL,
     "current": {"type": "boolean", "description": "the one that asks"},
+}
+
+_HOLD = {
+    "from": _TIME,
+    "to": {**_TIME_OR_NULL, "description": "exclusive; null: everything from then on"},
+    "category": {
+        **_TEXT_OR_NULL,
+        "description": "kept as long as the policy keeps this category; null: until the hold is released",
+    },
+    "reason": _TEXT,
 }
 
 COMPONENTS: dict[str, Any] = {
@@ -147,6 +158,16 @@ COMPONENTS: dict[str, Any] = {
     ),
     "Gap": _object(
         ["start", "end", "reason"], start=_TIME, end=_TIME_OR_NULL, reason={"enum": [r.value for r in GapReason]}
+    ),
+    "Hold": _object(
+        ["id", "camera", "from", "to", "category", "reason", "placed_by", "placed", "released_by", "released"],
+        **_HOLD,
+        id={"type": "integer"},
+        camera=_TEXT,
+        placed_by=_TEXT,
+        placed=_TIME,
+        released_by=_TEXT_OR_NULL,
+        released={**_TIME_OR_NULL, "description": "null: it holds"},
     ),
     "User": _object(
         ["name", "role", "groups", "created_utc", "issuer"],
@@ -291,4 +312,37 @@ RECORDINGS = _object(
     ["recordings", "gaps"],
     recordings={"type": "array", "items": ref("Recording")},
     gaps={"type": "array", "items": ref("Gap")},
+)
+HOLDS = _list("holds", ref("Hold"))
+NEW_HOLD = _object(["from", "reason"], **_HOLD)
+_DAYS = {"type": ["number", "null"]}
+_GROWTH = {
+    "bytes": {"type": "integer", "description": "of finished Segments"},
+    "bytes_a_day": {"type": "integer", "description": "as on the last day that was recorded"},
+}
+STORAGE = _object(
+    ["disk", "level", "bytes", "bytes_a_day", "full_days", "warnings", "cameras"],
+    disk=_or_null(
+        _object(
+            ["total", "free", "keep_free", "warn_free"],
+            total={"type": "integer", "description": "bytes, as all sizes here"},
+            free={"type": "integer"},
+            keep_free={"type": "integer", "description": "below, the oldest that may be deleted is"},
+            warn_free={"type": "integer", "description": "below, people are told"},
+        )
+    ),
+    level={"enum": [level.value for level in Level]},
+    **_GROWTH,
+    full_days={**_DAYS, "description": "until room has to be made that no rule makes; null: rules make it before"},
+    warnings={"type": "array", "items": _TEXT},
+    cameras={
+        "type": "array",
+        "items": _object(
+            ["camera", "bytes", "bytes_a_day", "from", "to", "retention_days"],
+            camera=_TEXT,
+            **_GROWTH,
+            **{"from": _TIME, "to": _TIME},
+            retention_days={**_DAYS, "description": "until its own rule deletes its oldest; null: it has none"},
+        ),
+    },
 )

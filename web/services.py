@@ -26,6 +26,7 @@ from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
 from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
+from gateway.recording.keeping import Keeping
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
 from web.routes import Route
@@ -51,6 +52,8 @@ class Services:
     fleet: Fleet
     whep: Whep
     catalog: Catalog
+    keeping: Keeping
+    """Holds, and the room on the disk."""
     assignments: Assignments
     positions: PositionStore
     snapshots: Snapshots

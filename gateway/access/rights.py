@@ -65,6 +65,11 @@ NEEDED: dict[str, Right] = {
     "GET /api/cameras/{id}/viewers": Right.METRICS,
     "GET /api/cameras/{id}/positions": Right.POSITION,
     "GET /api/cameras/{id}/recordings": Right.RECORDED,
+    "GET /api/holds": Right.RECORDED,
+    "GET /api/cameras/{id}/holds": Right.RECORDED,
+    "POST /api/cameras/{id}/holds": Right.EXPORT,
+    "DELETE /api/cameras/{id}/holds/{hold}": Right.EXPORT,
+    "GET /api/storage": Right.METRICS,
     "GET /api/cameras/{id}/assignments": Right.RECORDED,
     "POST /api/cameras/{id}/assignments": Right.CONFIGURE,
     "PATCH /api/cameras/{id}/assignments/{assignment}": Right.CONFIGURE,
@@ -108,6 +113,7 @@ NEEDED: dict[str, Right] = {
 
 OF_SOME_CAMERAS = frozenset(
     {
+        "GET /api/holds",
         "POST /api/cameras",
         "POST /api/discovery",
         "GET /api/wearers",
