@@ -8,6 +8,7 @@ the CSRF token. A bearer token is a program's and needs neither. A refusal is au
 from __future__ import annotations
 
 import hmac
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -46,7 +47,7 @@ def guarded(route: Route) -> Handler:
             return await route.handler(request)
         principal = await authenticate(request)
         if not _allowed(request, principal, right):
-            await _refuse(request, principal, right)
+            await refuse(request, principal, right, request.match_info["id"] if route.of_camera else None)
         request[PRINCIPAL] = principal
         return await route.handler(request)
 
@@ -118,10 +119,15 @@ async def _check_origin(request: web.Request, *, needs_one: bool) -> None:
     )
 
 
-async def _refuse(request: web.Request, principal: Principal, right: Right) -> None:
+async def refuse(request: web.Request, principal: Principal, right: Right, camera: str | None) -> NoReturn:
+    """Count and audit that `right` is missing, for `camera` or for the whole gateway, and raise what says so.
+
+    Raises:
+        RefusedError: always, unless
+        NotFoundError: `principal` may not know of the camera.
+    """
     REFUSALS.labels("right").inc()
     authority = request.app[SERVICES].authority
-    camera = request.match_info["id"] if request[ROUTE].of_camera else None
     await request.app[SERVICES].tally.refused(
         Action.REFUSAL,
         "right",
