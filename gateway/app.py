@@ -33,6 +33,7 @@ from gateway.access.users import REVISION as USERS
 from gateway.access.users import Users
 from gateway.access.views import Views
 from gateway.base.clock import Clock
+from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError, StorageError
 from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
@@ -40,6 +41,8 @@ from gateway.base.settings import Address, CameraSettings, Settings, parse_addre
 from gateway.base.supervise import TaskOwner, forever
 from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
+from gateway.evidence.jobs import Exports
+from gateway.evidence.making import Making
 from gateway.hub import Hub
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
@@ -57,13 +60,14 @@ from gateway.recording.archive import Archive
 from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
+from gateway.recording.disk_space import limits
+from gateway.recording.files import SystemFiles
+from gateway.recording.holds import REVISION as HOLDS
+from gateway.recording.keeping import Keeping
 from gateway.rtsp.batches import Batches
 from gateway.settings_preview import LOCK_FILE
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.watch import Watcher
-from gateway.recording.files import SystemFiles
-from gateway.recording.holds import REVISION as HOLDS
-from gateway.recording.keeping import Keeping
 from gateway.viewing.budget import Budget
 from gateway.viewing.decoding import DECODERS
 from gateway.viewing.original import Rendition
@@ -82,6 +86,7 @@ from web.watching import WATCHING, Watching
 log = logging.getLogger(__name__)
 
 RECORDINGS = "recordings"
+EXPORTS = "exports"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
 EXPIRY_SECONDS = 0.5
@@ -174,7 +179,27 @@ async def run(
         live.on("storage.keep_free", "storage.warn_free")
         live.on("jwt", prepare=machines.prepare)
         live.on("oidc", prepare=providers.prepare)
-        live.on("http.public_url", "http.proxies", "webrtc.ice_servers")  # whoever needs them looks each time
+        # Whoever needs these looks each time.
+        live.on("http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports")
+        making = Making(
+            archive,
+            positions,
+            privacy,
+            disk_threads,
+            clock,
+            label=lambda camera: _label(fleet, camera),
+            keep_free=lambda total: limits(live.running.storage, total).keep,
+        )
+        exports = Exports(
+            catalog_database,
+            audit,
+            clock,
+            settings.data_dir / EXPORTS,
+            making,
+            keep_seconds=lambda: parse_duration(live.running.storage.keep_exports),
+        )
+        stack.push_async_callback(exports.close)
+        await exports.load()
         app = application(
             Services(
                 live=live,
@@ -195,6 +220,7 @@ async def run(
                 keeping=keeping,
                 assignments=Assignments(catalog_database, audit, journals, clock),
                 positions=positions,
+                exports=exports,
                 snapshots=Snapshots(processes),
                 finder=Finder(settings.discovery.interfaces, clock),
                 recording=recorders.recording,
@@ -226,10 +252,12 @@ async def run(
             ("positions", positions.run),
             ("tally", tally.run),
             ("views", views.run),
-            ("revisions", watcher.run),
-            ("loop lag", lambda: _measure_lag(clock)),
+            ("exports", exports.run),
+            ("old exports", exports.expire),
             ("disk space", keeping.space.run),
             ("retention", keeping.keeper.run),
+            ("revisions", watcher.run),
+            ("loop lag", lambda: _measure_lag(clock)),
             ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
         ):
             tasks.start(forever(name, work, clock), name=name)
@@ -375,6 +403,12 @@ def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
         errno.EADDRNOTAVAIL: "this machine has no such address",
     }.get(error.errno or 0, error.strerror or str(error))
     return SettingsError(f'"{key}": cannot listen on {value}: {why}')
+
+
+def _label(fleet: Fleet, camera_id: str) -> str:
+    """The name that people see; of a camera that was removed its id."""
+    camera = fleet.cameras.get(camera_id)
+    return camera_id if camera is None else camera.settings.label
 
 
 def _forget_hidden(fleet: Fleet, camera_id: str, private: Privacy) -> None:

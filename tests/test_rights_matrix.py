@@ -224,6 +224,15 @@ RECIPES: dict[str, Recipe] = {
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
     "GET /api/settings/pending": Recipe(200, CONFIGURE),
     "POST /api/settings/reload": Recipe(200, CONFIGURE),
+    "GET /api/exports": Recipe(200, somewhere(Right.EXPORT)),
+    "POST /api/exports": Recipe(
+        409,  # nothing is recorded
+        of_the_camera(Right.EXPORT),
+        {"json": {"cameras": [CAMERA], "from": "2026-01-31T12:00:00Z", "to": "2026-01-31T12:10:00Z"}},
+    ),
+    "GET /api/exports/{id}": Recipe(404, somewhere(Right.EXPORT)),  # nobody's own
+    "DELETE /api/exports/{id}": Recipe(404, somewhere(Right.EXPORT)),
+    "GET /api/exports/{id}/files/{name}": Recipe(404, somewhere(Right.EXPORT)),
     "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from gateway.access.audit import Action
-from gateway.access.privacy import Span
+from gateway.access.privacy import Span, shown
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.media.model import Fix, UtcNs
@@ -73,7 +73,7 @@ async def recordings(request: web.Request) -> web.Response:
 async def _shown(batches: AsyncIterator[list[Fix]], hidden: list[Span]) -> AsyncIterator[list[Fix]]:
     """Without what the wearer's privacy mode hid at the time."""
     async for batch in batches:
-        yield [fix for fix in batch if not any(span.covers(fix.utc_ns) for span in hidden)]
+        yield shown(batch, hidden)
 
 
 async def _known(request: web.Request, camera_id: str) -> None:

@@ -21,10 +21,12 @@ from gateway.access.authority import Asks, Privacy
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
+from gateway.evidence.export import Export
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
+from web.exports import export_json, may_see
 from web.routes import Route
 from web.services import Services, address, principal, services
 from web.storage import disk_json
@@ -104,6 +106,8 @@ class Events:
         parts.whep.on_quality.append(self.quality)
         parts.whep.on_viewers.append(self.camera_touched)
         parts.keeping.on_changed.append(self.storage)
+        parts.exports.on_changed.append(self.export)
+        parts.exports.on_removed.append(self.export_removed)
 
     def open(self, who: Principal) -> Listener:
         """A new socket's listener, the full state already in its queue."""
@@ -200,6 +204,14 @@ class Events:
         """Tell a viewer that its session is ended from here: which right it had needed, and why that does not hold."""
         self._tell_owner(owner, _message("ended", session=session, camera=camera, right=right, reason=why))
 
+    def export(self, export: Export) -> None:
+        """Tell how far an export is to who may see it."""
+        self._tell_of(export, _message("export", **export_json(export)))
+
+    def export_removed(self, export: Export) -> None:
+        """Tell that an export is gone."""
+        self._tell_of(export, _message("export_removed", id=export.id))
+
     def storage(self) -> None:
         """Tell how full the disk is, when that changes much."""
         for listener in list(self._listeners):
@@ -210,6 +222,11 @@ class Events:
     def _tell_storage(self, listener: Listener) -> None:
         if self._parts.authority.may(listener.who, Right.METRICS):
             listener.send(_message("storage", **disk_json(self._parts.keeping)))
+
+    def _tell_of(self, export: Export, message: str) -> None:
+        for listener in list(self._listeners):
+            if may_see(self._parts, listener.who, export):
+                listener.send(message)
 
     def _look(self, listener: Listener, camera: str) -> Look:
         authority = self._parts.authority

@@ -24,6 +24,7 @@ from gateway.base.errors import (
     SightlineError,
     StorageError,
 )
+from gateway.evidence.jobs import QueueFullError
 from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
@@ -51,6 +52,7 @@ _STATUS: dict[type[SightlineError], int] = {
     UnplayableError: 502,
     BusyError: 503,
     FullError: 503,
+    QueueFullError: 503,
     IssuerUnreachableError: 503,
     StorageError: 503,
 }

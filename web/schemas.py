@@ -7,6 +7,7 @@ from typing import Any
 from gateway.access.audit import Action, Outcome
 from gateway.access.rights import Role
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA
+from gateway.evidence.export import Kind, Status
 from gateway.ingest.fleet import CameraStatus
 from gateway.ledger.chain import Fault
 from gateway.media.model import GapReason
@@ -45,6 +46,9 @@ _SETTINGS = {
     "password": {"type": "string", "writeOnly": True},
     "transport": {"enum": ["tcp", "udp"]},
     "record": {"type": "boolean"},
+    "record_on": {"enum": ["always", "event"]},
+    "pre_roll": {"type": "string", "description": "how much from before an event is recorded, as in 30s"},
+    "post_roll": {"type": "string", "description": "how long recording goes on after it, as in 60s"},
     "connect": {"enum": ["always", "on_demand"]},
     "basic_auth": {"type": "boolean", "description": "answer a Basic challenge without TLS"},
     "tls_verify": {"type": "boolean", "description": "check the camera's certificate"},
@@ -61,6 +65,14 @@ _LOG_IN = {
     "seen_utc": {"type": ["string", "null"], "format": "date-time", "description": "to the minute"},
     "expires_utc": _TIME_OR_NULL,
     "current": {"type": "boolean", "description": "the one that asks"},
+}
+
+_EXPORT = {
+    "cameras": {"type": "array", "items": _TEXT},
+    "from": _TIME,
+    "to": {**_TIME, "description": "exclusive"},
+    "kind": {"enum": [kind.value for kind in Kind], "default": Kind.VIDEO.value},
+    "burn_in": {"type": "boolean", "description": "unit, UTC, position and trail drawn into the pictures"},
 }
 
 _HOLD = {
@@ -218,6 +230,25 @@ COMPONENTS: dict[str, Any] = {
         after={"description": "what the file says; null: it is gone"},
         secret={"type": "boolean", "description": "a secret in it differs, which is not shown"},
     ),
+    "Export": _object(
+        ["id", "status", "progress", "cameras", "from", "to", "kind", "burn_in", "created_by", "created", "files"],
+        id=_TEXT,
+        status={"enum": [status.value for status in Status]},
+        progress={"type": "number", "description": "0 to 1"},
+        sound={"type": "array", "items": _TEXT, "description": "the cameras whose sound is in it"},
+        positions={"type": "array", "items": _TEXT, "description": "the cameras whose positions are in it"},
+        reason=_TEXT_OR_NULL,
+        created_by=_TEXT,
+        created=_TIME,
+        finished=_TIME_OR_NULL,
+        error={"type": ["string", "null"], "description": "why it failed, and what to do"},
+        files={
+            "type": "array",
+            "items": _object(["name", "bytes", "sha256"], name=_TEXT, bytes={"type": "integer"}, sha256=_TEXT),
+        },
+        **_EXPORT,
+    ),
+    "NewExport": _object(["cameras", "from", "to"], **_EXPORT),
     "Problem": _object(
         ["type", "title", "status", "detail"], type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT
     ),
@@ -261,6 +292,7 @@ SETTINGS = _object(
     applied={"type": "array", "items": ref("Setting")},
     pending={"type": "array", "items": ref("Setting"), "description": "what waits for the next start"},
 )
+EXPORTS = _list("exports", ref("Export"))
 GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))
 DEVICES = _list("devices", ref("Device"))

@@ -19,6 +19,7 @@ from gateway.access.users import Principal, Users
 from gateway.access.views import Views
 from gateway.base.clock import Clock
 from gateway.base.settings import Settings
+from gateway.evidence.jobs import Exports
 from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
@@ -56,6 +57,7 @@ class Services:
     """Holds, and the room on the disk."""
     assignments: Assignments
     positions: PositionStore
+    exports: Exports
     snapshots: Snapshots
     finder: Finder
     recording: Callable[[str], bool]

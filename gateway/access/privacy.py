@@ -6,7 +6,7 @@ for rights is `authority`'s; here is what outlives a restart.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -15,7 +15,7 @@ from gateway.access.audit import Action, Audit, append
 from gateway.access.authority import Authority, Privacy
 from gateway.base.clock import Clock
 from gateway.base.errors import ConflictError
-from gateway.media.model import UtcNs
+from gateway.media.model import Fix, UtcNs
 from gateway.store.engine import Database
 from gateway.store.tables import privacy
 
@@ -30,6 +30,11 @@ class Span:
     def covers(self, utc_ns: UtcNs) -> bool:
         """Whether this moment is hidden."""
         return self.start_ns <= utc_ns and (self.end_ns is None or utc_ns < self.end_ns)
+
+
+def shown(fixes: Iterable[Fix], hidden: Sequence[Span]) -> list[Fix]:
+    """Those of `fixes` that no privacy mode hid at the time."""
+    return [fix for fix in fixes if not any(span.covers(fix.utc_ns) for span in hidden)]
 
 
 class PrivacyModes:

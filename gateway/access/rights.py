@@ -75,6 +75,11 @@ NEEDED: dict[str, Right] = {
     "PATCH /api/cameras/{id}/assignments/{assignment}": Right.CONFIGURE,
     "GET /api/wearers": Right.RECORDED,
     "GET /api/cameras/{id}/snapshot.jpg": Right.LIVE,
+    "GET /api/exports": Right.EXPORT,
+    "POST /api/exports": Right.EXPORT,
+    "GET /api/exports/{id}": Right.EXPORT,
+    "DELETE /api/exports/{id}": Right.EXPORT,
+    "GET /api/exports/{id}/files/{name}": Right.EXPORT,
     "GET /api/audit": Right.AUDIT,
     "GET /api/audit.csv": Right.AUDIT,
     "GET /api/audit/verify": Right.AUDIT,
@@ -120,6 +125,11 @@ OF_SOME_CAMERAS = frozenset(
         "GET /api/whep/{session}",
         "PATCH /api/whep/{session}",
         "DELETE /api/whep/{session}",
+        "GET /api/exports",
+        "POST /api/exports",
+        "GET /api/exports/{id}",
+        "DELETE /api/exports/{id}",
+        "GET /api/exports/{id}/files/{name}",
     }
 )
 """Calls that name no camera and yet may be used by who has the right for some cameras only: they see to it themselves.

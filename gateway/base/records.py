@@ -36,7 +36,7 @@ def reply(stream: BinaryIO, *parts: bytes) -> None:
         stream.write(part)
 
 
-def step_back() -> None:
+def step_back(niceness: int = NICENESS) -> None:
     """Be nice, in the system's sense of the word, and leave Ctrl-C to the gateway, which ends its workers itself."""
-    os.nice(NICENESS)
+    os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,7 +3,7 @@
 Here belong order, cancelling, restarts, the folders and the audit. What goes into an export and how it is made is the
 maker's (`gateway.evidence.making`); who may ask for it and fetch it is decided by `web.exports`.
 
-A folder is called `ID.part` for as long as it is worked on, so that whatever a crash leaves tells itself apart.
+A folder is called `ID.1.part` for as long as it is worked on, so that whatever a crash leaves tells itself apart.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ MAX_ATTEMPTS = 2
 """An export that was worked on so often when the gateway was killed is not begun again: it may be why."""
 PROGRESS_SECONDS = 0.4
 """Progress is told at most this often."""
+FETCH_SECONDS = 600.0
+"""Requests of the same user for the same file within this time are one row of the audit."""
 EXPIRY_SECONDS = 60.0
 RETRY_SECONDS = 60
 PART = ".part"
@@ -96,6 +98,8 @@ class Exports:
         self._told: dict[str, float] = {}
         """When the progress of those under way was told last."""
         self._cancelled: set[str] = set()
+        self._fetched: dict[tuple[str, ...], float] = {}
+        """When who fetched what, for as long as it matters."""
         self._wake = asyncio.Event()
         self._tasks = TaskOwner("exports")
         self._threads = Threads("exports", 1)
@@ -242,12 +246,17 @@ class Exports:
         return path
 
     async def fetched(self, export: Export, name: str, *, actor: str, address: str) -> None:
-        """Write in the audit that somebody is about to fetch a file.
+        """Write in the audit that somebody is about to fetch a file; once for what a player fetches in many pieces.
 
         Raises:
             StorageError: it could not be written; then it must not be sent.
         """
+        now, who = self._clock.monotonic(), (export.id, name, actor, address)
+        if now - self._fetched.get(who, float("-inf")) < FETCH_SECONDS:
+            return
         await self._audit.append_all(self._rows(export, "fetched", actor=actor, address=address, file=name))
+        self._fetched = {key: at for key, at in self._fetched.items() if now - at < FETCH_SECONDS}
+        self._fetched[who] = now
 
     # ---- the work on one
 
@@ -261,7 +270,9 @@ class Exports:
         task.add_done_callback(ended)
 
     async def _work(self, export: Export) -> None:
-        part, folder = self._folder / f"{export.id}{PART}", self._folder / export.id
+        # Named anew each time: a worker that outlives a killed gateway by a moment must not meet the next one.
+        part = self._folder / f"{export.id}.{export.attempts + 1}{PART}"
+        folder = self._folder / export.id
         try:
             await self._make(export, part, folder)
         except asyncio.CancelledError:
