@@ -46,6 +46,7 @@ class Action(StrEnum):
     TRIGGER = "trigger"
     DELETION = "deletion"
     REPAIR = "repair"
+    REPAIR = "repair"
     DISCOVERY = "discovery"
     CAMERA_ADD = "camera_add"
     CAMERA_CHANGE = "camera_change"

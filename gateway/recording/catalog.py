@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Update, and_, func, or_, select
 
 from gateway.media.model import NS, GapReason, TrackKind, UtcNs
 from gateway.recording.chunks import Cuts
@@ -22,7 +22,7 @@ from gateway.recording.entries import (
     SegmentFinished,
     TrackContent,
 )
-from gateway.recording.extents import WrongExtent, wrong_extents
+from gateway.recording.extents import WrongExtent, mend, wrong_extents
 from gateway.store import tables
 from gateway.store.engine import Database
 
@@ -164,8 +164,8 @@ class Catalog:
         """The finished Segments that touch the interval, by start, as `segments`."""
         query = select(*_STORED).where(_segments_touching(camera, from_ns, to_ns))
         query = query.order_by(_segments.c.start_ns, _segments.c.id)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [_stored_segment(row) for row in rows]
+        # In the reader's thread: a day has more than a thousand.
+        return await self._database.read(lambda connection: [_stored_segment(row) for row in connection.execute(query)])
 
     async def stored_as(self, path: str) -> StoredSegment | None:
         """The finished Segment whose file this is."""
@@ -221,12 +221,7 @@ class Catalog:
 
     async def keep_chunks(self, segment: int, chunks: bytes) -> None:
         """Keep what a look at the file of this Segment found."""
-        change = _segments.update().where(_segments.c.id == segment).values(chunks=chunks)
-
-        def work(connection: Connection) -> None:
-            connection.execute(change)
-
-        await self._database.write(work)
+        await self._change(_segments.update().where(_segments.c.id == segment).values(chunks=chunks))
 
     async def store(self, camera: str, entries: Sequence[Entry]) -> None:
         """Store what a recorder tells, all of it or nothing."""
@@ -270,10 +265,30 @@ class Catalog:
 
         await self._database.write(work)
 
+    async def replace(self, segment: SegmentFinished) -> None:
+        """Keep of a Segment's file what it is now; of which Recording it is part stays."""
+        values = _segment_values(segment)
+        change = _segments.update().where(_segments.c.path == segment.path).values(**values)
+        await self._change(change)
+
+    async def recut(self, path: str, chunks: bytes) -> None:
+        """Keep what a look at this file found."""
+        await self._change(_segments.update().where(_segments.c.path == path).values(chunks=chunks))
+
+    async def mend_extents(self) -> None:
+        """Let Recordings that have ended begin and end with their Segments."""
+        await self._database.write(lambda connection: mend(connection, wrong_extents(connection)))
+
     async def open_cameras(self) -> set[str]:
         """The cameras with a Recording that has no end yet."""
         query = select(_recordings.c.camera).where(_recordings.c.end_ns.is_(None)).distinct()
         return set(await self._database.read(lambda connection: connection.scalars(query).all()))
+
+    async def _change(self, change: Update) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(change)
+
+        await self._database.write(work)
 
     # ---- what grows
 
@@ -377,14 +392,17 @@ def _late_recording(connection: Connection, camera: str, segment: SegmentFinishe
 
 
 def _insert_segment(connection: Connection, camera: str, recording: int, segment: SegmentFinished) -> None:
-    connection.execute(
-        _segments.insert().values(
-            recording_id=recording, camera=camera, path=segment.path, start_ns=segment.start_ns,
-            end_ns=segment.end_ns, bytes=segment.size, sha256=segment.sha256,
-            tracks=[{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
-            adopted=segment.adopted, chunks=segment.chunks,
-        )
-    )  # fmt: skip
+    values = _segment_values(segment)
+    connection.execute(_segments.insert().values(recording_id=recording, camera=camera, path=segment.path, **values))
+
+
+def _segment_values(segment: SegmentFinished) -> dict[str, Any]:
+    """Its columns, but for what it belongs to."""
+    return {
+        "start_ns": segment.start_ns, "end_ns": segment.end_ns, "bytes": segment.size, "sha256": segment.sha256,
+        "tracks": [{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
+        "adopted": segment.adopted, "chunks": segment.chunks,
+    }  # fmt: skip
 
 
 def _store_late(connection: Connection, camera: str, entry: Entry) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.base.rfc3339 import format_utc
 from gateway.base.workers import Threads
-from gateway.media.fmp4_reader import scan
 from gateway.media.fmp4_samples import Mp4Error
 from gateway.recording.catalog import Catalog, SegmentRow
+from gateway.recording.chunks import find_chunks
+from gateway.recording.extents import WrongExtent
 from gateway.recording.files import Files
 from gateway.recording.salvage import sha256_of
 
@@ -27,6 +29,10 @@ class Finding(StrEnum):
     """As long as it was, but its bytes hash differently."""
     UNPLAYABLE = "unplayable"
     """As it was finished, but not whole: its tail cannot be played."""
+    CHUNKS = "chunks"
+    """As it was finished, but it cannot be cut where the catalog says so: it would not play from everywhere."""
+    EXTENT = "extent"
+    """Of a camera: a Recording that does not begin and end with its Segments."""
     UNREADABLE = "unreadable"
     """The disk refuses to read it."""
 
@@ -68,6 +74,7 @@ async def check(
     """
     rows = {row.path: row for row in await catalog.all_segments()}
     found, unknown = await threads.run(_compare, files, rows, hashes, progress)
+    found += [_extent(wrong) for wrong in await catalog.wrong_extents()]
     # A file that was open a moment ago is in the catalog before it is let go: so look at its lock first, then ask.
     for path in unknown:
         still_there = await threads.run(_is_idle, files, path)
@@ -117,9 +124,19 @@ def _examine(files: Files, row: SegmentRow, hashes: bool) -> Disagreement | None
         return Disagreement(row.path, Finding.CHANGED, "its SHA-256 is not the one that the catalog has")
     with files.reader(row.path) as read_at:
         try:
-            whole = scan(read_at, size).whole_bytes
+            whole = find_chunks(read_at, size)
         except Mp4Error as error:
             return Disagreement(row.path, Finding.UNPLAYABLE, str(error))
-    if whole != size:
-        return Disagreement(row.path, Finding.UNPLAYABLE, f"whole up to byte {whole} of {size}")
+    if whole.size != size:
+        return Disagreement(row.path, Finding.UNPLAYABLE, f"whole up to byte {whole.size} of {size}")
+    if row.chunks is not None and row.chunks != whole.cuts.pack():
+        return Disagreement(row.path, Finding.CHUNKS, "it cannot be cut where the catalog says so")
     return None
+
+
+def _extent(wrong: WrongExtent) -> Disagreement:
+    told = f"the Recording from {format_utc(wrong.start_ns)} to {format_utc(wrong.end_ns)}"
+    if wrong.found is None:
+        return Disagreement(wrong.camera, Finding.EXTENT, f"{told} has no Segment")
+    found = " to ".join(map(format_utc, wrong.found))
+    return Disagreement(wrong.camera, Finding.EXTENT, f"the Segments of {told} reach from {found}")

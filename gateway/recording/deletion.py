@@ -36,6 +36,8 @@ from gateway.store.tables import segments as _segments
 log = logging.getLogger(__name__)
 
 ACTOR = "retention"
+FOUND_MISSING = "found missing"
+"""The rule of what nobody here deleted."""
 LEDGER_TAIL = 10_000
 """How many rows of a ledger are looked through for what was told before a crash: some hours of a camera."""
 
@@ -92,6 +94,25 @@ class Deleter:
             await self._carry_out(left)
         return len(left)
 
+    async def found_missing(self, gone: Sequence[SegmentRow], *, actor: str, address: str) -> None:
+        """Let catalog, ledger and audit know of files that nobody deleted and that are no more. No file is touched.
+
+        The ledger is told first: what stops in between is found missing once more.
+        """
+        for (camera, _), rows in _grouped(Doomed(segment, FOUND_MISSING) for segment in gone).items():
+            doomed = [Doomed(segment, FOUND_MISSING) for segment in rows]
+            try:
+                await self._threads.run(self._journals.append, camera, [_body(row) for row in doomed])
+            except OSError as error:
+                raise StorageError(f"the ledger of {camera} cannot be written: {error.strerror or error}") from error
+
+            def work(connection: Connection, doomed: list[Doomed] = doomed) -> None:
+                connection.execute(_deletions.insert(), [_row(row) for row in doomed])
+                _forget(connection, [row.segment for row in doomed], self._clock.utc_ns())
+                self._audit_all(connection, doomed, actor, address)
+
+            await self._database.write(work)
+
     # ---- the steps
 
     def _decide(self, connection: Connection, doomed: Sequence[Doomed]) -> list[Doomed]:
@@ -107,9 +128,14 @@ class Deleter:
         if not decided:
             return decided
         connection.execute(_deletions.insert(), [_row(row) for row in decided])
+        self._audit_all(connection, decided, ACTOR, "gateway")
+        return decided
+
+    def _audit_all(self, connection: Connection, decided: Sequence[Doomed], actor: str, address: str) -> None:
+        """A row for each camera and rule."""
         for (camera, rule), rows in _grouped(decided).items():
             entry = self._audit.row(
-                Action.DELETION, actor=ACTOR, address="gateway", camera=camera, rule=rule, segments=len(rows),
+                Action.DELETION, actor=actor, address=address, camera=camera, rule=rule, segments=len(rows),
                 bytes=sum(row.size for row in rows),
                 interval={
                     "from": format_utc(min(row.start_ns for row in rows)),
@@ -117,7 +143,6 @@ class Deleter:
                 },
             )  # fmt: skip
             append(connection, entry)
-        return decided
 
     def _known(self, camera: str) -> list[Any]:
         return list(self._holds.active(camera))

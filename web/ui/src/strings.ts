@@ -325,6 +325,7 @@ export const strings = {
       trigger: "had a unit recorded",
       deletion: "deleted recordings",
       repair: "repaired the archive",
+      repair: "repaired the archive",
       discovery: "looked for cameras",
       camera_add: "added a camera",
       camera_change: "changed a camera",
