@@ -14,6 +14,8 @@ export type Look =
   | "connecting"
   | "disabled"
   | "unknown"
+  /** What was, not what is: in the archive. */
+  | "recorded"
   /** No right to watch. */
   | "refused"
   /** The policy wants to know why one watches. */

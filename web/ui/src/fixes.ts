@@ -69,8 +69,17 @@ function mixAngle(a: number, b: number, t: number): number {
   return (a + turn * t + 360) % 360;
 }
 
-/** The fixes of the last ten minutes, in order of their UTC. */
+/** Fixes in order of their UTC: by default those of the last ten minutes. */
 export class Trail {
+  /**
+   * @param reach how long it reaches back from the newest, milliseconds
+   * @param most how many fixes it keeps
+   */
+  constructor(
+    private readonly reach = TRAIL_MS,
+    private readonly most = MOST_FIXES,
+  ) {}
+
   /** Grows with each change, so that watchers can compare. */
   version = 0;
   private dated: Dated[] = [];
@@ -91,7 +100,7 @@ export class Trail {
     const same = this.dated[place]?.at === at ? 1 : 0;
     this.dated.splice(place, same, { fix, at });
     const newest = this.dated.at(-1)?.at ?? at;
-    const keepFrom = Math.max(this.placeOf(newest - TRAIL_MS), this.dated.length - MOST_FIXES);
+    const keepFrom = Math.max(this.placeOf(newest - this.reach), this.dated.length - this.most);
     if (keepFrom > 0) this.dated.splice(0, keepFrom);
     this.version++;
   }

@@ -60,6 +60,15 @@ export function localTime(at: number): string {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** `1.4 GiB` */
+export function bytes(n: number): string {
+  const power = n < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(n) / 10));
+  const value = n / 1024 ** power;
+  return `${value.toFixed(power > 0 && value < 99.95 ? 1 : 0)} ${UNITS[power] ?? ""}`;
+}
+
 /** A value of JSON as a person writes it: `role: auditor, groups: north south`. */
 export function plain(value: unknown): string {
   if (value === null || value === "") return "–";

@@ -232,6 +232,34 @@ export interface CameraSettings {
 
 export type CameraChange = Partial<Omit<NewCamera, "id">>;
 
+export type ExportStatus = "queued" | "running" | "done" | "failed" | "cancelled";
+
+export interface ExportFile {
+  name: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** Recordings that are made into files. */
+export interface ExportJob {
+  id: string;
+  status: ExportStatus;
+  /** 0 to 1. */
+  progress: number;
+  cameras: string[];
+  from: string;
+  to: string;
+  kind: "video" | "package";
+  /** Unit, time and position are drawn into the pictures. */
+  burn_in: boolean;
+  created_by: string;
+  created: string;
+  finished: string | null;
+  /** A sentence. */
+  error: string | null;
+  files: ExportFile[];
+}
+
 /** What /api/events sends. */
 export type ServerEvent =
   | { type: "state"; utc: string; cameras: Camera[] }
@@ -242,4 +270,6 @@ export type ServerEvent =
   | ({ type: "quality"; session: string } & StreamState)
   /** A WHEP session was ended because of a right it had needed; `reason` is a clause. */
   | { type: "ended"; session: string; camera: string; right: Right; reason: string }
+  | ({ type: "export" } & ExportJob)
+  | { type: "export_removed"; id: string }
   | { type: "ping"; utc: string };

@@ -9,7 +9,7 @@ import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
 import { Reasons } from "./reasons";
-import type { Camera, Fix, Right, ServerEvent, Session, StreamState } from "./model";
+import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
 export type Theme = "dark" | "light" | "system";
@@ -76,6 +76,8 @@ export class Store {
   dialog: DialogName | null = null;
   /** The units that the dialog "reason" asks about. */
   asked: readonly string[] = [];
+  /** Exports, the newest first: what was asked for, and what has been told of since. */
+  exports: readonly ExportJob[] = [];
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -202,7 +204,7 @@ export class Store {
     });
   }
 
-  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked">>) {
+  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports">>) {
     Object.assign(this, part);
     this.changed();
   }
@@ -267,6 +269,7 @@ export class Store {
       query: "",
       lit: null,
       dialog: null,
+      exports: [],
       link: { downSince: null, retryAt: null, back: null },
     });
   }
@@ -355,6 +358,12 @@ export class Store {
       case "quality":
         this.takeStream(event);
         break;
+      case "export":
+        this.takeExport(event);
+        break;
+      case "export_removed":
+        this.takeExports(this.exports.filter((job) => job.id !== event.id));
+        break;
       case "ping":
         this.clockOffset = Date.parse(event.utc) - Date.now();
         break;
@@ -400,6 +409,16 @@ export class Store {
     this.trails.delete(id);
     this.endedRights.delete(id);
     this.set({ cameras: (this.cameras ?? []).filter((camera) => camera.id !== id) });
+  }
+
+  /** An export as it is now. */
+  takeExport(job: ExportJob): void {
+    this.takeExports([job, ...this.exports.filter((other) => other.id !== job.id)]);
+  }
+
+  /** All the exports that there are. */
+  takeExports(jobs: readonly ExportJob[]): void {
+    this.set({ exports: [...jobs].sort((a, b) => Date.parse(b.created) - Date.parse(a.created)) });
   }
 
   private takeFix(id: string, fix: Fix): void {

@@ -5,6 +5,8 @@ const views: View[] = [
   { name: "wall" },
   { name: "map" },
   { name: "unit", id: "unit 12/north?" },
+  { name: "archive", cameras: [], at: null },
+  { name: "archive", cameras: ["unit-12", "unit 7/north,?"], at: Date.parse("2026-11-22T14:02:11.250Z") },
   { name: "settings", section: null, query: "" },
   { name: "settings", section: "users", query: "" },
   { name: "settings", section: "audit", query: "actor=anna&camera=unit-12" },
@@ -19,6 +21,11 @@ test("what is mistyped leads somewhere sensible", () => {
   expect(viewOf("#/nowhere")).toEqual({ name: "wall" });
   expect(viewOf("#/unit/%E0%A4%A")).toEqual({ name: "wall" });
   expect(viewOf("#/settings/nothing?x=1")).toEqual({ name: "settings", section: null, query: "" });
+});
+
+test("no more units than can be played in step are taken, and none twice", () => {
+  expect(viewOf("#/archive/a,b,a,c,d,e?at=never")).toEqual({ name: "archive", cameras: ["a", "b", "c", "d"], at: null });
+  expect(viewOf("#/archive/%E0%A4%A,b")).toEqual({ name: "archive", cameras: ["b"], at: null });
 });
 
 test("a link carries what is asked, whatever is in it", () => {

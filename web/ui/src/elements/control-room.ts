@@ -1,10 +1,12 @@
 /** `<control-room>`: the whole page: log-in or the views, their frame, dialogs and keys. */
 
 import { css, html, LitElement, nothing } from "lit";
-import { customElement, query } from "lit/decorators.js";
+import { customElement, query, state } from "lit/decorators.js";
 import { Watch } from "../controllers";
+import type { View } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
+import type { ArchivePage } from "./archive-page";
 import "./camera-form";
 import { controls } from "./controls";
 import "./find-cameras";
@@ -130,6 +132,9 @@ export class ControlRoom extends LitElement {
   @query("unit-wall") private wall!: UnitWall | null;
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
+  @query("archive-page") private archive!: ArchivePage | null;
+  /** Whether the archive's page, which comes when somebody goes there, is here. */
+  @state() private archiveCame: "no" | "yes" | "failed" = "no";
 
   constructor() {
     super();
@@ -151,14 +156,14 @@ export class ControlRoom extends LitElement {
     if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
     if (store.session === null) return html`<log-in></log-in>`;
     const { view } = store;
-    const bare = view.name === "settings" || (view.name !== "unit" && store.cameras?.length === 0);
+    const bare = view.name === "settings" || view.name === "archive" || (view.name !== "unit" && store.cameras?.length === 0);
     return html`<div class="room">
         <nav-rail></nav-rail>
         <top-bar></top-bar>
         <link-banner></link-banner>
         <main class="${view.name} ${bare ? "bare" : ""}">
-          ${view.name === "unit" || view.name === "settings" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
-          ${view.name === "settings" ? nothing : this.renderAside()}
+          ${view.name === "unit" || view.name === "settings" || view.name === "archive" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
+          ${view.name === "settings" || view.name === "archive" ? nothing : this.renderAside()}
         </main>
       </div>
       ${this.renderDialog()}`;
@@ -182,6 +187,7 @@ export class ControlRoom extends LitElement {
     if (!store.session) return strings.logIn.title;
     if (view.name === "unit") return store.camera(view.id)?.name ?? view.id;
     if (view.name === "settings") return strings.settings.sections[view.section ?? "account"];
+    if (view.name === "archive") return strings.nav.archive;
     return view.name === "map" ? strings.nav.map : strings.wall.label;
   }
 
@@ -193,9 +199,21 @@ export class ControlRoom extends LitElement {
     const { view } = store;
     if (view.name === "settings")
       return html`<settings-view class="stage" .section=${view.section} .query=${view.query}></settings-view>`;
+    if (view.name === "archive") return this.renderArchive(view);
     if (view.name === "unit") return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
     if (view.name === "map" && !bare) return html`<unit-list class="stage"></unit-list>`;
     return html`<unit-wall class="stage"></unit-wall>`;
+  }
+
+  private renderArchive({ cameras, at }: View & { name: "archive" }) {
+    if (this.archiveCame === "no")
+      import("./archive-page").then(
+        () => (this.archiveCame = "yes"),
+        () => (this.archiveCame = "failed"),
+      );
+    if (this.archiveCame === "failed") return html`<p class="stage error" role="alert">${strings.page.partFailed}</p>`;
+    if (this.archiveCame === "no") return html`<p class="stage quiet" role="status">${strings.page.loading}</p>`;
+    return html`<archive-page class="stage" .cameras=${cameras} .moment=${at}></archive-page>`;
   }
 
   private renderDialog() {
@@ -227,9 +245,14 @@ export class ControlRoom extends LitElement {
     }
     const typing = path[0] instanceof HTMLInputElement || path[0] instanceof HTMLSelectElement;
     if (typing || event.ctrlKey || event.metaKey) return;
+    if (this.archive?.key(event)) {
+      event.preventDefault();
+      return;
+    }
     if (/^[1-9]$/.test(event.key)) this.choose(Number(event.key));
     else if (event.key === "/") this.bar?.search();
     else if (event.key === "?") store.show("help");
+    else if (event.key.toLowerCase() === "t") this.timeline();
     else if (event.key.toLowerCase() === "m") store.go({ name: store.view.name === "map" ? "wall" : "map" });
     else if (event.key === ",") store.go({ name: "settings", section: null, query: "" });
     else if (event.key.toLowerCase() === "f") this.fullScreen();
@@ -251,6 +274,13 @@ export class ControlRoom extends LitElement {
     if (document.fullscreenElement) void document.exitFullscreen();
     else if (this.unitView) this.unitView.fullScreen();
     else void document.documentElement.requestFullscreen();
+  }
+
+  /** From the archive to the wall, from anywhere else to the archive, of the unit that is open. */
+  private timeline(): void {
+    const { view } = store;
+    if (view.name === "archive") store.go({ name: "wall" });
+    else if (store.may("recorded")) store.go({ name: "archive", cameras: view.name === "unit" ? [view.id] : [], at: null });
   }
 
   private back(): void {

@@ -1,14 +1,25 @@
 /** `<keyboard-help>`: the keys, and what the shapes mean. */
 
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement } from "lit/decorators.js";
 import type { Look } from "../faces";
+import { store } from "../store";
 import { strings } from "../strings";
 import { controls } from "./controls";
 import "./modal-dialog";
 import "./state-mark";
 
 const SHOWN: Look[] = ["live", "stale", "offline", "connecting", "disabled", "private", "reason", "refused"];
+
+function list(keys: readonly [string, string][]) {
+  return html`<dl>
+    ${keys.map(
+      ([key, does]) =>
+        html`<dt><kbd>${key}</kbd></dt>
+          <dd>${does}</dd>`,
+    )}
+  </dl>`;
+}
 
 @customElement("keyboard-help")
 export class KeyboardHelp extends LitElement {
@@ -38,13 +49,11 @@ export class KeyboardHelp extends LitElement {
 
   override render() {
     return html`<modal-dialog heading=${strings.help.title} data-testid="help" @close=${() => this.dispatchEvent(new CustomEvent("close"))}>
-      <dl>
-        ${strings.help.keys.map(
-          ([key, does]) =>
-            html`<dt><kbd>${key}</kbd></dt>
-              <dd>${does}</dd>`,
-        )}
-      </dl>
+      ${list(strings.help.keys)}
+      ${store.may("recorded")
+        ? html`<h3>${strings.help.archive}</h3>
+            ${list(strings.help.archiveKeys)}`
+        : nothing}
       <h3>${strings.help.shapes}</h3>
       <div class="shapes">${SHOWN.map((look) => html`<state-mark look=${look}></state-mark>`)}</div>
     </modal-dialog>`;

@@ -92,6 +92,15 @@ export class NavRail extends LitElement {
       <span class="mark">${mark}</span>
       ${this.button(icons.wall, words.wall, () => store.go({ name: "wall" }), "nav-wall", view.name === "wall")}
       ${this.button(icons.map, words.map, () => store.go({ name: "map" }), "nav-map", view.name === "map")}
+      ${store.may("recorded")
+        ? this.button(
+            icons.archive,
+            words.archive,
+            () => store.go({ name: "archive", cameras: [], at: null }),
+            "nav-archive",
+            view.name === "archive",
+          )
+        : nothing}
       ${store.mayChangeCameras
         ? html`${this.button(icons.find, words.find, () => store.show("find"), "nav-find")}
           ${this.button(icons.add, words.add, () => store.show("add"), "nav-add")}`

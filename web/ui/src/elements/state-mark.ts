@@ -25,7 +25,8 @@ export class StateMark extends LitElement {
       :host([look="stale"]) {
         color: var(--stale);
       }
-      :host([look="connecting"]) {
+      :host([look="connecting"]),
+      :host([look="recorded"]) {
         color: var(--accent);
       }
       .turning {

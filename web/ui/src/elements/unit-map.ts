@@ -4,7 +4,7 @@
  */
 
 import { css, html, LitElement, nothing, unsafeCSS, type PropertyValues } from "lit";
-import { customElement, property, query, state } from "lit/decorators.js";
+import { customElement, property, query } from "lit/decorators.js";
 import maplibreCss from "maplibre-gl/dist/maplibre-gl.css?inline";
 import { EverySecond, Watch } from "../controllers";
 import { stateOf } from "../faces";
@@ -12,18 +12,15 @@ import { OLD_MS } from "../fixes";
 import { age, coordinates } from "../format";
 import { icons } from "../icons";
 import { lengthText, scaleBar } from "../map/grid";
-import type { MapEngine, MapUnit, ViewChange } from "../map/engine";
-import { readPalette } from "../map/palette";
+import type { MapUnit } from "../map/engine";
+import { MapHost } from "../map/host";
 import { store } from "../store";
 import { strings } from "../strings";
 import { styled } from "../styled";
 import { controls } from "./controls";
 
 const SCALE_PX = 110;
-/** The map is much to load: the pictures on the wall get their sessions under way before it. */
-const PICTURES_FIRST_MS = 400;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-const light = window.matchMedia("(prefers-color-scheme: light)");
 
 @customElement("unit-map")
 export class UnitMap extends LitElement {
@@ -97,15 +94,17 @@ export class UnitMap extends LitElement {
 
   /** The unit to keep in the middle, or null for all. */
   @property() focused: string | null = null;
-  @state() private view: ViewChange | null = null;
-  @state() private failed = false;
-  @state() private engine: MapEngine | null = null;
   @query(".map") private container!: HTMLElement;
   /** Somebody has moved the view: it stays where they put it. */
   private taken = false;
   private fitted = "";
   private followed = "";
-  private drawnTheme = store.theme;
+  private readonly map: MapHost = new MapHost(this, () => this.container, {
+    hovered: (id) => store.light(id),
+    picked: (id) => store.go({ name: "unit", id }),
+    taken: () => (this.taken = true),
+    resized: () => this.fitAgain(),
+  });
 
   constructor() {
     super();
@@ -113,57 +112,13 @@ export class UnitMap extends LitElement {
     new Watch(this, (s) => [s.cameras, s.fixVersion, s.lit, s.link.downSince, s.theme]);
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    light.addEventListener("change", this.recolor);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    light.removeEventListener("change", this.recolor);
-    this.drop();
-  }
-
-  private drop(): void {
-    this.engine?.destroy();
-    this.engine = null;
-  }
-
-  override firstUpdated(): void {
-    window.setTimeout(() => void this.load(), PICTURES_FIRST_MS);
-  }
-
-  private async load(): Promise<void> {
-    if (!this.isConnected) return;
-    try {
-      const { MapEngine } = await import("../map/engine");
-      const engine = await MapEngine.create(this.container, readPalette(this.renderRoot), {
-        hovered: (id) => store.light(id),
-        picked: (id) => store.go({ name: "unit", id }),
-        taken: () => (this.taken = true),
-        viewed: (view) => (this.view = view),
-        resized: () => this.fitAgain(),
-      });
-      this.engine = engine;
-      if (!this.container.isConnected) this.drop(); // it took longer than somebody stayed
-    } catch {
-      this.failed = true; // no WebGL here: the list says where everybody is
-    }
-  }
-
-  private readonly recolor = (): void => {
-    this.drawnTheme = store.theme;
-    this.engine?.setPalette(readPalette(this.renderRoot));
-  };
-
   override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("focused")) this.taken = false;
   }
 
   override updated(): void {
-    const engine = this.engine;
+    const { engine } = this.map;
     if (!engine) return;
-    if (this.drawnTheme !== store.theme) this.recolor();
     const units = this.units();
     engine.show(units, store.lit ?? this.focused, store.now());
     const unit = units.find((candidate) => candidate.id === this.focused);
@@ -213,24 +168,24 @@ export class UnitMap extends LitElement {
 
   private fitAll(): void {
     this.taken = this.focused !== null;
-    this.engine?.fit(this.units(), true, !calm.matches);
+    this.map.engine?.fit(this.units(), true, !calm.matches);
   }
 
   override render() {
     const units = this.units();
     return html`
-      <div class="map" data-testid="map" data-ready=${this.engine ? "yes" : "no"} data-units=${units.length}></div>
+      <div class="map" data-testid="map" data-ready=${this.map.engine ? "yes" : "no"} data-units=${units.length}></div>
       ${this.renderNote(units)}
-      <ul class="units ${this.failed ? "" : "unseen"}" aria-label=${strings.map.units}>
+      <ul class="units ${this.map.failed ? "" : "unseen"}" aria-label=${strings.map.units}>
         ${units.map((unit) => this.renderUnit(unit))}
       </ul>
-      ${this.engine ? this.renderTools() : nothing} ${this.renderFoot()}
+      ${this.map.engine ? this.renderTools() : nothing} ${this.renderFoot()}
     `;
   }
 
   private renderNote(units: MapUnit[]) {
-    if (this.failed) return html`<div class="note">${strings.map.failed}</div>`;
-    if (!this.engine) return html`<div class="note" role="status">${strings.map.loading}</div>`;
+    if (this.map.failed) return html`<div class="note">${strings.map.failed}</div>`;
+    if (!this.map.engine) return html`<div class="note" role="status">${strings.map.loading}</div>`;
     if (units.length === 0)
       return html`<div class="note on-map" role="status"><span>${strings.map.noPositions}</span></div>`;
     return nothing;
@@ -258,7 +213,7 @@ export class UnitMap extends LitElement {
       html`<button class="icon" title=${label} aria-label=${label} @click=${act}>${icon}</button>`;
     const zoom = (by: 1 | -1) => () => {
       this.taken ||= this.focused === null;
-      this.engine?.zoom(by, !calm.matches);
+      this.map.engine?.zoom(by, !calm.matches);
     };
     return html`<div class="tools">
       ${tool(icons.fit, strings.map.fit, () => this.fitAll())} ${tool(icons.add, strings.map.zoomIn, zoom(1))}
@@ -267,14 +222,15 @@ export class UnitMap extends LitElement {
   }
 
   private renderFoot() {
-    if (!this.engine || !this.view) return nothing;
-    const bar = scaleBar(this.view.metresPerPixel, SCALE_PX);
+    const { engine, view } = this.map;
+    if (!engine || !view) return nothing;
+    const bar = scaleBar(view.metresPerPixel, SCALE_PX);
     return html`<div class="foot figures">
       <span class="scale" ${styled({ "--width": `${Math.round(bar.pixels)}px` })} data-testid="scale"
         >${lengthText(bar.metres)}</span
       >
-      <span>${strings.map.grid(lengthText(this.view.grid))}</span>
-      <span class="credit">${this.engine.hasStreets ? strings.map.openStreetMap : strings.map.naturalEarth}</span>
+      <span>${strings.map.grid(lengthText(view.grid))}</span>
+      <span class="credit">${engine.hasStreets ? strings.map.openStreetMap : strings.map.naturalEarth}</span>
     </div>`;
   }
 }

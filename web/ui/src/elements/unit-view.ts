@@ -191,6 +191,16 @@ export class UnitView extends LitElement {
     const sound = this.muted ? strings.unit.unmute : strings.unit.mute;
     const owned = camera.source === "file";
     return html`
+      ${camera.rights.includes("recorded")
+        ? html`<button
+            data-testid="to-archive"
+            aria-label=${strings.unit.archive}
+            title="${strings.unit.archive} (T)"
+            @click=${() => store.go({ name: "archive", cameras: [camera.id], at: null })}
+          >
+            ${icons.archive} <span class="word">${strings.unit.archive}</span>
+          </button>`
+        : nothing}
       ${hasAudio
         ? html`<button
             data-testid="mute"

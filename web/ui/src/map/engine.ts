@@ -7,12 +7,23 @@ import type { GeoJSONSource, Map as MapLibreMap, StyleSpecification } from "mapl
 import maplibre from "maplibre-gl/dist/maplibre-gl-csp.js";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-csp-worker.js?url";
 import { PMTiles, Protocol } from "pmtiles";
+import type { Place } from "../fixes";
 import { earthLayers, earthSources, loadEarth, streetLayers, type Earth } from "./basemap";
 import { gridLines, type Bounds } from "./grid";
 import type { Palette } from "./palette";
-import { drawUnits, gridLayer, UNIT_LAYERS, unitImage, unitLayers, unitSources, type MapUnit } from "./units";
+import {
+  drawPaths,
+  drawUnits,
+  gridLayer,
+  UNIT_LAYERS,
+  unitImage,
+  unitLayers,
+  unitSources,
+  type MapUnit,
+  type Path,
+} from "./units";
 
-export type { MapUnit } from "./units";
+export type { MapUnit, Path } from "./units";
 
 const REGION = "/region.pmtiles";
 const CLOSEST_FIT = 16;
@@ -20,6 +31,9 @@ const FOLLOW_ZOOM = 16.5;
 const EMPTY_VIEW: { center: [number, number]; zoom: number } = { center: [10, 30], zoom: 1.2 };
 /** A pointer this near to a unit means it. */
 const REACH_PX = 10;
+/** So near to a trail a click means it. */
+const POINTED_PX = 24;
+const EQUATOR_M = 40_075_016.7;
 
 export interface ViewChange {
   metresPerPixel: number;
@@ -30,6 +44,8 @@ export interface ViewChange {
 export interface MapListener {
   hovered(id: string | null): void;
   picked(id: string): void;
+  /** Somebody clicked beside the units. `reach`: metres that a pointer does not tell apart. */
+  pointed?(place: Place, reach: number): void;
   /** The view was moved by hand: it no longer follows. */
   taken(): void;
   viewed(change: ViewChange): void;
@@ -59,6 +75,7 @@ function findStreets(): Promise<boolean> {
 export class MapEngine {
   private readonly map: MapLibreMap;
   private units: readonly MapUnit[] = [];
+  private paths: readonly Path[] = [];
   private lit: string | null = null;
   private now = 0;
 
@@ -105,9 +122,10 @@ export class MapEngine {
       listener.hovered(id);
     });
     this.map.on("mouseout", () => listener.hovered(null));
-    this.map.on("click", ({ point }) => {
+    this.map.on("click", ({ point, lngLat }) => {
       const id = this.unitAt(point);
-      if (id !== null) listener.picked(id);
+      if (id !== null && !listener.pointed) listener.picked(id);
+      listener.pointed?.({ lat: lngLat.lat, lon: lngLat.lng }, this.metresPerPixel * POINTED_PX);
     });
     const canvas = this.map.getCanvas();
     canvas.setAttribute("aria-hidden", "true"); // the list of units beside it says the same in words
@@ -133,13 +151,19 @@ export class MapEngine {
     this.drawUnits();
   }
 
+  /** Where somebody has been, under the units. */
+  showPaths(paths: readonly Path[]): void {
+    this.paths = paths;
+    drawPaths(this.map.getSource<GeoJSONSource>("paths"), paths);
+  }
+
   setPalette(palette: Palette): void {
     this.palette = palette;
     this.map.setStyle(this.style(), { diff: false });
   }
 
   /** Bring units into view, unless they are there already and `force` is false. */
-  fit(units: readonly MapUnit[], force: boolean, animate: boolean): void {
+  fit(units: readonly Place[], force: boolean, animate: boolean): void {
     if (units.length === 0) return;
     const bounds = new maplibre.LngLatBounds();
     for (const unit of units) bounds.extend([unit.lon, unit.lat]);
@@ -149,7 +173,7 @@ export class MapEngine {
     this.map.fitBounds(bounds, { padding, maxZoom: CLOSEST_FIT, animate, duration: 500 });
   }
 
-  private allInside(units: readonly MapUnit[]): boolean {
+  private allInside(units: readonly Place[]): boolean {
     const { clientWidth, clientHeight } = this.map.getContainer();
     return units.every((unit) => {
       const { x, y } = this.map.project([unit.lon, unit.lat]);
@@ -188,6 +212,7 @@ export class MapEngine {
   }
 
   private redraw(): void {
+    drawPaths(this.map.getSource<GeoJSONSource>("paths"), this.paths);
     this.drawUnits();
     this.drawGrid();
   }
@@ -199,12 +224,15 @@ export class MapEngine {
   private drawGrid(): void {
     const box = this.map.getBounds();
     const view: Bounds = { west: box.getWest(), east: box.getEast(), south: box.getSouth(), north: box.getNorth() };
-    const circumference = 40_075_016.7;
-    const latitude = (this.map.getCenter().lat * Math.PI) / 180;
-    const metresPerPixel = (circumference * Math.cos(latitude)) / (512 * 2 ** this.map.getZoom());
+    const { metresPerPixel } = this;
     const { lines, step } = gridLines(view, metresPerPixel);
     this.map.getSource<GeoJSONSource>("grid")?.setData(lines);
     this.listener.viewed({ metresPerPixel, grid: step });
+  }
+
+  private get metresPerPixel(): number {
+    const latitude = (this.map.getCenter().lat * Math.PI) / 180;
+    return (EQUATOR_M * Math.cos(latitude)) / (512 * 2 ** this.map.getZoom());
   }
 
   private unitAt(point: { x: number; y: number }): string | null {

@@ -38,5 +38,5 @@ export function readPalette(root: ParentNode): Palette {
 export function stateColor(palette: Palette, look: Look): string {
   if (look === "live") return palette.live;
   if (look === "stale") return palette.stale;
-  return look === "connecting" ? palette.accent : palette.offline;
+  return look === "connecting" || look === "recorded" ? palette.accent : palette.offline;
 }

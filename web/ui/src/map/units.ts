@@ -19,6 +19,9 @@ export interface MapUnit {
   trail: readonly Dated[];
 }
 
+/** Where somebody has been, drawn in one piece. */
+export type Path = readonly Dated[];
+
 export const UNIT_LAYERS = ["unit-discs"];
 export const EMPTY: FeatureCollection = { type: "FeatureCollection", features: [] };
 const FADE_STEPS = 10;
@@ -28,7 +31,7 @@ const DISC_PX = 26;
 const WEDGE_PX = 52;
 
 const empty: GeoJSONSourceSpecification = { type: "geojson", data: EMPTY };
-export const unitSources = { grid: empty, accuracy: empty, trails: empty, units: { ...empty, promoteId: "id" } };
+export const unitSources = { grid: empty, paths: empty, accuracy: empty, trails: empty, units: { ...empty, promoteId: "id" } };
 
 export function gridLayer(palette: Palette): LayerSpecification {
   return {
@@ -41,6 +44,13 @@ export function gridLayer(palette: Palette): LayerSpecification {
 
 export function unitLayers(palette: Palette): LayerSpecification[] {
   return [
+    {
+      id: "paths",
+      type: "line",
+      source: "paths",
+      layout: { "line-cap": "round", "line-join": "round" },
+      paint: { "line-color": palette.accent, "line-width": 3, "line-opacity": 0.4 },
+    },
     {
       id: "accuracy",
       type: "fill",
@@ -136,6 +146,17 @@ export function drawUnits(
   source("trails")?.setData(features(units.flatMap((unit) => trail(unit, stateColor(palette, unit.look), now))));
 }
 
+export function drawPaths(source: GeoJSONSource | undefined, paths: readonly Path[]): void {
+  source?.setData({
+    type: "FeatureCollection",
+    features: paths.map((path) => ({
+      type: "Feature",
+      properties: {},
+      geometry: { type: "LineString", coordinates: path.map(({ fix }) => [fix.lon, fix.lat]) },
+    })),
+  });
+}
+
 function circle(unit: MapUnit, radius: number, color: string): Feature<Polygon> {
   const dLat = radius / METRES_PER_DEGREE;
   const dLon = dLat / Math.max(0.01, Math.cos((unit.lat * Math.PI) / 180));
@@ -224,7 +245,7 @@ function disc(draw: CanvasRenderingContext2D, look: Look, color: string, ground:
   draw.stroke();
   draw.setLineDash([]);
   draw.fillStyle = color;
-  if (look === "live" && !hollow) {
+  if ((look === "live" || look === "recorded") && !hollow) {
     ring(4.4);
     draw.fill();
   } else if (look === "offline" || look === "disabled" || look === "refused") {

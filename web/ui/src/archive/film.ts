@@ -1,0 +1,356 @@
+/**
+ * What was recorded of one camera, in a <video>: fetches the playlist of an hour around the moment that is wanted, and
+ * the next one when that is left. Knows which UTC is on the screen. Times are milliseconds since the Unix epoch.
+ *
+ * Plays by hls.js where there are Media Source Extensions (iPhones from iOS 17.1 on, too), else by the browser's own HLS.
+ */
+
+import Hls, { type ErrorData, type Fragment, type HlsConfig, type LoaderCallbacks, type PlaylistLoaderContext } from "hls.js/light";
+import { ApiError } from "../api";
+import { strings } from "../strings";
+import { piecesOf, placeOf, utcOf, withoutGaps, type Piece } from "./playlist";
+import { MINUTE, SECOND } from "./scale";
+
+/** What is fetched at a time, before and after the moment that is wanted. */
+const BEFORE_MS = 10 * MINUTE;
+const AFTER_MS = 50 * MINUTE;
+/** A playlist that ends in the present is asked for again no more often than this. */
+const AGAIN_MS = 4 * SECOND;
+const RETRY_MS = 3 * SECOND;
+/** Seconds of media that are fetched ahead at single speed. */
+const AHEAD_S = 20;
+/** A picture's own time is rounded down: a little later is inside it. */
+const INSIDE_S = 0.0005;
+/** Before anything was played a picture is taken to last this long, seconds; steps are tried until there is another. */
+const FRAME_S = 1 / 60;
+const MOST_TRIES = 12;
+const SHOWN_WITHIN_MS = 250;
+
+export interface FilmSource {
+  /** Why there is a source: what the failures are told of. */
+  fetchPlaylist(from: number, to: number, signal: AbortSignal): Promise<string>;
+  playlistUrl(from: number, to: number): string;
+}
+
+/** What there is at a moment. */
+export type Presence =
+  | { kind: "media" }
+  /** Nothing was recorded; it goes on at `next`. */
+  | { kind: "gap"; next: number }
+  /** Nothing more in what is loaded. */
+  | { kind: "end" }
+  | { kind: "loading" }
+  | { kind: "failed" };
+
+export interface FilmFailure {
+  message: string;
+  refused: boolean;
+  reasonNeeded: boolean;
+}
+
+export class Film {
+  failure: FilmFailure | null = null;
+  /** The UTC of the picture on the screen. */
+  frameUtc: number | null = null;
+
+  private hls: Hls | null = null;
+  private pieces: readonly Piece[] = [];
+  private loaded: { from: number; to: number; at: number } | null = null;
+  private attempt: AbortController | null = null;
+  private retryTimer = 0;
+  private wanted = 0;
+  /** Where to go once the browser has arrived where it was sent before. */
+  private pending: number | null = null;
+  private frameMedia: number | null = null;
+  private frameS: number | null = null;
+  private recovered = false;
+  private callback = 0;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly source: FilmSource,
+    /** Something to be seen has changed: a picture, a failure, what is loaded. */
+    private readonly changed: () => void,
+  ) {
+    video.addEventListener("seeked", this.arrived);
+    this.callback = video.requestVideoFrameCallback(this.shown);
+  }
+
+  close(): void {
+    this.unload();
+    this.video.removeEventListener("seeked", this.arrived);
+    this.video.cancelVideoFrameCallback(this.callback);
+  }
+
+  private unload(): void {
+    this.attempt?.abort();
+    this.attempt = null;
+    window.clearTimeout(this.retryTimer);
+    this.hls?.destroy();
+    this.hls = null;
+    this.pieces = [];
+    this.loaded = null;
+    this.pending = null;
+    this.frameUtc = null;
+    this.frameMedia = null;
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  /** Whether it waits for media of a moment that it has. */
+  get waiting(): boolean {
+    return this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+  }
+
+  /** The moment that is played now; null: none. */
+  get utc(): number | null {
+    return this.pieces.length === 0 ? null : utcOf(this.pieces, this.video.currentTime);
+  }
+
+  at(utc: number): Presence {
+    if (this.failure) return { kind: "failed" };
+    if (!this.loaded || this.attempt) return { kind: "loading" };
+    if (utc < this.loaded.from || utc >= this.loaded.to) return { kind: "loading" };
+    const place = placeOf(this.pieces, utc);
+    if (place.kind === "media") return { kind: "media" };
+    return place.kind === "gap" ? { kind: "gap", next: place.utc } : { kind: "end" };
+  }
+
+  /** Bring the picture of a moment, or of the next one that there is. Fetches what is not loaded. */
+  seek(utc: number): void {
+    this.wanted = utc;
+    if (this.failure && !this.failure.refused) this.failure = null;
+    if (this.attempt || this.failure) return;
+    const { loaded } = this;
+    if (!loaded || utc < loaded.from || utc >= loaded.to) return void this.load();
+    const place = placeOf(this.pieces, utc);
+    if (place.kind !== "outside") this.go(place.start + INSIDE_S);
+    else if (loaded.to > loaded.at && Date.now() - loaded.at > AGAIN_MS) void this.load();
+  }
+
+  /** Ask again, for example with the reason that was missing. */
+  again(): void {
+    this.failure = null;
+    void this.load();
+  }
+
+  private go(media: number): void {
+    if (this.video.seeking) this.pending = media;
+    else if (Math.abs(this.video.currentTime - media) > INSIDE_S) this.video.currentTime = media;
+  }
+
+  private readonly arrived = (): void => {
+    const { pending } = this;
+    this.pending = null;
+    if (pending !== null) this.go(pending);
+    this.changed();
+  };
+
+  play(rate: number): void {
+    if (this.video.playbackRate !== rate) this.video.playbackRate = rate;
+    if (this.hls) this.hls.config.maxBufferLength = AHEAD_S * Math.max(1, rate);
+    if (this.video.paused) this.video.play().catch(() => undefined); // a seek in between rejects it
+  }
+
+  pause(): void {
+    if (!this.video.paused) this.video.pause();
+  }
+
+  /** Go to the next picture, or the one before; resolves with its UTC, or null when there is none. */
+  async step(direction: 1 | -1): Promise<number | null> {
+    const from = this.frameMedia;
+    if (from === null || this.pieces.length === 0) return null;
+    const length = this.frameS ?? FRAME_S;
+    for (let n = 1; n <= MOST_TRIES; n++) {
+      const media = direction > 0 ? from + length * n + INSIDE_S : from - length * (n - 0.5);
+      if (media < 0) return null;
+      await this.seekAndShow(media);
+      const to = this.shownMedia();
+      if (to === null || to === from) continue;
+      this.frameS = Math.min(this.frameS ?? Infinity, Math.abs(to - from));
+      return this.frameUtc;
+    }
+    return null;
+  }
+
+  /** The media time of the picture on the screen. */
+  private shownMedia(): number | null {
+    return this.frameMedia;
+  }
+
+  private seekAndShow(media: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = window.setTimeout(done, SHOWN_WITHIN_MS);
+      const callback = this.video.requestVideoFrameCallback(done);
+      const { video } = this;
+      function done() {
+        window.clearTimeout(timer);
+        video.cancelVideoFrameCallback(callback);
+        resolve();
+      }
+      this.video.currentTime = media;
+    });
+  }
+
+  private readonly shown = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
+    this.callback = this.video.requestVideoFrameCallback(this.shown);
+    const before = this.frameMedia;
+    this.frameMedia = mediaTime;
+    this.frameUtc = utcOf(this.pieces, mediaTime);
+    const length = before === null ? 0 : mediaTime - before;
+    if (length > 0.004 && length < 0.5 && !this.video.paused) this.frameS = Math.min(this.frameS ?? Infinity, length);
+    this.changed();
+  };
+
+  // ---- loading
+
+  private async load(): Promise<void> {
+    const utc = this.wanted;
+    const [from, to] = [utc - BEFORE_MS, utc + AFTER_MS];
+    this.attempt?.abort();
+    window.clearTimeout(this.retryTimer);
+    const attempt = new AbortController();
+    this.attempt = attempt;
+    this.changed();
+    try {
+      const text = await this.source.fetchPlaylist(from, to, attempt.signal);
+      if (attempt.signal.aborted) return;
+      const playing = !this.video.paused;
+      this.hls?.destroy();
+      this.hls = null;
+      this.frameMedia = null;
+      this.pieces = piecesOf(text);
+      this.loaded = { from, to, at: Date.now() };
+      this.attempt = null;
+      this.failure = null;
+      if (this.pieces.length > 0) this.open(this.source.playlistUrl(from, to), text);
+      if (playing) this.video.play().catch(() => undefined);
+      // Somebody may have gone on while it came.
+      if (this.wanted !== utc) this.seek(this.wanted);
+    } catch (error) {
+      if (attempt.signal.aborted) return;
+      this.attempt = null;
+      this.fail(error);
+    }
+    this.changed();
+  }
+
+  private open(url: string, text: string): void {
+    if (!Hls.isSupported()) {
+      this.openNatively(url);
+      return;
+    }
+    const compact = withoutGaps(text);
+    this.pieces = compactPieces(this.pieces);
+    const hls = new Hls({
+      autoStartLoad: false,
+      enableWorker: false, // it would be made of a blob, which the page's policy refuses; fMP4 needs no work
+      maxBufferLength: AHEAD_S,
+      backBufferLength: AHEAD_S,
+      pLoader: alreadyLoaded(compact) as unknown as NonNullable<HlsConfig["pLoader"]>,
+    });
+    this.hls = hls;
+    const start = this.startOf(this.wanted);
+    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
+      this.placed(details.fragments);
+      hls.startLoad(start);
+    });
+    hls.on(Hls.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.placed(details.fragments));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => {
+      this.recovered = false;
+      this.changed();
+    });
+    hls.on(Hls.Events.ERROR, (_event, data) => this.stumbled(hls, data));
+    hls.loadSource(url);
+    hls.attachMedia(this.video);
+  }
+
+  private openNatively(url: string): void {
+    const start = this.startOf(this.wanted);
+    this.video.src = url;
+    this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = start), { once: true });
+    this.video.addEventListener("error", () => this.fail(new Error(strings.errors.noPlayback)), { once: true });
+  }
+
+  private startOf(utc: number): number {
+    const place = placeOf(this.pieces, utc);
+    if (place.kind !== "outside") return place.start + INSIDE_S;
+    const last = this.pieces.at(-1);
+    return last ? last.start + Math.max(0, last.duration - 0.1) : 0;
+  }
+
+  /** hls.js learns from the media where each piece begins. */
+  private placed(fragments: readonly Fragment[]): void {
+    if (fragments.length !== this.pieces.length) return;
+    this.pieces = fragments.map(({ start, duration }, i) => ({ start, duration, utc: this.pieces[i]?.utc ?? 0 }));
+  }
+
+  private stumbled(hls: Hls, data: ErrorData): void {
+    const status = data.response?.code ?? 0;
+    // Addresses in a playlist hold for a while only.
+    if (status === 401 || status === 403 || status === 410) return void this.load();
+    if (!data.fatal) return;
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !this.recovered) {
+      this.recovered = true;
+      hls.recoverMediaError();
+      return;
+    }
+    const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    this.fail(network ? new ApiError(status, strings.errors.unreachable) : new Error(strings.errors.noPlayback));
+  }
+
+  private fail(error: unknown): void {
+    const status = error instanceof ApiError ? error.status : -1;
+    this.failure = {
+      message: (error as Error).message,
+      refused: status === 401 || status === 403 || status === 404,
+      reasonNeeded: error instanceof ApiError && error.reasonNeeded,
+    };
+    window.clearTimeout(this.retryTimer);
+    // What the gateway will hardly answer otherwise in a moment waits for somebody to ask again.
+    if (status === 0 || status >= 500) this.retryTimer = window.setTimeout(() => this.again(), RETRY_MS);
+    this.changed();
+  }
+}
+
+/** The pieces as they lie in the media when the gaps are left out. */
+function compactPieces(pieces: readonly Piece[]): Piece[] {
+  let start = 0;
+  return pieces.map(({ duration, utc }) => {
+    const piece = { start, duration, utc };
+    start += duration;
+    return piece;
+  });
+}
+
+/** A loader for hls.js of a playlist that is here already: it was fetched with a reason, and its errors were told. */
+function alreadyLoaded(text: string) {
+  return class {
+    context: PlaylistLoaderContext | null = null;
+    stats = {
+      aborted: false,
+      loaded: text.length,
+      retry: 0,
+      total: text.length,
+      chunkCount: 1,
+      bwEstimate: 0,
+      loading: { start: 0, first: 0, end: 0 },
+      parsing: { start: 0, end: 0 },
+      buffering: { start: 0, first: 0, end: 0 },
+    };
+
+    load(context: PlaylistLoaderContext, _config: unknown, callbacks: LoaderCallbacks<PlaylistLoaderContext>): void {
+      this.context = context;
+      this.stats.loading = { start: performance.now(), first: performance.now(), end: performance.now() };
+      queueMicrotask(() => callbacks.onSuccess({ url: context.url, data: text, code: 200 }, this.stats, context, null));
+    }
+
+    abort(): void {
+      // There is nothing under way.
+    }
+
+    destroy(): void {
+      this.context = null;
+    }
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * The archive's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
+ */
+
+/** Times in RFC 3339; `end` null: not over yet. */
+export interface Interval {
+  start: string;
+  end: string | null;
+}
+
+export interface GapEntry extends Interval {
+  reason: string;
+  detail: string;
+}
+
+export interface PrivacyEntry extends Interval {
+  hides: ("position" | "stream")[];
+}
+
+export interface Bookmark {
+  id: number;
+  utc: string;
+  text: string;
+  created_by: string;
+}
+
+export interface Hold {
+  id: number;
+  from: string;
+  /** Null: everything from then on. */
+  to: string | null;
+  /** A category of the policy; null: until it is released. */
+  category: string | null;
+  reason: string;
+  placed_by: string;
+  placed: string;
+  released: string | null;
+  released_by: string | null;
+}
+
+/** Who wore a camera. */
+export interface Assignment {
+  id: number;
+  wearer: string;
+  from: string;
+  /** Null: until somebody else does. */
+  to: string | null;
+}
+
+export interface DeletedEntry extends Interval {
+  deleted: string;
+  /** Why it could go, as a clause. */
+  rule: string;
+}
+
+/** What there is of a camera in an interval; `first` and `last` of all there is. */
+export interface Timeline {
+  recordings: Interval[];
+  gaps: GapEntry[];
+  privacy: PrivacyEntry[];
+  bookmarks: Bookmark[];
+  holds: Hold[];
+  assignments: Assignment[];
+  deleted: DeletedEntry[];
+  first: string | null;
+  last: string | null;
+}
+
+/** What is asked of a new export. */
+export interface ExportRequest {
+  cameras: readonly string[];
+  from: string;
+  to: string;
+  kind: "video" | "package";
+  burn_in: boolean;
+}
