@@ -78,8 +78,12 @@ class Rig:
 
     @property
     def left(self) -> set[str]:
-        """What lies in the folder of exports."""
-        return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*")}
+        """What lies in the folder of exports, which may be changing."""
+        return {
+            (Path(folder) / name).relative_to(self.folder).as_posix()
+            for folder, folders, names in os.walk(self.folder)
+            for name in [*folders, *names]
+        }
 
 
 def request(actor: str = "ann", *, cameras: tuple[str, ...] = ("unit-12",)) -> ExportRequest:
