@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from gateway.access.audit import Action, Audit, append
 from gateway.access.authority import Authority, Privacy
@@ -107,7 +107,16 @@ class PrivacyModes:
 
     async def hidden_positions(self, camera: str, start_ns: UtcNs | None, end_ns: UtcNs | None) -> list[Span]:
         """When a camera's position was hidden, of what overlaps [start_ns, end_ns); None: without that bound."""
-        query = select(privacy.c.start_ns, privacy.c.end_ns).where(privacy.c.camera == camera, privacy.c.hides_position)
+        return await self._hidden(privacy.c.hides_position, camera, start_ns, end_ns)
+
+    async def hidden_streams(self, camera: str, start_ns: UtcNs | None, end_ns: UtcNs | None) -> list[Span]:
+        """When what a camera sends was hidden, as `hidden_positions`."""
+        return await self._hidden(privacy.c.hides_stream, camera, start_ns, end_ns)
+
+    async def _hidden(
+        self, what: ColumnElement[bool], camera: str, start_ns: UtcNs | None, end_ns: UtcNs | None
+    ) -> list[Span]:
+        query = select(privacy.c.start_ns, privacy.c.end_ns).where(privacy.c.camera == camera, what)
         if start_ns is not None:
             query = query.where(or_(privacy.c.end_ns.is_(None), privacy.c.end_ns > start_ns))
         if end_ns is not None:

@@ -98,11 +98,13 @@ class FootageFinder:
         # What is open is looked at first: a Segment that ends meanwhile is among the finished ones then.
         still_open = await self._open_piece(camera, to_ns)
         rows = await self._catalog.stored(camera, from_ns, to_ns)
-        pieces = [await self._piece(row) for row in rows]
-        if still_open is not None and still_open.path not in {row.path for row in rows}:
-            pieces.append(still_open)
-        cut = [found for piece in pieces if piece is not None and (found := _within(piece, from_ns, to_ns)) is not None]
-        return Footage(camera, from_ns, to_ns, tuple(_in_order(cut)))
+        cuts = await self._threads.run(_unpacked, rows)
+        for number, row in enumerate(rows):
+            if cuts[number] is None:
+                cuts[number] = await self._looked(row)
+        extra = [] if still_open is None or still_open.path in {row.path for row in rows} else [still_open]
+        pieces = await self._threads.run(_pieces, rows, cuts, extra, from_ns, to_ns)
+        return Footage(camera, from_ns, to_ns, pieces)
 
     async def segment(self, camera: str, name: str) -> Piece | None:
         """The whole Segment whose file is called `name`; None when there is none, or it cannot be read.
@@ -115,24 +117,18 @@ class FootageFinder:
             return await self._open_piece(camera, growing.end_ns)
         path = segment_path(camera, name)
         row = None if path is None else await self._catalog.stored_as(path)
-        return None if row is None else await self._piece(row)
+        if row is None:
+            return None
+        cuts = _unpacked([row])[0] or await self._looked(row)
+        return None if cuts is None else _piece(row, cuts)
 
-    async def _piece(self, row: StoredSegment) -> Piece | None:
-        try:
-            cuts = None if row.chunks is None else Cuts.unpack(row.chunks)
-        except ChunksError as error:
-            log.error("%s: %s; it is looked at again", row.path, error)
-            cuts = None
-        if cuts is None:
-            found = await self._look(row.path, row.size)
-            if found is None:
-                return None
-            cuts = found.cuts
-            await self._catalog.keep_chunks(row.id, cuts.pack())
-        return Piece(
-            row.id, row.recording, row.path, row.start_ns, row.end_ns, row.size, cuts.header_bytes, cuts.fingerprint,
-            cuts.chunks(row.size, row.end_ns), row.tracks, open=False,
-        )  # fmt: skip
+    async def _looked(self, row: StoredSegment) -> Cuts | None:
+        """What a look at the file finds; the catalog keeps it. None when it cannot be read."""
+        found = await self._look(row.path, row.size)
+        if found is None:
+            return None
+        await self._catalog.keep_chunks(row.id, found.cuts.pack())
+        return found.cuts
 
     async def _look(self, path: str, size: int | None = None) -> Found | None:
         """What a scan of the file finds, up to `size` bytes; None when it cannot be read."""
@@ -204,6 +200,38 @@ def segment_path(camera: str, name: str) -> str | None:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(SUFFIX)
+
+
+def _unpacked(rows: Sequence[StoredSegment]) -> list[Cuts | None]:
+    """What the catalog keeps of each; None where nobody has looked yet."""
+    found: list[Cuts | None] = []
+    for row in rows:
+        try:
+            found.append(None if row.chunks is None else Cuts.unpack(row.chunks))
+        except ChunksError as error:
+            log.error("%s: %s; it is looked at again", row.path, error)
+            found.append(None)
+    return found
+
+
+def _pieces(
+    rows: Sequence[StoredSegment],
+    cuts: Sequence[Cuts | None],
+    extra: Sequence[Piece],
+    from_ns: UtcNs,
+    to_ns: UtcNs,
+) -> tuple[Piece, ...]:
+    """The pieces of what could be read, and `extra` ones, cut to the interval and in order."""
+    whole = [_piece(row, known) for row, known in zip(rows, cuts, strict=True) if known is not None]
+    found = [cut for piece in [*whole, *extra] if (cut := _within(piece, from_ns, to_ns)) is not None]
+    return tuple(_in_order(found))
+
+
+def _piece(row: StoredSegment, cuts: Cuts) -> Piece:
+    return Piece(
+        row.id, row.recording, row.path, row.start_ns, row.end_ns, row.size, cuts.header_bytes, cuts.fingerprint,
+        cuts.chunks(row.size, row.end_ns), row.tracks, open=False,
+    )  # fmt: skip
 
 
 def _within(piece: Piece, from_ns: UtcNs, to_ns: UtcNs) -> Piece | None:
