@@ -19,6 +19,7 @@ from pathlib import Path
 
 from aiohttp import web as aiohttp_web
 
+from gateway.access.audit import CHAIN as AUDIT_CHAIN
 from gateway.access.audit import Action, Audit
 from gateway.access.authority import Authority, Privacy
 from gateway.access.browsers import Browsers
@@ -51,7 +52,10 @@ from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Registry, groups_of_cameras
 from gateway.ingest.roster import Roster
 from gateway.ingest.second import second_stream
+from gateway.ledger.anchors import Anchors
+from gateway.ledger.chain import head
 from gateway.ledger.journal import Journals
+from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
 from gateway.positions.store import PositionStore
@@ -90,6 +94,7 @@ EXPORTS = "exports"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
 EXPIRY_SECONDS = 0.5
+LAST_ANCHOR_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,16 @@ async def run(
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
         live.on("storage.keep_free", "storage.warn_free")
+        anchors = Anchors(
+            journals,
+            lambda: catalog_database.read(lambda connection: head(connection, AUDIT_CHAIN)),
+            disk_threads,
+            lambda url, asked: fetcher.exchange(url, asked, REQUEST_TYPE, ANSWER_TYPE),
+            clock,
+            lambda: live.running.evidence,
+        )
+        stack.callback(anchors.close)
+        live.on("evidence")
         live.on("jwt", prepare=machines.prepare)
         live.on("oidc", prepare=providers.prepare)
         # Whoever needs these looks each time.
@@ -218,6 +233,7 @@ async def run(
                 whep=whep,
                 catalog=catalog,
                 keeping=keeping,
+                anchors=anchors,
                 assignments=Assignments(catalog_database, audit, journals, clock),
                 positions=positions,
                 exports=exports,
@@ -256,6 +272,7 @@ async def run(
             ("old exports", exports.expire),
             ("disk space", keeping.space.run),
             ("retention", keeping.keeper.run),
+            ("anchors", anchors.run),
             ("revisions", watcher.run),
             ("loop lag", lambda: _measure_lag(clock)),
             ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
@@ -282,6 +299,9 @@ async def run(
             await recorders.finish()
             await tasks.close()
             await positions.flush()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ANCHOR_SECONDS):
+                    await anchors.anchor(stamped=False)
 
 
 # ---- parts that need more than a line

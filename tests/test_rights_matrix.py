@@ -235,6 +235,7 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/exports/{id}/files/{name}": Recipe(404, somewhere(Right.EXPORT)),
     "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/evidence": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
 }
 TEMPLATES = {

@@ -352,6 +352,48 @@ _GROWTH = {
     "bytes": {"type": "integer", "description": "of finished Segments"},
     "bytes_a_day": {"type": "integer", "description": "as on the last day that was recorded"},
 }
+_CHAIN = {
+    "rows": {"type": "integer"},
+    "head": {"type": "string", "description": "number and SHA-256 of the newest row"},
+    "anchored_rows": {"type": "integer", "description": "of them, those that an anchor outside holds"},
+}
+EVIDENCE = _object(
+    ["anchored_utc", "anchor_every", "places", "anchor", "key", "keys", "audit", "cameras", "verified"],
+    anchored_utc={**_TIME_OR_NULL, "description": "all that was written until then is anchored outside; null: nothing"},
+    anchor_every=_TEXT,
+    places={
+        "type": "array",
+        "items": _object(
+            ["kind", "where", "anchored_utc", "problem"],
+            kind={"enum": ["file", "timestamp"]},
+            where=_TEXT,
+            anchored_utc=_TIME_OR_NULL,
+            problem={"type": ["string", "null"], "description": "why the last try failed; null: it did not"},
+        ),
+    },
+    anchor=_or_null(_object(["utc", "root"], utc=_TIME, root=_TEXT)),
+    key={"type": "string", "description": "the id of the key that signs now"},
+    keys={
+        "type": "array",
+        "items": _object(
+            ["id", "public", "since", "previous"],
+            id=_TEXT,
+            public={"type": "string", "description": "Ed25519, Base64"},
+            since=_TIME,
+            previous={"type": ["string", "null"], "description": "the key that vouches for it; null: only itself"},
+        ),
+    },
+    audit=_object(["rows", "head", "anchored_rows"], **_CHAIN),
+    cameras={"type": "array", "items": _object(["id", "rows", "head", "anchored_rows"], id=_TEXT, **_CHAIN)},
+    verified=_or_null(
+        _object(
+            ["utc", "findings", "anchored_utc"],
+            utc=_TIME,
+            findings={"type": "integer", "description": "what did not hold; 0: all did"},
+            anchored_utc=_TIME_OR_NULL,
+        )
+    ),
+)
 STORAGE = _object(
     ["disk", "level", "bytes", "bytes_a_day", "full_days", "warnings", "cameras"],
     disk=_or_null(

@@ -23,6 +23,7 @@ from gateway.evidence.jobs import Exports
 from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
+from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
 from gateway.recording.assignments import Assignments
@@ -54,6 +55,7 @@ class Services:
     whep: Whep
     catalog: Catalog
     keeping: Keeping
+    anchors: Anchors
     """Holds, and the room on the disk."""
     assignments: Assignments
     positions: PositionStore

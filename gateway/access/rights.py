@@ -83,6 +83,7 @@ NEEDED: dict[str, Right] = {
     "GET /api/audit": Right.AUDIT,
     "GET /api/audit.csv": Right.AUDIT,
     "GET /api/audit/verify": Right.AUDIT,
+    "GET /api/evidence": Right.AUDIT,
     "GET /api/events": Right.LOGGED_IN,
     "GET /region.pmtiles": Right.LOGGED_IN,
     "GET /api/settings/pending": Right.CONFIGURE,

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from gateway.base.clock import Clock
 from gateway.base.duration import parse_duration
@@ -24,8 +25,10 @@ from gateway.base.workers import Threads
 from gateway.ledger.anchor import ANCHORS_FILE, CAMERA, Anchor, hashed_last, make
 from gateway.ledger.chain import Head
 from gateway.ledger.journal import Journals
+from gateway.ledger.keys import PublicKeys
 from gateway.ledger.lines import append, lines_back, whole_size, write_all
 from gateway.ledger.timestamp import Certificates, StampError, UnreadableStampError, check_answer, request
+from gateway.ledger.verified import Verified, last
 from gateway.media.model import NS, UtcNs
 
 log = logging.getLogger(__name__)
@@ -53,10 +56,24 @@ class Place:
     """`file` or `timestamp`."""
     where: str
     """Path or URL."""
+    shown: str
+    """The same, without what may be secret in a URL."""
     anchored_ns: UtcNs | None = None
     """Everything written until then is anchored there; None: nothing yet, as far as this process knows."""
     problem: str | None = None
     """Why the last try failed, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with everything that can be proved."""
+
+    heads: Mapping[str, Head]
+    """Of every chain, as in an anchor."""
+    key: str
+    """The id of the key that signs now."""
+    keys: PublicKeys
+    verified: Verified | None
 
 
 class Anchors:
@@ -74,6 +91,8 @@ class Anchors:
         """`threads` read and write the ledgers; `settings` says what holds now."""
         self.last: Anchor | None = None
         """The newest one."""
+        self.outside: Anchor | None = None
+        """The newest one that a place outside has."""
         self._journals = journals
         self._audit_head = audit_head
         self._threads = threads
@@ -105,6 +124,18 @@ class Anchors:
         """Everything written until then is anchored in some place outside; None: nothing is."""
         return max((place.anchored_ns for place in self.places if place.anchored_ns is not None), default=None)
 
+    async def standing(self) -> Standing:
+        """How it stands now.
+
+        Raises:
+            StorageError: the database or the disk refused.
+        """
+        audit = await self._audit_head()
+        try:
+            return await self._threads.run(self._standing, audit)
+        except OSError as error:
+            raise StorageError(f"the ledgers cannot be read: {error.strerror or error}") from error
+
     async def run(self) -> None:
         """Make an anchor now, and whenever one is due. Runs until cancelled."""
         while True:
@@ -121,8 +152,7 @@ class Anchors:
         async with self._lock:
             utc_ns = self._clock.utc_ns()  # before the heads: what was written until then is under them
             try:
-                heads = {"audit": await self._audit_head()}
-                heads |= await self._threads.run(self._heads)
+                heads = await self._threads.run(self._heads, await self._audit_head())
                 token = await self._stamp(heads, utc_ns) if stamped else None
                 anchor = await self._threads.run(self._write, heads, utc_ns, token)
             except (OSError, StorageError) as error:
@@ -132,8 +162,9 @@ class Anchors:
             self.last = anchor
             ANCHORS.labels("archive", "done").inc()
             await self._carry(utc_ns)
-            if (anchored_ns := self.anchored_ns) is not None:
-                ANCHORED.set(anchored_ns / NS)
+            if self.anchored_ns == utc_ns:
+                self.outside = anchor
+                ANCHORED.set(utc_ns / NS)
             return anchor
 
     # ---- inside
@@ -144,7 +175,7 @@ class Anchors:
         return min(every, RETRY_SECONDS) if failed else every
 
     def _place(self, kind: str, where: str) -> Place:
-        return self._places.setdefault(where, Place(kind, where))
+        return self._places.setdefault(where, Place(kind, where, _without_secrets(where)))
 
     @contextmanager
     def _trying(self, place: Place, utc_ns: UtcNs) -> Iterator[None]:
@@ -153,13 +184,13 @@ class Anchors:
         try:
             yield
         except (OSError, SightlineError, StampError, ForeignError) as error:  # a timeout is an OSError
-            problem = str(error) or "it does not answer"
+            problem = str(error).replace(place.where, place.shown) or "it does not answer"
         if problem is None:
             place.anchored_ns = utc_ns
         if problem != place.problem and problem is not None:
-            log.error("anchors do not reach %s: %s", place.where, problem)
+            log.error("anchors do not reach %s: %s", place.shown, problem)
         elif problem is None and place.problem is not None:
-            log.info("anchors reach %s again", place.where)
+            log.info("anchors reach %s again", place.shown)
         place.problem = problem
         ANCHORS.labels(place.kind, "done" if problem is None else "failed").inc()
 
@@ -192,8 +223,13 @@ class Anchors:
             async with asyncio.timeout(PLACE_SECONDS):
                 await self._elsewhere.run(_carry, self._journals.folder / ANCHORS_FILE, second)
 
-    def _heads(self) -> dict[str, Head]:
-        return {f"{CAMERA}{camera}": self._journals.head(camera) for camera in self._journals.cameras()}
+    def _heads(self, audit: Head) -> dict[str, Head]:
+        cameras = {f"{CAMERA}{camera}": self._journals.head(camera) for camera in self._journals.cameras()}
+        return {"audit": audit, **cameras}
+
+    def _standing(self, audit: Head) -> Standing:
+        folder = self._journals.folder
+        return Standing(self._heads(audit), self._journals.signer.current, PublicKeys.read(folder), last(folder))
 
     def _write(self, heads: dict[str, Head], utc_ns: UtcNs, token: bytes | None) -> Anchor:
         anchor = make(heads, utc_ns, self._journals.signer, token)
@@ -203,6 +239,14 @@ class Anchors:
         finally:
             os.close(descriptor)
         return anchor
+
+
+def _without_secrets(where: str) -> str:
+    """Without the user, password, query and fragment that a URL may have."""
+    parts = urlsplit(where)
+    if not parts.scheme:
+        return where
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _certificates(path: Path | None) -> Certificates:
