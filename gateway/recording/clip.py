@@ -1,9 +1,9 @@
 """Which fragments of which files make up an interval, and where each lies on the clip's own timeline.
 
-A clip begins at the moment that was asked for, or at the first picture there is after it; from then on its time is UTC,
-less that beginning. Decoding starts earlier, at a keyframe. Inside a Segment the media's own clock counts, so that
-picture and sound stay as much in step as they were recorded. Where the camera's clock was set back, what comes later
-follows what came before it: time in a clip only ascends.
+A clip begins with the picture that was to be seen at the moment that was asked for, or else with the first one after
+it; from then on its time is UTC, less that beginning. Decoding starts earlier, at a keyframe. Inside a Segment the
+media's own clock counts, so that picture and sound stay as much in step as they were recorded. Where the camera's clock
+was set back, what comes later follows what came before it: time in a clip only ascends.
 
 How a file is made of a clip is not decided here. All of this reads files: call it from a thread or a worker process.
 """
@@ -21,6 +21,8 @@ from gateway.recording.footage import Footage, Piece
 
 JITTER_NS = 10_000_000
 """By how much two Segments may overlap that follow each other: their UTC is not known any better."""
+LAG_NS = NS
+"""How much later than the pictures of the same time sound may lie in a file."""
 HEADER_BYTES = 4 << 10
 """Read at once where fragments are looked at: more than the boxes before most of them take."""
 
@@ -53,7 +55,7 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Fragments of one file that follow each other; the first one begins with a keyframe."""
+    """Fragments of one file that follow each other. Not all of them need be of the clip: `Clip.holds` says."""
 
     path: str
     """Relative to the folder of recordings."""
@@ -62,6 +64,8 @@ class Stretch:
     """Where the first one begins in the file."""
     end: int
     """Where the last one ends."""
+    key: int
+    """Where the fragment begins whose keyframe comes first: pictures before it are of no use."""
     origin_ns: UtcNs
     """UTC of the file's origin, by its first picture here."""
     moved_ns: int
@@ -89,10 +93,19 @@ class Clip:
     """What was captured from then on is not part of it."""
     stretches: tuple[Stretch, ...]
 
-    @property
-    def size(self) -> int:
-        """Bytes of all stretches."""
-        return sum(stretch.end - stretch.start for stretch in self.stretches)
+    def holds(self, fragment: Fragment, stretch: Stretch) -> bool:
+        """Whether a fragment of `stretch` has something of the clip, or is needed at its beginning: pictures to decode
+        the first one, and where the wearer was by then.
+        """
+        if fragment.utc_ns >= self.end_ns:
+            return False
+        match fragment.track.handler:
+            case "vide":
+                return fragment.offset >= stretch.key
+            case "soun":
+                return _end_ns(fragment) > self.start_ns
+            case _:
+                return True
 
     @property
     def longest_step_ns(self) -> int:
@@ -123,7 +136,7 @@ def cut(footage: Footage, files: Files) -> Clip:
             continue
         stretch, first_ns = found
         if before is None:
-            start_ns = max(start_ns, first_ns)
+            start_ns = first_ns
             moved_ns = -start_ns
         else:
             overlap_ns = before.end_ns + before.moved_ns + start_ns - first_ns
@@ -156,20 +169,23 @@ def buffered(read_at: ReadAt) -> ReadAt:
 def _stretch(
     footage: Footage, piece: Piece, read_at: ReadAt, before: FileHeader | None
 ) -> tuple[Stretch, UtcNs] | None:
-    """What the interval has of a file, not moved yet, and when its first picture was captured."""
+    """What the interval has of a file, not moved yet, and when the first picture was captured that is shown."""
     header = read_header(read_at, piece.size)
     if header == before:
         header = before  # a day has more than a thousand of them
     first, last = piece.chunks[0], piece.chunks[-1]
-    key = _key(fragments(read_at, header, first.offset, first.offset + first.size), header, footage.start_ns)
+    found = list(fragments(read_at, header, first.offset, first.offset + first.size))
+    key = _key(found, header, footage.start_ns)
     if key is None:
         return None
-    start, end, end_ns = key.offset, last.offset + last.size, last.end_ns
+    start = min(key.offset, *(f.offset for f in found if f.track is not header.video and _end_ns(f) > key.utc_ns))
+    end, end_ns = last.offset + last.size, last.end_ns
     if piece is footage.pieces[-1] or end_ns > footage.end_ns:
-        end, end_ns = _end(fragments(read_at, header, max(start, last.offset), end), header, footage.end_ns)
-    if end <= start:
+        end, end_ns = _end(fragments(read_at, header, last.offset, piece.size), header, footage.end_ns)
+    if end <= key.offset:
         return None
-    return Stretch(piece.path, header, start, end, key.origin_ns, 0, end_ns), key.utc_ns
+    stretch = Stretch(piece.path, header, start, end, key.offset, key.origin_ns, 0, end_ns)
+    return stretch, _shown(found, stretch, footage.start_ns)
 
 
 def _key(found: Iterable[Fragment], header: FileHeader, from_ns: UtcNs) -> Fragment | None:
@@ -183,15 +199,39 @@ def _key(found: Iterable[Fragment], header: FileHeader, from_ns: UtcNs) -> Fragm
     return key
 
 
+def _shown(found: Iterable[Fragment], stretch: Stretch, from_ns: UtcNs) -> UtcNs:
+    """When the picture was captured that is to be seen at a moment, or the first one after it."""
+    shown_ns, first_ns = 0, 0
+    for fragment in found:
+        if fragment.track is not stretch.header.video or fragment.offset < stretch.key:
+            continue
+        at = fragment.decode_time
+        for sample in fragment.samples:
+            utc_ns = stretch.origin_ns + (at + sample.composition_offset) * NS // fragment.track.timescale
+            first_ns = min(first_ns or utc_ns, utc_ns)
+            if utc_ns <= from_ns:
+                shown_ns = max(shown_ns, utc_ns)
+            at += sample.duration
+    return shown_ns or first_ns
+
+
 def _end(found: Iterable[Fragment], header: FileHeader, to_ns: UtcNs) -> tuple[int, UtcNs]:
     """Where the last fragment ends that has something from before a moment, and to when the pictures up to it reach.
 
-    Both follow from the bytes alone, so that a file that grows meanwhile gives the same answer.
+    Both follow from the bytes alone, so that a file that grows meanwhile gives the same answer. Sound is written a
+    little after the pictures of the same time, so it is looked for behind the last one.
     """
     end, end_ns = 0, 0
     for fragment in found:
         if fragment.utc_ns < to_ns:
             end = fragment.end
             if fragment.track is header.video:
-                end_ns = max(end_ns, fragment.utc_ns + fragment.duration * NS // fragment.track.timescale)
+                end_ns = max(end_ns, _end_ns(fragment))
+        elif fragment.utc_ns > to_ns + LAG_NS:
+            break
     return end, min(end_ns, to_ns)
+
+
+def _end_ns(fragment: Fragment) -> UtcNs:
+    """UTC at which its last sample ends."""
+    return fragment.utc_ns + fragment.duration * NS // fragment.track.timescale

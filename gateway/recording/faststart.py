@@ -49,11 +49,11 @@ class Written:
     """In bytes."""
     sha256: bytes
     start_ns: UtcNs
-    """UTC of its beginning: the moment that was asked for, or the first picture after it."""
+    """UTC of its beginning: that of its first picture."""
     end_ns: UtcNs
     """UTC of its end."""
     pictures: int
-    """How many it shows, and how many precede the first of them so that decoding can start."""
+    """How many it shows, and those that precede the first of them so that decoding can start."""
 
 
 def write_faststart(
@@ -133,7 +133,7 @@ class _FirstPass:
         count, end = 0, stretch.start
         for fragment in fragments(read_at, stretch.header, stretch.start, stretch.end):
             end = fragment.end
-            if not self._selection.has(fragment):
+            if not self._selection.has(fragment) or not self.clip.holds(fragment, stretch):
                 continue
             skipped, samples = self._inside(fragment, stretch)
             if not samples:
@@ -150,15 +150,15 @@ class _FirstPass:
         return count
 
     def _inside(self, fragment: Fragment, stretch: Stretch) -> tuple[list[Sample], list[Sample]]:
-        """Of a fragment's samples those before the clip, and those in it. Pictures are kept for decoding's sake."""
+        """Of a fragment's samples those before the clip, and those in it. Only sound is cut at the beginning."""
         timescale, at = fragment.track.timescale, fragment.decode_time
         samples = fragment.samples
         begin = stretch.ticks(self.clip.start_ns, timescale)
         end = stretch.ticks(self.clip.end_ns, timescale)
-        if (begin <= at or fragment.track.handler == "vide") and at + fragment.duration <= end:
+        if (begin <= at or fragment.track.handler != "soun") and at + fragment.duration <= end:
             return [], samples
         ends = list(accumulate((sample.duration for sample in samples), initial=at))
-        first = 0 if fragment.track.handler == "vide" else bisect_right(ends, begin, lo=1) - 1
+        first = 0 if fragment.track.handler != "soun" else bisect_right(ends, begin, lo=1) - 1
         return samples[:first], samples[first : bisect_left(ends, end, hi=len(samples))]
 
     def _tables_of(self, track: TrackHeader) -> TrackTables:
