@@ -60,7 +60,7 @@ from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
-from gateway.recording.archive import Archive
+from gateway.recording.archive import RECORDINGS, Archive
 from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress
@@ -85,6 +85,7 @@ from web.app import application
 from web.events import EVENTS
 from web.refusals import ServerLog
 from web.services import Services
+from web.tickets import TICKETS
 from web.watching import WATCHING, Watching
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,8 @@ async def run(
     async with contextlib.AsyncExitStack() as stack:
         catalog_database, positions_database = await _open_state(settings, stack)
         xml_threads, disk_threads = Threads("xml", 1, limit=8), Threads("disk", DISK_THREADS, together=8)
-        for threads in (xml_threads, disk_threads):
+        playback_threads = Threads("playback", DISK_THREADS)
+        for threads in (xml_threads, disk_threads, playback_threads):
             stack.callback(threads.close)
         processes = Processes()
         stack.callback(processes.close)
@@ -173,7 +175,14 @@ async def run(
         stack.callback(batches.close)
         ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
-        recorders = Recorders(fleet, archive.recorder, clock, private=authority.unrecorded)
+        recorders = Recorders(
+            fleet,
+            archive.recorder,
+            clock,
+            private=authority.unrecorded,
+            rest=catalog.rest,
+            pre_roll_sound=lambda: authority.policy.pre_roll_sound,
+        )
         authority.on_changed.append(recorders.look)
         whep = await _open_whep(settings, clock, fleet, ingest, live)
         stack.push_async_callback(whep.close)
@@ -232,6 +241,8 @@ async def run(
                 fleet=fleet,
                 whep=whep,
                 catalog=catalog,
+                archive=archive,
+                playback=archive.playback(playback_threads, processes),
                 keeping=keeping,
                 anchors=anchors,
                 assignments=Assignments(catalog_database, audit, journals, clock),
@@ -239,6 +250,7 @@ async def run(
                 exports=exports,
                 snapshots=Snapshots(processes),
                 finder=Finder(settings.discovery.interfaces, clock),
+                on_event=recorders,
                 recording=recorders.recording,
                 recording_problem=recorders.problem,
                 reconcile=roster.reconcile,
@@ -268,6 +280,7 @@ async def run(
             ("positions", positions.run),
             ("tally", tally.run),
             ("views", views.run),
+            ("playback", app[TICKETS].run),
             ("exports", exports.run),
             ("old exports", exports.expire),
             ("disk space", keeping.space.run),

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from enum import Enum
 
-from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind
+from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind, UtcNs
 
 DEFAULT_CAP_BYTES = 64 << 20
 DEFAULT_SECONDS = 30.0
@@ -58,6 +58,8 @@ class Hub:
         self.closed = False
         self._tracks: dict[int, Track] = {}
         self.bytes = 0
+        self.cut_short = False
+        """The cap forced out what is not older than `min_ns`."""
         self.keyframe_evicted = False
         """The cap forced the last keyframe out: the camera sends none often enough. Cleared by the next one."""
         self._items: deque[tuple[Item, int, int]] = deque()
@@ -154,6 +156,21 @@ class Hub:
         return self._last_keyframe
 
     @property
+    def held_seconds(self) -> float:
+        """How far back the ring reaches."""
+        return (self._now_ns - self._items[0][2]) / NS if self._items else 0.0
+
+    def keyframe_before(self, utc_ns: UtcNs) -> int:
+        """The position of the last video keyframe captured by `utc_ns`, else of the first held; else the end."""
+        found: int | None = None
+        for position, (item, _, _) in enumerate(self._items, self._first):
+            if type(item) is AccessUnit and item.is_keyframe and item.track.kind is TrackKind.VIDEO:
+                if found is not None and item.utc_ns > utc_ns:
+                    break
+                found = position
+        return self.end if found is None else found
+
+    @property
     def readers(self) -> tuple[str, ...]:
         """The names of the open Subscriptions."""
         return tuple(sorted(s.name for s in self._subscriptions))
@@ -176,11 +193,13 @@ class Hub:
         items = self._items
         while len(items) > 1:
             _, size, received_ns = items[0]
+            is_old = self._now_ns - received_ns > self.min_ns
             if self.bytes <= self.cap_bytes:
-                if self._now_ns - received_ns <= self.min_ns:
+                if not is_old or self._last_keyframe is None or self._first >= self._last_keyframe:
                     return
-                if self._last_keyframe is None or self._first >= self._last_keyframe:
-                    return
+                self.cut_short = False
+            elif not is_old:
+                self.cut_short = True
             items.popleft()
             self.bytes -= size
             self._first += 1

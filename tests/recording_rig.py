@@ -16,7 +16,7 @@ from gateway.hub import Hub
 from gateway.ledger.journal import Journals
 from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, TrackKind
 from gateway.recording.catalog import Catalog
-from gateway.recording.recorder import LOOK_SECONDS, Recorder
+from gateway.recording.recorder import LOOK_SECONDS, PreRoll, Recorder
 from gateway.store.engine import open_catalog
 from tests.bad_disk import BadDisk
 from tests.media_samples import METADATA, T0, VIDEO
@@ -65,6 +65,18 @@ class Rig:
     async def close(self) -> None:
         """Close the Hub and wait for the recorder's end."""
         self.hub.close()
+        await self.ended()
+
+    async def record_anew(self, begin: PreRoll | None = None) -> None:
+        """Let another Recorder follow the one that has ended."""
+        self.recorder = Recorder(
+            self.hub, self.catalog, self.disk, self.journals, self.threads, self.clock, begin=begin
+        )
+        self.task = asyncio.create_task(self.recorder.run())
+        await self.asleep()
+
+    async def ended(self) -> None:
+        """Wait for the recorder's end."""
         while not self.task.done():
             await self.look()
         await self.task

@@ -7,11 +7,14 @@ import asyncio
 import pytest
 
 from gateway.base.clock import ManualClock
+from gateway.base.errors import ConflictError
 from gateway.base.settings import CameraSettings
-from gateway.ingest.fleet import Fleet
+from gateway.ingest.fleet import CameraStatus, Fleet
 from gateway.ingest.registry import Configured, Origin
-from gateway.media.model import GapReason
+from gateway.media.model import NS, GapReason
 from gateway.recorders import RESTART_SECONDS, WATCH_SECONDS, Recorders
+from onvif_protocol.alarms import Alarm
+from tests.media_samples import T0, VIDEO, stream
 
 
 class Idle:
@@ -33,16 +36,20 @@ class Idle:
 class FakeRecorder:
     """Records until its Hub closes, `stop` is called, or the test makes it fail."""
 
-    def __init__(self, hub):
+    def __init__(self, hub, begin=None):
         self.hub = hub
+        self.begin = begin
+        self.reached = 0
         self.recording = False
         self.problem = None
         self.reasons = []
         self.over = asyncio.get_running_loop().create_future()
 
-    def stop(self, reason=None):
-        self.reasons.append(reason)
-        self.over.set_result(None)
+    def stop(self, reason=None, *, at_keyframe=False):
+        if not self.over.done():
+            self.reasons.append(reason)
+            self.reached = self.hub.end
+            self.over.set_result(None)
 
     async def run(self):
         self.recording = True
@@ -64,12 +71,34 @@ class Bench:
         self.told = []
         self.fleet = Fleet(lambda _: Idle(), self.clock)
         self.private = set()
-        self.recorders = Recorders(self.fleet, self.make, self.clock, private=self.private.__contains__)
+        self.cut_off = set()
+        self.sound = False
+        self.recorders = Recorders(
+            self.fleet,
+            self.make,
+            self.clock,
+            private=self.private.__contains__,
+            rest=self.rest,
+            pre_roll_sound=lambda: self.sound,
+        )
         self.recorders.on_changed.append(self.told.append)
 
-    def make(self, hub):
-        self.made.append(FakeRecorder(hub))
+    def make(self, hub, begin):
+        self.made.append(FakeRecorder(hub, begin))
         return self.made[-1]
+
+    async def rest(self, camera_id, now_ns):
+        return camera_id not in self.cut_off
+
+    async def watched(self, seconds):
+        """Let time pass, and the recorders be watched."""
+        for _ in range(round(seconds / WATCH_SECONDS)):
+            self.clock.advance(WATCH_SECONDS)
+            await self.settle()
+
+    @property
+    def on_record(self):
+        return [made for made in self.made if made.recording]
 
     async def apply(self, *cameras):
         self.fleet.apply([Configured(settings, Origin.FILE) for settings in cameras])
@@ -176,3 +205,154 @@ async def test_privacy_mode_ends_a_recording_and_its_end_begins_another(bench):
     await bench.settle()
     assert bench.recorders.recording("a")
     assert len(bench.made) == 2
+
+
+# ---- on an event
+
+
+@pytest.fixture
+async def waiting(bench):
+    """A camera that records on an event, live, with a minute of pictures behind it."""
+    watching = asyncio.create_task(bench.recorders.watch())
+    await bench.apply(EVENT)
+    unit = bench.fleet.camera("a")
+    unit.hub.open((VIDEO,))
+    unit.video_arrived(bench.clock.utc_ns())
+    bench.clock.set_utc_ns(T0 + 60 * NS)
+    for picture in stream(60):
+        unit.hub.publish(picture)
+    yield bench
+    watching.cancel()
+
+
+EVENT = camera(record_on="event", pre_roll="20s", post_roll="10s")
+MOTION = Alarm("motion 1", "motion", True)
+STILL = Alarm("motion 1", "motion", False)
+
+
+def begins(bench, recorder):
+    """Seconds after T0 of the picture that a recorder begins with."""
+    hub = bench.fleet.camera("a").hub
+    return (hub.since(recorder.begin.position)[0].utc_ns - T0) / NS
+
+
+async def test_nothing_is_recorded_before_something_happens(waiting):
+    await waiting.watched(5)
+    assert waiting.made == []
+    assert waiting.recorders.cause("a") is None
+    assert waiting.fleet.camera("a").settings.record  # which keeps it connected
+
+
+async def test_an_alarm_is_recorded_from_before_it_until_after_it(waiting):
+    unit = waiting.fleet.camera("a")
+    unit.alarm_arrived(MOTION, T0 + 55 * NS)
+    await waiting.settle()
+    (recorder,) = waiting.on_record
+    assert begins(waiting, recorder) == 35
+    assert recorder.begin.sound_from_ns == T0 + 55 * NS
+    assert waiting.recorders.cause("a") == "the camera reported motion"
+    await waiting.watched(60)
+    unit.alarm_arrived(STILL, waiting.clock.utc_ns())
+    await waiting.watched(9.5)
+    assert recorder.recording
+    await waiting.watched(1)
+    assert recorder.reasons == [GapReason.IDLE]
+    assert not recorder.recording
+    assert waiting.recorders.cause("a") is None
+
+
+async def test_what_happens_during_the_post_roll_prolongs_it(waiting):
+    unit = waiting.fleet.camera("a")
+    for _ in range(3):
+        unit.alarm_arrived(MOTION, waiting.clock.utc_ns())
+        unit.alarm_arrived(STILL, waiting.clock.utc_ns())
+        await waiting.watched(9)
+    assert len(waiting.made) == 1
+    assert waiting.made[0].recording
+
+
+async def test_what_was_recorded_is_not_recorded_twice(waiting):
+    unit = waiting.fleet.camera("a")
+    moment = Alarm("button", "an alarm", None)
+    unit.alarm_arrived(moment, waiting.clock.utc_ns())
+    await waiting.watched(11)
+    end = unit.hub.end
+    for picture in stream(2, start=60):
+        unit.hub.publish(picture)
+    unit.alarm_arrived(moment, waiting.clock.utc_ns())
+    await waiting.settle()
+    assert [recorder.reasons for recorder in waiting.made] == [[GapReason.IDLE], []]
+    assert waiting.made[1].begin.position == end
+
+
+async def test_sound_of_before_is_recorded_where_the_policy_says_so(waiting):
+    waiting.sound = True
+    waiting.recorders.request("a", True, by="ann")
+    assert waiting.made[0].begin.sound_from_ns is None
+
+
+async def test_a_request_lasts_until_it_is_taken_back(waiting):
+    waiting.recorders.request("a", True, by="ann")
+    await waiting.watched(60)
+    assert waiting.recorders.recording("a")
+    assert waiting.recorders.cause("a") == "ann asked for it"
+    waiting.recorders.request("a", False, by="bob")
+    await waiting.watched(11)
+    assert not waiting.recorders.recording("a")
+
+
+async def test_alarms_of_a_camera_that_is_gone_end_and_requests_do_not(waiting):
+    unit = waiting.fleet.camera("a")
+    unit.alarm_arrived(MOTION, waiting.clock.utc_ns())
+    unit.set_status(CameraStatus.OFFLINE, "as a test wants it")
+    await waiting.watched(11)
+    assert not waiting.recorders.recording("a")
+    waiting.recorders.request("a", True, by="ann")
+    await waiting.watched(20)
+    assert waiting.recorders.recording("a")
+
+
+async def test_an_alarm_that_is_dated_wildly_is_dated_anew(waiting):
+    unit = waiting.fleet.camera("a")
+    unit.alarm_arrived(MOTION, T0 - 3600 * NS)
+    assert waiting.made[0].begin.sound_from_ns == T0 + 60 * NS
+
+
+async def test_what_the_stop_of_the_gateway_cut_off_goes_on(bench):
+    bench.cut_off.add("a")
+    await bench.apply(EVENT)
+    assert bench.recorders.recording("a")
+    assert bench.recorders.cause("a") == "it was being recorded when the gateway stopped"
+
+
+async def test_settings_change_while_it_waits(waiting):
+    hub = waiting.fleet.camera("a").hub
+    assert hub.min_ns == 30 * NS
+    await waiting.apply(camera(record_on="event", pre_roll="2m"))
+    assert hub.min_ns == 125 * NS
+    await waiting.apply(camera())
+    assert hub.min_ns == 30 * NS
+    assert waiting.recorders.recording("a")
+    await waiting.apply(EVENT)
+    assert waiting.made[0].reasons == [GapReason.IDLE]
+
+
+async def test_requests_that_are_of_no_use_are_refused(waiting):
+    for settings, said in (
+        (camera(), "always recorded"),
+        (camera(record_on="event", record=False), "is not recorded"),
+        (EVENT, "privacy mode"),
+    ):
+        await waiting.apply(settings)
+        waiting.private.add("a")
+        with pytest.raises(ConflictError, match=said):
+            waiting.recorders.request("a", True, by="ann")
+
+
+async def test_a_pre_roll_that_does_not_fit_into_memory_is_told(waiting):
+    unit = waiting.fleet.camera("a")
+    assert waiting.recorders.problem("a") is None
+    unit.hub.cap_bytes = 64 << 10
+    for picture in stream(30, start=60, size=2000):
+        unit.hub.publish(picture)
+    assert "Of the pre-roll of 20s only 1 s fit into memory" in waiting.recorders.problem("a")

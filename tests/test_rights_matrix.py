@@ -192,6 +192,9 @@ RECIPES: dict[str, Recipe] = {
     "PUT /api/cameras/{id}/privacy": Recipe(
         200, of_the_camera(Right.CONFIGURE), {"json": {"on": False, "reason": "end of the break"}}
     ),
+    "POST /api/cameras/{id}/recording": Recipe(
+        409, of_the_camera(Right.LIVE), {"json": {"on": True, "reason": "shots are heard"}}
+    ),
     "GET /api/policy": Recipe(200, with_a_log_in, check=tells_the_policy),
     "GET /api/policy/explain": Recipe(200, of_everything(Right.AUDIT), {"params": {"user": "nvr", "camera": CAMERA}}),
     "GET /api/groups": Recipe(200, with_a_log_in, check=lists_the_group),

@@ -111,6 +111,8 @@ COMPONENTS: dict[str, Any] = {
         position=_or_null(ref("Fix")),
         viewers={"type": "integer"},
         recording={"type": "boolean"},
+        record_on={"enum": ["always", "event"]},
+        recorded_because={"type": ["string", "null"], "description": "what set it off, where it records on an event"},
         retry_utc=_TIME_OR_NULL,
         video_utc=_TIME_OR_NULL,
         source={"enum": ["file", "database"]},
@@ -272,6 +274,7 @@ PROVIDERS = _list("providers", _object(["name", "url"], name=_TEXT, url=_TEXT))
 USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))
 TOKENS = _list("tokens", ref("Token"))
+RECORDING_REQUEST = _object(["on", "reason"], on={"type": "boolean"}, reason=_TEXT)
 PRIVACY_CHANGE = _object(["on", "reason"], on={"type": "boolean"}, reason=_TEXT)
 _SENTENCES = {"type": "array", "items": _TEXT}
 _LINE = {"type": ["integer", "null"], "description": "of the settings file; null: it is the default"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Protocol
 
 from aiohttp import web
 
@@ -27,11 +28,26 @@ from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
 from gateway.recording.assignments import Assignments
+from gateway.recording.archive import Archive
 from gateway.recording.catalog import Catalog
 from gateway.recording.keeping import Keeping
+from gateway.recording.playback.media import PlaybackMedia
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
 from web.routes import Route
+
+
+class OnEvent(Protocol):
+    """What sets off the recording of cameras that record on an event."""
+
+    def check_request(self, camera_id: str) -> None:
+        """Raise NotFoundError or ConflictError when a request would be of no use."""
+
+    def request(self, camera_id: str, on: bool, *, by: str) -> None:
+        """Have it recorded from now on, or not any more; raises as `check_request`."""
+
+    def cause(self, camera_id: str) -> str | None:
+        """What keeps it on record, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,8 @@ class Services:
     fleet: Fleet
     whep: Whep
     catalog: Catalog
+    archive: Archive
+    playback: PlaybackMedia
     keeping: Keeping
     anchors: Anchors
     """Holds, and the room on the disk."""
@@ -62,6 +80,8 @@ class Services:
     exports: Exports
     snapshots: Snapshots
     finder: Finder
+    on_event: OnEvent
+    """Cameras that record on an event."""
     recording: Callable[[str], bool]
     """Whether this camera's media goes to disk right now."""
     recording_problem: Callable[[str], str | None]

@@ -32,6 +32,8 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "position": fix_json(camera.fix) if Right.POSITION in rights and camera.fix is not None else None,
         "viewers": parts.whep.viewers(camera.id),
         "recording": parts.recording(camera.id),
+        "record_on": settings.record_on,
+        "recorded_because": parts.on_event.cause(camera.id),
         "retry_utc": utc(camera.retry_ns),
         "video_utc": utc(camera.video_ns),
         "source": camera.origin.value,

@@ -29,6 +29,7 @@ from gateway.positions.tracker import Rule
 from gateway.rtsp.batches import Batches
 from gateway.rtsp.client import RtspClient
 from gateway.rtsp.sdp import TrackDescription
+from onvif_protocol.alarms import alarm
 from onvif_protocol.base import ErrorKind, OnvifError
 from onvif_protocol.camera import OnvifCamera, Wsdls
 from onvif_protocol.metadata import MetadataDocument, MetadataError, parse
@@ -280,13 +281,13 @@ class CameraSource:
         for stream in self._streams:
             self._publish(stream, stream.receiver.flush())
 
-    # ---- positions
+    # ---- positions and alarms
 
     def _read_metadata(self, unit: AccessUnit) -> None:
         data = unit.nals[0]
         if len(data) <= INLINE_XML:
             try:
-                self._take_positions(parse(data), unit)
+                self._take(parse(data), unit)
             except MetadataError as error:
                 self._bad_metadata(error)
         elif self._parsing:
@@ -303,12 +304,16 @@ class CameraSource:
         except MetadataError as error:
             self._bad_metadata(error)
         else:
-            self._take_positions(document, unit)
+            self._take(document, unit)
         finally:
             self._parsing = False
 
-    def _take_positions(self, document: MetadataDocument, unit: AccessUnit) -> None:
+    def _take(self, document: MetadataDocument, unit: AccessUnit) -> None:
         self._bad["metadata_part"] += len(document.problems)
+        if document.events and self._camera.settings.record_on == "event":
+            for event in document.events:
+                if (happened := alarm(event)) is not None:
+                    self._camera.alarm_arrived(happened, unit.utc_ns if event.utc_ns is None else event.utc_ns)
         for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):
             rule = self._camera.tracker.push(fix, self._clock.utc_ns())
             if rule is None:

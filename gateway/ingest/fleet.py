@@ -24,6 +24,7 @@ from gateway.hub import Hub
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
 from gateway.positions.tracker import Tracker
+from onvif_protocol.alarms import Alarm
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class Camera:
         self._hurry = asyncio.Event()
         self._changed: Callable[[Camera], None] = lambda _: None
         self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
+        self._alarmed: Callable[[Camera, Alarm, UtcNs], None] = lambda _, __, ___: None
         self._live_waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -144,6 +146,10 @@ class Camera:
         """A position was accepted."""
         self.hub.publish(fix)
         self._fixed(self, fix)
+
+    def alarm_arrived(self, alarm: Alarm, utc_ns: UtcNs) -> None:
+        """The camera says that something happens, or has ended."""
+        self._alarmed(self, alarm, utc_ns)
 
     def set_status(self, status: CameraStatus, reason: str | None) -> None:
         """Change what people are told."""
@@ -204,6 +210,8 @@ class Fleet:
         """Status, reason, or settings."""
         self.on_removed: list[Callable[[Camera], None]] = []
         self.on_fix: list[Callable[[Camera, Fix], None]] = []
+        self.on_alarm: list[Callable[[Camera, Alarm, UtcNs], None]] = []
+        """Of cameras that record on an event: what the camera says, and when it was."""
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id.
@@ -261,6 +269,7 @@ class Fleet:
         camera = Camera(configured, self._clock)
         camera._changed = self._notify_changed
         camera._fixed = self._notify_fix
+        camera._alarmed = self._notify_alarm
         self.cameras[camera.id] = camera
         for callback in self.on_added:
             callback(camera)
@@ -304,6 +313,10 @@ class Fleet:
     def _notify_fix(self, camera: Camera, fix: Fix) -> None:
         for callback in self.on_fix:
             callback(camera, fix)
+
+    def _notify_alarm(self, camera: Camera, alarm: Alarm, utc_ns: UtcNs) -> None:
+        for callback in self.on_alarm:
+            callback(camera, alarm, utc_ns)
 
     async def _supervise(self, camera: Camera) -> None:
         while ending := self._ending.get(camera.id):

@@ -246,6 +246,26 @@ class Catalog:
 
         await self._database.write(work)
 
+    async def rest(self, camera: str, now_ns: UtcNs) -> bool:
+        """Nothing triggers this camera's recording from now on: what is missing then is no loss.
+
+        Returns False, and changes nothing, when its last Recording was ended by the stop of the gateway.
+        """
+
+        def work(connection: Connection) -> bool:
+            last = select(_recordings.c.id).where(_recordings.c.camera == camera).limit(1)
+            gap = select(_gaps).where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None)).limit(1)
+            missing = connection.execute(gap).first()
+            if missing is None:
+                return connection.execute(last).first() is None
+            if missing.reason != GapReason.IDLE.value:
+                end_ns = max(missing.start_ns, now_ns)
+                connection.execute(_gaps.update().where(_gaps.c.id == missing.id).values(end_ns=end_ns))
+                _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.IDLE))
+            return True
+
+        return await self._database.write(work)
+
     async def adopt(self, camera: str, entries: Sequence[Entry]) -> None:
         """Store what a crash kept from the catalog, in order, and end the Recording that is open then.
 

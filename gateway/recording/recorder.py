@@ -99,7 +99,7 @@ class Recorder:
         """
         self._reason = reason
         if at_keyframe and not self._stopping:
-            self._last_keyframe_by = self._clock.monotonic() + KEYFRAME_SECONDS
+            self._last_keyframe_by = self._last_keyframe_by or self._clock.monotonic() + KEYFRAME_SECONDS
         else:
             self._stopping = True
 
@@ -112,6 +112,8 @@ class Recorder:
             try:
                 while not await self._look(subscription):
                     await self._clock.sleep(self._pause())
+                if self._reason is GapReason.IDLE:
+                    await self._catalog.rest(self.camera_id, self._clock.utc_ns())
             finally:
                 await self._threads.run(self._writer.close)
                 self._catalog.grow(self.camera_id, None)
