@@ -70,6 +70,9 @@ def parser() -> argparse.ArgumentParser:
     discover.add_argument("--json", action="store_true", help="as JSON")
     check = add(subcommands, "check", archive.check, "Compare the recordings on disk with the catalog.")
     check.add_argument("--quick", action="store_true", help="sizes only: do not read the files again")
+    check.add_argument("--repair", action="store_true", help="put right what loses nothing; while no gateway runs")
+    check.add_argument("--dry-run", action="store_true", help="say what the repair would do")
+    check.add_argument("--missing-for-good", action="store_true", help="most files are missing, and stay so")
 
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."

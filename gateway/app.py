@@ -63,7 +63,6 @@ from gateway.recorders import Recorders
 from gateway.recording.archive import RECORDINGS, Archive
 from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
-from gateway.recording.check import Disagreement, Progress
 from gateway.recording.disk_space import limits
 from gateway.recording.files import SystemFiles
 from gateway.recording.holds import REVISION as HOLDS
@@ -90,7 +89,6 @@ from web.watching import WATCHING, Watching
 
 log = logging.getLogger(__name__)
 
-RECORDINGS = "recordings"
 EXPORTS = "exports"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
@@ -525,21 +523,3 @@ def _free(listen: str, *kinds: socket.SocketKind) -> str:
                 return str(Address(address.host, 0))
     return listen
 
-
-async def check_archive(
-    settings: Settings, clock: Clock, *, hashes: bool, progress: Callable[[Progress], None]
-) -> list[Disagreement]:
-    """Compare the recordings on disk with the catalog; works beside a running gateway.
-
-    Raises:
-        StorageError: the database or the disk refused.
-    """
-    database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
-    threads = Threads("disk", 1)
-    try:
-        journals = await asyncio.to_thread(Journals.open, settings.data_dir, clock)
-        archive = Archive(settings.data_dir / RECORDINGS, Catalog(database), journals, threads, clock)
-        return await archive.check(hashes=hashes, progress=progress)
-    finally:
-        threads.close()
-        database.close()

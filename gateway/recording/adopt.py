@@ -100,7 +100,7 @@ def _adopt(
             if files.is_open(path):
                 raise NotOursError("another process has it open")
             there.add(path)
-            if path in finished and _is_as_finished(files, finished[path]):
+            if path in finished and is_as_finished(files, finished[path]):
                 found.adopted.append(path)
             elif (segment := _salvage(files, path, _points(tail, path), found)) is not None:
                 salvaged.append(segment)
@@ -129,7 +129,7 @@ def _points(tail: Tail, path: str) -> list[Point]:
     return tail.points.get(path, [])
 
 
-def _is_as_finished(files: Files, segment: SegmentFinished) -> bool:
+def is_as_finished(files: Files, segment: SegmentFinished) -> bool:
     """Whether a file is what the ledger's row of it says: the crash came between that and the catalog."""
     return files.size(segment.path) == segment.size and sha256_of(files, segment.path) == segment.sha256
 

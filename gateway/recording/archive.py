@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from gateway.access.audit import Audit
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.workers import Threads
@@ -14,9 +15,16 @@ from gateway.media.model import UtcNs
 from gateway.recording.adopt import Adoption, adopt
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress, check
+from gateway.recording.deletion import Deleter
 from gateway.recording.files import Files, SystemFiles
 from gateway.recording.footage import Footage, FootageFinder
+from gateway.recording.holds import Holds
 from gateway.recording.recorder import PreRoll, Recorder
+from gateway.recording.repair import Repair, plan, repair
+from gateway.store.engine import Database
+
+RECORDINGS = "recordings"
+"""The folder in data_dir."""
 
 
 class Archive:
@@ -72,6 +80,40 @@ class Archive:
         """
         try:
             return await check(self.catalog, self._files, self._threads, hashes=hashes, progress=progress)
+        except OSError as error:
+            raise _refused(self.root, error) from error
+
+    async def plan(self, found: Iterable[Disagreement]) -> list[Repair]:
+        """What would be done about what a check found.
+
+        Raises:
+            StorageError: the database refused.
+        """
+        return await plan(self.catalog, self._files, self._threads, found)
+
+    async def repair(
+        self,
+        repairs: Sequence[Repair],
+        database: Database,
+        audit: Audit,
+        *,
+        missing_for_good: bool,
+        by: str,
+        address: str,
+    ) -> None:
+        """Carry out what was planned. Not beside a gateway.
+
+        Raises:
+            ConflictError: most files are missing, and nobody said that this is for good; nothing was done.
+            StorageError: the database or the disk refused.
+        """
+        holds = Holds(database, audit, self._clock)
+        deleter = Deleter(database, self._files, self._journals, self._threads, audit, holds, self._clock)
+        try:
+            await repair(
+                repairs, self.catalog, self._files, self._journals, self._threads, deleter, audit,
+                missing_for_good=missing_for_good, by=by, address=address,
+            )  # fmt: skip
         except OSError as error:
             raise _refused(self.root, error) from error
 

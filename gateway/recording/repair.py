@@ -8,6 +8,8 @@ is in the audit, and in the camera's ledger where media is concerned.
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,9 +17,9 @@ from enum import StrEnum
 from gateway.access.audit import Action, Audit
 from gateway.base.errors import ConflictError, StorageError
 from gateway.base.workers import Threads
-from gateway.ledger.journal import Journals
+from gateway.ledger.journal import Journals, LedgerError
 from gateway.media.fmp4_samples import Mp4Error
-from gateway.recording.adopt import adopt
+from gateway.recording.adopt import adopt, is_as_finished
 from gateway.recording.catalog import Catalog, SegmentRow
 from gateway.recording.check import Disagreement, Finding
 from gateway.recording.chunks import find_chunks
@@ -25,8 +27,10 @@ from gateway.recording.deletion import Deleter
 from gateway.recording.entries import Recovered, Recovery, SegmentFinished
 from gateway.recording.file_proof import Point, prove_file
 from gateway.recording.files import Files
-from gateway.recording.ledger_rows import body
+from gateway.recording.ledger_rows import body, entry
 from gateway.recording.salvage import sha256_of
+
+log = logging.getLogger(__name__)
 
 FEW = 10
 """So many files may be missing without a question, however few there are."""
@@ -96,6 +100,9 @@ async def repair(
                 path=one.found.path, finding=one.found.finding.value, detail=one.found.detail, remedy=one.remedy.value,
             )  # fmt: skip
     await deleter.found_missing(missing, actor=by, address=address)
+    unknown = [one.found.path for one in repairs if one.remedy is Remedy.ADOPTED]
+    for camera, segments in (await threads.run(_known_to_ledgers, files, journals, unknown)).items():
+        await catalog.adopt(camera, segments)
     await adopt(catalog, files, journals, threads)
     for one in repairs:
         if one.remedy is Remedy.SHORTENED:
@@ -121,6 +128,26 @@ def _remedy(files: Files, row: SegmentRow | None, found: Disagreement) -> Remedy
             return Remedy.SHORTENED
         case _:
             return Remedy.NONE
+
+
+def _known_to_ledgers(files: Files, journals: Journals, paths: Iterable[str]) -> dict[str, list[SegmentFinished]]:
+    """Of files that the catalog has lost, those that are as their ledger says, by camera: nothing new is to be told."""
+    by_camera: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        by_camera[path.partition("/")[0]].add(path)
+    found = {}
+    for camera in sorted(by_camera.keys() & set(journals.cameras())):
+        told: dict[str, SegmentFinished] = {}
+        try:
+            for row in journals.read(camera):
+                if row.kind == "segment" and row.body.get("file") in by_camera[camera]:
+                    said = entry(row.body)
+                    assert isinstance(said, SegmentFinished)
+                    told[said.path] = said
+        except (LedgerError, ValueError) as error:
+            log.error("the ledger of %s cannot be read as far as it goes: %s", camera, error)
+        found[camera] = [said for said in told.values() if is_as_finished(files, said)]
+    return found
 
 
 def _can_be_shortened(files: Files, row: SegmentRow) -> bool:
