@@ -178,7 +178,8 @@ def _stretch(
     key = _key(found, header, footage.start_ns)
     if key is None:
         return None
-    start = min(key.offset, *(f.offset for f in found if f.track is not header.video and _end_ns(f) > key.utc_ns))
+    others = (f.offset for f in found if f.track is not header.video and _end_ns(f) > key.utc_ns)
+    start = min([key.offset, *others])
     end, end_ns = last.offset + last.size, last.end_ns
     if piece is footage.pieces[-1] or end_ns > footage.end_ns:
         end, end_ns = _end(fragments(read_at, header, last.offset, piece.size), header, footage.end_ns)
