@@ -17,7 +17,7 @@ from gateway import __version__
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
-from gateway.commands import accounts, archive, audit, cameras, policy, report, servers, settings, wearers
+from gateway.commands import accounts, archive, audit, cameras, export, policy, report, servers, settings, wearers
 
 Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--dry-run", action="store_true", help="say what the repair would do")
     check.add_argument("--missing-for-good", action="store_true", help="most files are missing, and stay so")
 
+    _export(add, subcommands)
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
     add(files, "check", settings.settings_check, text, prefix="settings ")
@@ -118,6 +119,25 @@ def parser() -> argparse.ArgumentParser:
     _accounts(add, group)
     _audit(add, group)
     return top
+
+
+def _export(add: Callable[..., argparse.ArgumentParser], subcommands: Any) -> None:
+    """Recordings into a folder."""
+    text = "Copy recordings into a folder: an MP4 for each camera with GPX and GeoJSON, or an evidence package."
+    sub = add(subcommands, "export", export.export, text)
+    sub.add_argument(
+        "--camera",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="ID",
+        help="of these cameras; also of removed ones",
+    )
+    _interval(sub)
+    sub.add_argument("--burn-in", action="store_true", help="draw unit, UTC, position and trail into the pictures")
+    sub.add_argument("--package", action="store_true", help="an evidence package, which proves what is in it")
+    sub.add_argument("--reason", metavar="WHY", help="for the audit")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="a folder that is not there yet (default: export_ID_FROM)")
 
 
 def _accounts(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str], Any]) -> None:

@@ -44,6 +44,7 @@ from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
 from gateway.evidence.jobs import Exports
 from gateway.evidence.making import Making
+from gateway.evidence.parts import ExportParts
 from gateway.hub import Hub
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
@@ -203,15 +204,17 @@ async def run(
         live.on("oidc", prepare=providers.prepare)
         # Whoever needs these looks each time.
         live.on("http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports")
-        making = Making(
+        parts = ExportParts(
+            settings.data_dir,
+            catalog_database,
             archive,
             positions,
             privacy,
             disk_threads,
             clock,
             label=lambda camera: _label(fleet, camera),
-            keep_free=lambda total: limits(live.running.storage, total).keep,
         )
+        making = Making(parts, keep_free=lambda total: limits(live.running.storage, total).keep)
         exports = Exports(
             catalog_database,
             audit,
@@ -522,4 +525,3 @@ def _free(listen: str, *kinds: socket.SocketKind) -> str:
             except OSError:
                 return str(Address(address.host, 0))
     return listen
-

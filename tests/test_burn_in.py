@@ -11,9 +11,9 @@ import pytest
 
 from gateway.evidence.burn_in import BurnIn
 from gateway.evidence.export import ExportRequest
-from gateway.evidence.export_worker import REPORT, Work
-from gateway.evidence.fix_feed import FixFeed, write_fixes
-from gateway.evidence.plan import CameraPlan, Plan
+from gateway.evidence.export_worker import REPORT, make
+from gateway.evidence.fix_feed import FixFeed, encode_fixes
+from gateway.evidence.plan import CameraPlan, Order, VideoPlan
 from gateway.evidence.trail import MIN_EXTENT_M, panel, round_length
 from gateway.media.model import NS, AudioParameters, Codec, Fix, Track, TrackKind
 from gateway.media.stamp import Stamp, draw, planes
@@ -39,7 +39,7 @@ def plan(film: Film, footage: Footage, fixes: list[Fix] | None = None, **more: o
         path = film.root.parent / "out" / "fixes"
         with path.open("wb") as file:
             for start in range(0, len(fixes), 7):
-                write_fixes(file, fixes[start : start + 7])
+                file.write(encode_fixes(fixes[start : start + 7]))
     made = CameraPlan(CAMERA, "Unit 12", "clip", footage, path, True, fixes is not None, (), {"id": CAMERA})
     return replace(made, **more)
 
@@ -48,7 +48,7 @@ def burnt(film: Film, camera: CameraPlan) -> Path:
     """The MP4 that a worker makes."""
     request = ExportRequest((CAMERA,), camera.footage.start_ns, camera.footage.end_ns, "ann", "", burn_in=True)
     folder = film.root.parent / "out"
-    Work(Plan("x", request, film.root, folder, (camera,), T0, 0), lambda _: None).run()
+    make(Order(VideoPlan("x", request, folder, (camera,), T0), film.root, 0), lambda _: None)
     assert {path.name for path in folder.iterdir()} == {"clip.mp4", REPORT}
     return folder / "clip.mp4"
 
@@ -183,7 +183,7 @@ def test_a_feed_remembers_some_time_only_and_goes_back_if_it_must(tmp_path):
     fixes = walk(60)
     with path.open("wb") as file:
         for start in range(0, 60, 10):
-            write_fixes(file, fixes[start : start + 10])
+            file.write(encode_fixes(fixes[start : start + 10]))
     feed = FixFeed(path, 20 * NS)
     assert feed.until(T0 - 1) == ()
     assert feed.until(T0 + 30 * NS) == tuple(fixes[10:31])

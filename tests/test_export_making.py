@@ -19,9 +19,9 @@ from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
 from gateway.base.errors import ConflictError, SightlineError, StorageError
 from gateway.base.policy import Policy
-from gateway.base.workers import WorkerDiedError
 from gateway.evidence.export import Export, ExportRequest
-from gateway.evidence.making import Making
+from gateway.evidence.making import ExportFailedError, Making
+from gateway.evidence.parts import ExportParts
 from gateway.media.model import NS, GapReason
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
@@ -73,10 +73,10 @@ async def stage(tmp_path: Path, *, keep_free: int = 0, seconds: int = 6):
         archive = Archive(
             tmp_path / "recordings", recording.catalog, recording.journals, recording.threads, recording.clock
         )
-        making = Making(
-            archive, positions, modes, recording.threads, recording.clock,
-            label=lambda camera: "Unit 12", keep_free=lambda total: keep_free,
-        )  # fmt: skip
+        parts = ExportParts(
+            tmp_path, database, archive, positions, modes, recording.threads, recording.clock, lambda camera: "Unit 12"
+        )
+        making = Making(parts, keep_free=lambda total: keep_free)
         folder = tmp_path / "out"
         folder.mkdir()
         try:
@@ -223,7 +223,7 @@ async def test_ended_in_mid_work_it_leaves_no_process(tmp_path, killed):
             os.kill(worker, signal.SIGKILL)
         else:
             work.cancel()
-        with pytest.raises(WorkerDiedError if killed else asyncio.CancelledError):
+        with pytest.raises(ExportFailedError if killed else asyncio.CancelledError):
             await work
         assert made.workers == []
         assert not Path(f"/proc/{worker}").exists()

@@ -15,7 +15,6 @@ import pytest
 from gateway.access.audit import Audit
 from gateway.base.clock import ManualClock
 from gateway.base.errors import ConflictError, NotFoundError, StorageError
-from gateway.base.workers import WorkerDiedError
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Status
 from gateway.evidence.jobs import AT_ONCE, EXPIRY_SECONDS, MAX_WAITING_OF_ONE, Exports, QueueFullError
 from gateway.media.model import NS
@@ -230,7 +229,6 @@ async def test_an_export_under_way_is_cancelled_and_leaves_nothing(tmp_path):
     ("error", "says"),
     [
         (StorageError("there is no room for it: free 3 GiB"), "free 3 GiB"),
-        (WorkerDiedError(), "the process that made it ended"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "No space left on device"),
         (ZeroDivisionError(), "its log says where"),
     ],

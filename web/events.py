@@ -324,7 +324,7 @@ def _quality(session: str, quality: Quality, trouble: Trouble | None) -> str:
     return _message("quality", session=session, quality=quality, trouble=trouble)
 
 
-def _message(kind: str, **members: Any) -> str:
+def _message(kind: str, /, **members: Any) -> str:
     return json.dumps({"type": kind, **members}, separators=(",", ":"))
 
 

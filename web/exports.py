@@ -58,7 +58,9 @@ async def ask(request: web.Request) -> web.Response:
 
     wanted = ExportRequest(
         cameras, from_ns, to_ns, who.name, address(request), kind, burn_in,
-        sound=having(Right.AUDIO), positions=having(Right.POSITION), reason=next(filter(None, reasons), None),
+        sound=having(Right.AUDIO), positions=having(Right.POSITION),
+        audit=kind is Kind.PACKAGE and parts.authority.may(who, Right.AUDIT),
+        reason=next(filter(None, reasons), None),
     )  # fmt: skip
     export = await parts.exports.ask(wanted)
     headers = {"Location": f"/api/exports/{export.id}"}
@@ -95,6 +97,8 @@ async def fetch(request: web.Request) -> web.StreamResponse:
     for camera, rights in needed.items():
         for right in sorted(rights - parts.authority.rights(who, camera)):
             await refuse(request, who, right, camera)
+    if wanted.audit and not parts.authority.may(who, Right.AUDIT):
+        await refuse(request, who, Right.AUDIT, None)
     name = request.match_info["name"]
     path = parts.exports.path(export.id, name)
     if request.method == "GET":

@@ -76,6 +76,15 @@ class Threads:
             loop.call_soon(self._submit, loop)
         return await outcome
 
+    async def run_to_end(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, but a caller that is cancelled waits until the call has ended: nothing goes on behind its back."""
+        call = asyncio.ensure_future(self.run(function, *args, **kwargs))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait({call})
+            raise
+
     def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
         calls, self._calls = self._calls, []
         if not calls:

@@ -20,8 +20,8 @@ from av.error import FFmpegError
 
 from gateway.evidence.fix_feed import FixFeed
 from gateway.evidence.new_pictures import MAX_THREADS, NewPictures
-from gateway.evidence.plan import CameraPlan
-from gateway.evidence.trail import TRAIL_NS, Panel, panel
+from gateway.evidence.plan import TRAIL_NS, CameraPlan
+from gateway.evidence.trail import Panel, panel
 from gateway.media import stamp
 from gateway.media.fmp4_samples import FileHeader, Fragment, ReadAt, TrackHeader, fragments, read_header
 from gateway.media.model import NS, Fix, TrackKind, UtcNs

@@ -54,6 +54,8 @@ class ExportRequest:
     """The cameras whose sound goes in."""
     positions: frozenset[str] = frozenset()
     """The cameras whose positions go in, but for what a privacy mode hid."""
+    audit: bool = False
+    """Whether a package tells who did what with these cameras."""
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class ExportRequest:
             "burn_in": self.burn_in,
             "sound": sorted(self.sound),
             "positions": sorted(self.positions),
+            "audit": self.audit,
             "reason": self.reason,
         }
 
@@ -84,6 +87,7 @@ class ExportRequest:
             values["burn_in"],
             frozenset(values["sound"]),
             frozenset(values["positions"]),
+            values["audit"],
             values["reason"],
         )
 

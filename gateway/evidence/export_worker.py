@@ -1,6 +1,6 @@
 """The process that makes the files of one export. It has no database: all it needs to know is in the plan it is given.
 
-Its one order is a Plan, pickled by the process that started it. Its answers are JSON: `{"progress": 0.5}` a few times a
+Its one Order is pickled by the process that started it. Its answers are JSON: `{"progress": 0.5}` a few times a
 second, and in the end either `{"files": [{"name", "bytes", "sha256"}, …]}` or `{"error": "a sentence"}`.
 """
 
@@ -23,10 +23,10 @@ from gateway.base.errors import NotFoundError, SightlineError, StorageError
 from gateway.base.records import records, reply, step_back
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import ExportedFile
-from gateway.evidence.plan import CameraPlan, Plan
+from gateway.evidence.plan import CameraPlan, Order, VideoPlan
 from gateway.recording.clip import Selection
 from gateway.recording.faststart import Written, write_faststart
-from gateway.recording.files import SystemFiles
+from gateway.recording.files import Files, SystemFiles
 
 REPORT = "export.json"
 NICENESS = 19
@@ -37,11 +37,12 @@ BURNING = 0.9
 _BLOCK = 1 << 20
 
 
-class Work:
-    """The work on one Plan. `tell` is called with the share that is done, as often as there is something new."""
+class Videos:
+    """The work on a VideoPlan. `tell` is called with the share that is done, as often as there is something new."""
 
-    def __init__(self, plan: Plan, tell: Callable[[float], None]) -> None:
+    def __init__(self, plan: VideoPlan, recordings: Files, tell: Callable[[float], None]) -> None:
         self._plan = plan
+        self._recordings = recordings
         self._tell = tell
         self._hashes: dict[str, str] = {}
         """Of the files that were hashed as they were written."""
@@ -77,8 +78,8 @@ class Work:
             if plan.request.burn_in:
                 made, told = self._burnt(camera, out, progress)
             else:
-                files = SystemFiles(plan.recordings)
-                made, told = write_faststart(camera.footage, files, out, selection=selection, progress=progress), {}
+                made = write_faststart(camera.footage, self._recordings, out, selection=selection, progress=progress)
+                told: dict[str, Any] = {}
         except NotFoundError:
             return None
         self._hashes[out.name] = made.sha256.hex()
@@ -96,7 +97,7 @@ class Work:
         from gateway.evidence.burn_in import BurnIn  # with PyAV and numpy: what copies does without
 
         folder = self._plan.folder
-        burn_in = BurnIn(camera, SystemFiles(self._plan.recordings), folder, lambda share: progress(share * BURNING))
+        burn_in = BurnIn(camera, self._recordings, folder, lambda share: progress(share * BURNING))
         burnt = burn_in.run()
         made = write_faststart(
             burnt.footage,
@@ -138,8 +139,9 @@ class Work:
 class Told:
     """What is told of the progress, and when: not too often, and never without looking how full the disk is."""
 
-    def __init__(self, plan: Plan, replies: BinaryIO) -> None:
-        self._plan = plan
+    def __init__(self, folder: Path, keep_free: int, replies: BinaryIO) -> None:
+        self._folder = folder
+        self._keep_free = keep_free
         self._replies = replies
         self._clock = SystemClock()
         self._at = float("-inf")
@@ -155,12 +157,12 @@ class Told:
         if now - self._at < TELL_SECONDS:
             return
         self._at = now
-        disk = os.statvfs(self._plan.folder)
-        if disk.f_bavail * disk.f_frsize < self._plan.keep_free:
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < self._keep_free:
             from gateway.base.sizes import written  # with pydantic, which nobody else here needs
 
             raise StorageError(
-                f"the disk is filling up, and {written(self._plan.keep_free)} of it stay free for recordings: "
+                f"the disk is filling up, and {written(self._keep_free)} of it stay free for recordings: "
                 "free some space, and ask again"
             )
         answer(self._replies, {"progress": share})
@@ -172,11 +174,28 @@ def answer(replies: BinaryIO, values: dict[str, Any]) -> None:
     replies.flush()
 
 
+def make(order: Order, tell: Callable[[float], None]) -> list[ExportedFile]:
+    """Make the files of one export.
+
+    Raises:
+        SightlineError: it cannot be done; says what to do.
+        OSError: the disk refused.
+    """
+    recordings = SystemFiles(order.recordings)
+    if isinstance(order.plan, VideoPlan):
+        return Videos(order.plan, recordings, tell).run()
+    from gateway.evidence.package import build_package  # with the database and more: what makes videos does without
+
+    made = build_package(order.plan, recordings, SystemClock(), tell)
+    return [ExportedFile(made.path.name, made.size, made.sha256)]
+
+
 def main(orders: BinaryIO, replies: BinaryIO) -> None:
-    """Do the one order."""
-    plan: Plan = pickle.loads(next(records(orders)))  # noqa: S301 (of the process that started this one)
+    """Do what the one Order says."""
+    order: Order = pickle.loads(next(records(orders)))  # noqa: S301 (of the process that started this one)
+    told = Told(order.plan.folder, order.keep_free, replies)
     try:
-        files = Work(plan, Told(plan, replies).progress).run()
+        files = make(order, told.progress)
     except BrokenPipeError:
         raise
     except SightlineError as error:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from gateway.base.records import LENGTH, records
 from gateway.media.model import Fix, UtcNs
 from gateway.positions import blocks
 
 
-def write_fixes(file: BinaryIO, fixes: list[Fix]) -> None:
-    """Append `fixes`, in order of time and after those before, for a FixFeed."""
+def encode_fixes(fixes: Sequence[Fix]) -> bytes:
+    """What is appended to a file for a FixFeed: `fixes` in order of time, after those before."""
     block = blocks.encode(fixes)
-    file.write(LENGTH.pack(len(block)) + block)
+    return LENGTH.pack(len(block)) + block
 
 
 class FixFeed:
-    """Goes through a file of `write_fixes` as time goes on; `span_ns` is how far back it remembers."""
+    """Goes through a file of `encode_fixes` as time goes on; `span_ns` is how far back it remembers."""
 
     def __init__(self, path: Path, span_ns: int) -> None:
         self._path = path

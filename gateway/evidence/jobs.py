@@ -20,13 +20,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from gateway.access.audit import Action, Audit, Outcome, append
+from gateway.access.audit import Audit, append
 from gateway.base.clock import Clock
 from gateway.base.errors import ConflictError, LaterError, NotFoundError, SightlineError, StorageError
 from gateway.base.metrics import EXPORTS
 from gateway.base.supervise import TaskOwner, cancel_once
-from gateway.base.workers import Threads, WorkerDiedError
+from gateway.base.workers import Threads
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Status
+from gateway.evidence.export_audit import asked_rows, over_rows, step_rows
 from gateway.media.model import NS
 from gateway.store.engine import Database
 from gateway.store.tables import exports
@@ -64,7 +65,7 @@ class Maker(Protocol):
 
         Raises:
             SightlineError: it cannot be made; says what to do.
-            WorkerDiedError: the process that worked on it ended.
+            OSError: the disk refused.
         """
 
 
@@ -119,7 +120,7 @@ class Exports:
                     await self._store(replace(export, status=Status.QUEUED))
                 else:
                     why = "the gateway was killed twice while it was made: ask again, for a shorter time"
-                    await self._end(export, Status.FAILED, why, "failed")
+                    await self._end(export, Status.FAILED, why)
         done = {export.id for export in self._exports.values() if export.status is Status.DONE}
         try:
             await self._threads.run(_sweep, self._folder, done)
@@ -189,7 +190,7 @@ class Exports:
             )
         await self._maker.look(request)
         export = Export(secrets.token_hex(8), request, self._clock.utc_ns())
-        rows = self._rows(export, "asked", asked=_asked(request))
+        rows = asked_rows(self._audit, export)
 
         def work(connection: Connection) -> None:
             connection.execute(
@@ -226,7 +227,7 @@ class Exports:
                 await asyncio.wait({task})
                 export = self.export(export_id)
             if not export.status.over:  # what was finished a moment before it could be cancelled stays
-                await self._end(export, Status.CANCELLED, None, "cancelled", actor=actor, address=address)
+                await self._end(export, Status.CANCELLED, actor=actor, address=address)
         finally:
             self._cancelled.discard(export_id)
         return self.export(export_id)
@@ -254,7 +255,8 @@ class Exports:
         now, who = self._clock.monotonic(), (export.id, name, actor, address)
         if now - self._fetched.get(who, float("-inf")) < FETCH_SECONDS:
             return
-        await self._audit.append_all(self._rows(export, "fetched", actor=actor, address=address, file=name))
+        rows = step_rows(self._audit, export, "fetched", actor=actor, address=address, file=name)
+        await self._audit.append_all(rows)
         self._fetched = {key: at for key, at in self._fetched.items() if now - at < FETCH_SECONDS}
         self._fetched[who] = now
 
@@ -296,10 +298,8 @@ class Exports:
             await self._threads.run(_prepare, part)
             files = await self._maker.make(export, part, lambda share: self._progress(export.id, share))
             await self._threads.run(_publish, part, folder)
-            await self._end(replace(export, files=files, progress=1.0), Status.DONE, None, "finished")
+            await self._end(replace(export, files=files, progress=1.0), Status.DONE)
             return
-        except WorkerDiedError:
-            why = "the process that made it ended, for want of memory perhaps: ask again, for a shorter time"
         except SightlineError as error:
             why = str(error)
         except OSError as error:
@@ -308,7 +308,7 @@ class Exports:
             log.exception("export %s failed", export.id)
             why = "the gateway failed on it, and its log says where"
         await self._remove(part, folder)
-        await self._end(self._exports[export.id], Status.FAILED, why, "failed")
+        await self._end(self._exports[export.id], Status.FAILED, why)
 
     async def _remove(self, *paths: Path) -> None:
         for path in paths:
@@ -337,23 +337,19 @@ class Exports:
         self,
         export: Export,
         status: Status,
-        error: str | None,
-        step: str,
+        error: str | None = None,
         *,
         actor: str | None = None,
         address: str | None = None,
     ) -> None:
         EXPORTS.labels(export.request.kind.value, status.value).inc()
         export = replace(export, status=status, error=error, finished_ns=self._clock.utc_ns())
-        detail: dict[str, Any] = {} if error is None else {"why": error}
-        if status is Status.DONE:
-            detail["files"] = [file.to_json() for file in export.files]
-        outcome = Outcome.DONE if status is Status.DONE else Outcome.ENDED
-        rows = self._rows(export, step, outcome=outcome, actor=actor, address=address, **detail)
-        await self._store(export, rows)
+        await self._store(export, over_rows(self._audit, export, actor=actor, address=address))
 
     async def _forget(self, export: Export, *, actor: str, address: str, **detail: Any) -> None:
-        rows = self._rows(export, "removed", actor=actor, address=address, **detail) if export.files else []
+        rows = []
+        if export.files:
+            rows = step_rows(self._audit, export, "removed", actor=actor, address=address, **detail)
 
         def work(connection: Connection) -> None:
             connection.execute(delete(exports).where(exports.c.id == export.id))
@@ -375,26 +371,6 @@ class Exports:
         for listener in self.on_changed:
             listener(export)
 
-    def _rows(
-        self,
-        export: Export,
-        step: str,
-        *,
-        outcome: Outcome = Outcome.DONE,
-        actor: str | None = None,
-        address: str | None = None,
-        **detail: Any,
-    ) -> list[dict[str, Any]]:
-        """The audit's rows, one for each camera, so that each is found by its camera."""
-        request = export.request
-        return [
-            self._audit.row(
-                Action.EXPORT, actor=actor or request.actor, address=address or request.address, outcome=outcome,
-                camera=camera, reason=request.reason, export=export.id, step=step, **detail,
-            )
-            for camera in request.cameras
-        ]  # fmt: skip
-
 
 def _export(row: Row[Any]) -> Export:
     files = tuple(ExportedFile(file["name"], file["bytes"], file["sha256"]) for file in row.files)
@@ -414,11 +390,6 @@ def _columns(export: Export) -> dict[str, Any]:
         "attempts": export.attempts,
         "finished_ns": export.finished_ns,
     }
-
-
-def _asked(request: ExportRequest) -> dict[str, Any]:
-    """What was asked for, as the audit says it beside actor, address and reason."""
-    return {name: value for name, value in request.to_json().items() if name not in {"actor", "address", "reason"}}
 
 
 # ---- in a thread

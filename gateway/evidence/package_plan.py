@@ -6,46 +6,29 @@ The result is plain values and a few small files, for the process that builds th
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
 from gateway.access.audit import body
-from gateway.access.privacy import PrivacyModes, Span, shown
-from gateway.base.clock import Clock
 from gateway.base.rfc3339 import format_utc
-from gateway.base.workers import Threads
 from gateway.evidence.export import ExportRequest
-from gateway.media.model import Fix, UtcNs
-from gateway.positions.store import PositionStore
+from gateway.evidence.parts import ExportParts
+from gateway.evidence.position_files import PositionFiles
+from gateway.media.model import UtcNs
 from gateway.positions.writers import WRITERS
-from gateway.recording.archive import Archive
 from gateway.recording.catalog import Missing, SegmentRow
 from gateway.recording.catalog import Span as Recorded
 from gateway.recording.clip import Selection
 from gateway.recording.footage import Footage
-from gateway.store.engine import Database
 from gateway.store.tables import assignments, audit, deletions
 
 AUDIT_PAGE = 1000
 AUDIT_FILE = "audit.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class PackageParts:
-    """Where everything comes from. `label` is a camera's name, by its id."""
-
-    data_dir: Path
-    database: Database
-    archive: Archive
-    positions: PositionStore
-    privacy: PrivacyModes
-    threads: Threads
-    clock: Clock
-    label: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +72,7 @@ class PackagePlan:
 
 
 async def gather_package(
-    parts: PackageParts, export_id: str, request: ExportRequest, folder: Path, *, with_audit: bool
+    parts: ExportParts, export_id: str, request: ExportRequest, folder: Path, *, with_audit: bool
 ) -> PackagePlan:
     """Gather what goes into the package that `request` asks for. `folder` is there, and empty.
 
@@ -107,16 +90,17 @@ async def gather_package(
     )  # fmt: skip
 
 
-async def _camera(parts: PackageParts, request: ExportRequest, camera: str, folder: Path) -> PackagedCamera:
+async def _camera(parts: ExportParts, request: ExportRequest, camera: str, folder: Path) -> PackagedCamera:
     from_ns, to_ns = request.from_ns, request.to_ns
     catalog = parts.archive.catalog
     hidden = await parts.privacy.hidden_positions(camera, from_ns, to_ns)
     label = parts.label(camera)
+    files = PositionFiles(parts.positions, parts.threads, camera, label, hidden)
     positions = []
     if camera in request.positions:
         for form in WRITERS:
             path = folder / f"{camera}.{form}"
-            await _write_positions(parts, path, form, label, camera, request, hidden)
+            await files.document(path, form, from_ns, to_ns)
             positions.append(path)
     wearers, deleted = await parts.database.read(lambda connection: _told(connection, camera, from_ns, to_ns))
     return PackagedCamera(
@@ -163,33 +147,21 @@ def _told(
     return wearers, deleted
 
 
-async def _write_positions(
-    parts: PackageParts, path: Path, form: str, label: str, camera: str, request: ExportRequest, hidden: Sequence[Span]
-) -> None:
-    writer = WRITERS[form](label)
-
-    async def fixes() -> AsyncIterator[list[Fix]]:
-        async for batch in parts.positions.batches(camera, request.from_ns, request.to_ns):
-            yield shown(batch, hidden)
-
-    with await parts.threads.run(path.open, "w", encoding="utf-8") as file:
-        await parts.threads.run(file.write, writer.start())
-        async for batch in fixes():
-            await parts.threads.run(lambda batch=batch: file.write(writer.write(batch)))  # type: ignore[misc]
-        await parts.threads.run(file.write, writer.end())
-
-
-async def _write_audit(parts: PackageParts, request: ExportRequest, path: Path) -> int:
+async def _write_audit(parts: ExportParts, request: ExportRequest, path: Path) -> int:
     """The rows about these cameras since the interval began, each with the links around it; how many there are."""
     count = after = 0
-    with await parts.threads.run(path.open, "w", encoding="utf-8") as file:
-        while True:
-            rows = await parts.database.read(lambda connection, after=after: _audit_page(connection, request, after))  # type: ignore[misc]
-            await parts.threads.run(file.write, "".join(json.dumps(row) + "\n" for row in rows))
-            count += len(rows)
-            if len(rows) < AUDIT_PAGE:
-                return count
-            after = rows[-1]["sequence"]
+    while True:
+        rows = await parts.database.read(partial(_audit_page, request=request, after=after))
+        await parts.threads.run_to_end(_append, path, rows)
+        count += len(rows)
+        if len(rows) < AUDIT_PAGE:
+            return count
+        after = rows[-1]["sequence"]
+
+
+def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def _audit_page(connection: Connection, request: ExportRequest, after: int) -> list[dict[str, Any]]:

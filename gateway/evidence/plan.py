@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.evidence.export import ExportRequest
-from gateway.media.model import UtcNs
+from gateway.media.model import NS, UtcNs
 from gateway.recording.footage import Footage
+
+if TYPE_CHECKING:  # with the database, which videos are made without
+    from gateway.evidence.package_plan import PackagePlan
+
+TRAIL_NS = 180 * NS
+"""How far back the trail in a picture reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +46,29 @@ class CameraPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One export."""
+class VideoPlan:
+    """An export of videos."""
 
     id: str
     request: ExportRequest
-    recordings: Path
-    """The folder of recordings."""
     folder: Path
     """Where its files go; the positions are there already."""
     cameras: tuple[CameraPlan, ...]
     made_ns: UtcNs
     """When it was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is to do."""
+
+    plan: VideoPlan | PackagePlan
+    recordings: Path
+    """The folder of recordings."""
     keep_free: int
-    """Bytes of the disk that it must not take."""
+    """Bytes of the disk that must stay free."""
 
 
 def file_stem(camera: str, from_ns: UtcNs) -> str:
     """`unit-12_20260131T120000Z`."""
-    return f"{camera}_{datetime.fromtimestamp(from_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}"
+    return f"{camera}_{datetime.fromtimestamp(from_ns // NS, UTC):%Y%m%dT%H%M%SZ}"

@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.media import font
-from gateway.media.model import NS, Fix
+from gateway.media.model import Fix
 from gateway.media.stamp import Planes
 from gateway.positions.geodesy import offset_m
 from gateway.positions.runs import runs
 
-TRAIL_NS = 180 * NS
-"""How far back a trail reaches."""
 MIN_EXTENT_M = 20.0
 """What a panel shows from side to side at least: who stands still is a dot, not a scribble of the receiver's noise."""
 _GROUND, _WHITE, _GREY = 16, 235, 170
