@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import zipfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
 from gateway.base.errors import ConflictError, SightlineError, StorageError
 from gateway.base.policy import Policy
-from gateway.evidence.export import Export, ExportRequest
+from gateway.evidence.export import Export, ExportRequest, Kind
 from gateway.evidence.making import ExportFailedError, Making
 from gateway.evidence.parts import ExportParts
 from gateway.media.model import NS, GapReason
@@ -176,6 +177,17 @@ def _points(path: Path) -> list[dict]:
 def _packets(path: Path) -> list[av.Packet]:
     with av.open(str(path)) as container:
         return [packet for packet in container.demux() if packet.stream.type == "data"]
+
+
+async def test_a_package_is_one_file_with_what_proves_it(tmp_path):
+    async with stage(tmp_path) as made:
+        files = await made.make(export(kind=Kind.PACKAGE, audit=True))
+        assert set(files) == {f"{STEM}.zip"}
+        with zipfile.ZipFile(files[f"{STEM}.zip"]) as package:
+            names = set(package.namelist())
+        assert {"manifest.json", "manifest.sig", "keys.jsonl", "audit.jsonl", f"{CAMERA}/video.mp4"} <= names
+        recorded = {path.relative_to(tmp_path).as_posix() for path in made.recording.disk.paths()}
+        assert recorded <= names
 
 
 async def test_nothing_recorded_is_said_before_anything_is_made(tmp_path):

@@ -18,6 +18,7 @@ from gateway.access.audit import body
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import ExportRequest
 from gateway.evidence.parts import ExportParts
+from gateway.evidence.plan import file_stem
 from gateway.evidence.position_files import PositionFiles
 from gateway.media.model import UtcNs
 from gateway.positions.writers import WRITERS
@@ -68,7 +69,7 @@ class PackagePlan:
     @property
     def out(self) -> Path:
         """The package."""
-        return self.folder / f"{self.id}.zip"
+        return self.folder / f"{file_stem(self.request.cameras[0], self.request.from_ns)}.zip"
 
 
 async def gather_package(
