@@ -13,6 +13,7 @@ from gateway.media.fmp4_reader import scan
 from gateway.media.model import Codec, GapReason, Track, TrackKind, VideoParameters
 from gateway.recording.adopt import adopt
 from gateway.recording.check import check
+from tests.ledger_agreement import disagreements
 from tests.media_samples import METADATA, PCMU, PPS, SPS, T0, VIDEO, document, stream, unit
 from tests.recording_rig import CAMERA, Rig, frames, gap, rig
 
@@ -22,8 +23,9 @@ def metric(name: str, **labels: str) -> float:
 
 
 async def assert_sound(recording: Rig) -> None:
-    """Disk and catalog agree, hashes included."""
+    """Disk, catalog and ledger agree, hashes included."""
     assert await check(recording.catalog, recording.disk, recording.threads) == []
+    assert await disagreements(recording.journals, recording.catalog, recording.disk, CAMERA) == []
 
 
 async def test_every_frame_and_document_reaches_the_disk(tmp_path):

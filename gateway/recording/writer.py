@@ -33,8 +33,9 @@ from gateway.recording.segment import SegmentFile
 
 log = logging.getLogger(__name__)
 
-SYNC_SECONDS = 1.0
-"""What was written is on the disk itself at most this much later, as long as media comes."""
+SYNC_SECONDS = 0.9
+"""After this long the next look at the ring syncs the file: looks are half a second apart, so that what was written is
+on the disk itself within a second, as long as media comes."""
 
 
 class SyncError(OSError):
