@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from gateway.access.rights import NEEDED, RIGHTS, Right, Role, needed
-from gateway.access.secrets import KEY_FILE, Passwords, Vault
+from gateway.access.secrets import KEY_FILE, PREVIOUS_FILE, Passwords, Vault
 from gateway.base.errors import RefusedError, StorageError
 from tests.accounts import CHEAP
 
@@ -74,3 +74,21 @@ def test_a_hash_is_as_strong_as_rfc_9106_asks_whoever_it_is_for(monkeypatch):
     monkeypatch.setattr(PasswordHasher, "verify", lambda _self, hashed, _password: looked_at.append(hashed))
     assert not passwords.verify("x", None)
     assert extract_parameters(looked_at[0]) == extract_parameters(stored)
+
+
+def test_what_the_key_before_encrypted_is_read_until_the_rotation_ends(tmp_path):
+    vault, beside = Vault.open(tmp_path), Vault.open(tmp_path)
+    sealed, mark = vault.encrypt("hush", "camera a"), vault.mark("hush")
+    vault.begin_rotation()
+    assert vault.rotating
+    assert (tmp_path / PREVIOUS_FILE).stat().st_mode & 0o777 == 0o600
+    again = beside.encrypt("hush", "camera a")
+    assert beside.mark("hush") == vault.mark("hush") != mark
+    for anyone in (vault, beside, Vault.open(tmp_path)):
+        assert anyone.decrypt(sealed, "camera a") == anyone.decrypt(again, "camera a") == "hush"
+    vault.end_rotation()
+    assert [path.name for path in tmp_path.iterdir()] == [KEY_FILE]
+    for anyone in (vault, Vault.open(tmp_path)):
+        assert anyone.decrypt(again, "camera a") == "hush"
+        with pytest.raises(StorageError, match="cannot be decrypted"):
+            anyone.decrypt(sealed, "camera a")

@@ -46,15 +46,20 @@ def clock():
     return ManualClock()
 
 
-def providers(fetcher: Fetcher, clock: ManualClock) -> Providers:
+@pytest.fixture
+def vault(tmp_path):
+    return Vault.open(tmp_path)
+
+
+def providers(fetcher: Fetcher, clock: ManualClock, vault: Vault) -> Providers:
     values = {"name": "city", "issuer": ISSUER, "client_id": "sightline", "roles": {"ops": "dispatcher"}}
-    return Providers([Oidc.model_validate(values)], fetcher, Vault(bytes(32)), clock)
+    return Providers([Oidc.model_validate(values)], fetcher, vault, clock)
 
 
-async def test_the_browser_is_sent_on_with_a_challenge_and_nothing_secret(clock):
+async def test_the_browser_is_sent_on_with_a_challenge_and_nothing_secret(clock, vault):
     told = Told()
-    first, kept = await providers(told, clock).begin("city", BACK)
-    second, other = await providers(told, clock).begin("city", BACK)
+    first, kept = await providers(told, clock, vault).begin("city", BACK)
+    second, other = await providers(told, clock, vault).begin("city", BACK)
     assert told.asked[0] == f"{ISSUER}/.well-known/openid-configuration"
     assert first.startswith(
         f"{ISSUER}/auth?response_type=code&client_id=sightline&redirect_uri=https%3A%2F%2Fsightline"
@@ -62,7 +67,7 @@ async def test_the_browser_is_sent_on_with_a_challenge_and_nothing_secret(clock)
     assert "code_challenge_method=S256" in first
     assert len({first, second, kept, other}) == 4
     with pytest.raises(NotFoundError):
-        await providers(told, clock).begin("none", BACK)
+        await providers(told, clock, vault).begin("none", BACK)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +81,15 @@ async def test_the_browser_is_sent_on_with_a_challenge_and_nothing_secret(clock)
         {"jwks_uri": "file:///etc/passwd"},
     ],
 )
-async def test_metadata_that_does_not_hold_is_not_gone_by(clock, more):
+async def test_metadata_that_does_not_hold_is_not_gone_by(clock, more, vault):
     with pytest.raises(IssuerUnreachableError):
-        await providers(Told(**more), clock).begin("city", BACK)
+        await providers(Told(**more), clock, vault).begin("city", BACK)
 
 
-async def test_a_provider_that_is_gone_is_not_asked_by_each_who_begins(clock):
+async def test_a_provider_that_is_gone_is_not_asked_by_each_who_begins(clock, vault):
     told = Told()
     told.metadata = None
-    ours = providers(told, clock)
+    ours = providers(told, clock, vault)
     for _ in range(20):
         with pytest.raises(IssuerUnreachableError):
             await ours.begin("city", BACK)
@@ -97,8 +102,8 @@ async def test_a_provider_that_is_gone_is_not_asked_by_each_who_begins(clock):
     assert len(told.asked) == 2
 
 
-async def test_a_log_in_that_was_begun_long_ago_is_begun_again(clock):
-    ours = providers(Told(), clock)
+async def test_a_log_in_that_was_begun_long_ago_is_begun_again(clock, vault):
+    ours = providers(Told(), clock, vault)
     url, kept = await ours.begin("city", BACK)
     state = url.partition("state=")[2].partition("&")[0]
     clock.advance(BEGUN_SECONDS + 1)

@@ -7,6 +7,7 @@ cannot be read: back it up apart from the database.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
@@ -21,16 +22,29 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway.base.errors import StorageError
 
 KEY_FILE = "secret.key"
+PREVIOUS_FILE = "secret.key.previous"
+"""The key before, from the beginning of a rotation to its end."""
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
 
 
 class Vault:
-    """Encrypts short secrets with AES-256-GCM. The `context` (whose secret it is) is authenticated with it."""
+    """Encrypts short secrets with AES-256-GCM. The `context` (whose secret it is) is authenticated with it.
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
-        self._marking_key = hashlib.blake2b(key=key, person=b"marks").digest()
+    Its key may be rotated meanwhile, by this process or another: what the one before encrypted can be read until the
+    rotation ends.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        """Of a folder in which there is a key file.
+
+        Raises:
+            StorageError: the key file cannot be read, is readable by others, or is damaged.
+        """
+        self._path = data_dir / KEY_FILE
+        self._before = data_dir / PREVIOUS_FILE
+        self._seen: tuple[int, int] | None = None
+        self._look()
 
     @classmethod
     def open(cls, data_dir: Path) -> Vault:
@@ -41,36 +55,64 @@ class Vault:
         """
         path = data_dir / KEY_FILE
         try:
-            # Written whole under another name first: two commands at once must end up with the same key.
-            fresh = data_dir / f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
             if not path.exists():
-                descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(secrets.token_bytes(32))
-                    file.flush()
-                    os.fsync(file.fileno())
+                # Written whole under another name first: two commands at once must end up with the same key.
+                fresh = _write_key(data_dir)
                 try:
                     os.link(fresh, path)
                 except FileExistsError:
                     pass
                 finally:
                     fresh.unlink()
-            mode = stat.S_IMODE(path.stat().st_mode)
-            key = path.read_bytes()
         except OSError as error:
-            raise StorageError(f"the key file {path} cannot be used: {error.strerror}") from error
-        if mode & 0o077:
-            raise StorageError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 {path}")
-        if len(key) != 32:
-            raise StorageError(
-                f"the key file {path} is damaged: it has {len(key)} bytes, not 32; restore it from a backup"
-            )
-        return cls(key)
+            raise _unusable(path, error) from error
+        return cls(data_dir)
+
+    @property
+    def since(self) -> float:
+        """When its key was made, in seconds since 1970."""
+        return self._path.stat().st_mtime
+
+    @property
+    def rotating(self) -> bool:
+        """Whether a rotation has begun and not ended: something may be encrypted with the key before."""
+        return self._before.exists()
+
+    def begin_rotation(self) -> None:
+        """Encrypt with a new key from now on. Nobody may encrypt with the old one meanwhile, and keep it.
+
+        Raises:
+            StorageError: the key file cannot be replaced; everything is as it was.
+        """
+        assert not self.rotating, "the rotation before has to be ended"
+        try:
+            fresh = _write_key(self._path.parent)
+            os.link(self._path, self._before)
+            fresh.replace(self._path)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+        self._look()
+
+    def end_rotation(self) -> None:
+        """Forget the key before: nothing is encrypted with it any more.
+
+        Raises:
+            StorageError: its file cannot be removed.
+        """
+        try:
+            self._before.unlink(missing_ok=True)
+            _sync_folder(self._before.parent)
+        except OSError as error:
+            raise _unusable(self._before, error) from error
+        self._seen = None
+        self._look()
 
     def encrypt(self, secret: str, context: str) -> bytes:
         """`secret` as bytes that only this vault, given the same `context`, can read."""
+        self._look()
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.encode(), context.encode())
+        return _VERSION + nonce + self._ciphers[0].encrypt(nonce, secret.encode(), context.encode())
 
     def decrypt(self, data: bytes, context: str) -> str:
         """The secret again.
@@ -78,19 +120,67 @@ class Vault:
         Raises:
             StorageError: another key or context encrypted it, or it was changed.
         """
-        try:
-            if data[:1] != _VERSION:
-                raise ValueError
+        self._look()
+        if data[:1] == _VERSION:
             nonce, sealed = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
-            return self._cipher.decrypt(nonce, sealed, context.encode()).decode()
-        except (InvalidTag, ValueError):
-            raise StorageError(
-                f"the password of {context} cannot be decrypted: {KEY_FILE} is not the one it was encrypted with"
-            ) from None
+            for cipher in self._ciphers:
+                with contextlib.suppress(InvalidTag, ValueError):
+                    return cipher.decrypt(nonce, sealed, context.encode()).decode()
+        raise StorageError(
+            f"the password of {context} cannot be decrypted: {KEY_FILE} is not the one it was encrypted with"
+        )
 
     def mark(self, secret: str) -> str:
         """A keyed digest: the same for the same secret, and no way to guess from without the key."""
+        self._look()
         return hashlib.blake2b(secret.encode(), key=self._marking_key, digest_size=16).hexdigest()
+
+    def _look(self) -> None:
+        """Read the key again when it has changed."""
+        try:
+            found = self._path.stat()
+            seen = (found.st_ino, found.st_mtime_ns)
+            if seen == self._seen:
+                return
+            keys = [_read_key(self._path)]
+            with contextlib.suppress(FileNotFoundError):
+                keys.append(_read_key(self._before))
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+        self._ciphers = [AESGCM(key) for key in keys]
+        self._marking_key = hashlib.blake2b(key=keys[0], person=b"marks").digest()
+        self._seen = seen
+
+
+def _read_key(path: Path) -> bytes:
+    mode, key = stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+    if mode & 0o077:
+        raise StorageError(f"the key file {path} can be read by others (mode {mode:04o}): run chmod 600 {path}")
+    if len(key) != 32:
+        raise StorageError(f"the key file {path} is damaged: it has {len(key)} bytes, not 32; restore it from a backup")
+    return key
+
+
+def _write_key(folder: Path) -> Path:
+    """A new key in a file of a name that nobody looks for."""
+    fresh = folder / f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unusable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"the key file {path} cannot be used: {error.strerror}")
 
 
 class Passwords:
