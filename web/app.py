@@ -20,7 +20,6 @@ from web import (
     oidc,
     operations,
     page,
-    playback,
     policy,
     privacy,
     recording,
@@ -36,7 +35,6 @@ from web.page import CONTENT_SECURITY_POLICY
 from web.problems import problems
 from web.routes import Body, Route
 from web.services import ROUTE, SERVICES, Services
-from web.tickets import TICKETS, Tickets
 from web.watching import WATCHING, Watching
 
 MAX_BODY = 1 << 20
@@ -59,7 +57,6 @@ def all_routes() -> list[Route]:
         *recording.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
-        *playback.ROUTES,
         *holds.ROUTES,
         *storage.ROUTES,
         *assignments.ROUTES,
@@ -90,8 +87,7 @@ def application(parts: Services) -> web.Application:
     app[SERVICES] = parts
     app[EVENTS] = Events(parts)
     audit.prepare(app)
-    app[TICKETS] = Tickets(parts)
-    app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
+    app[WATCHING] = Watching(parts, app[EVENTS])
     app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))
@@ -102,7 +98,6 @@ def application(parts: Services) -> web.Application:
 
 
 async def _end_watching(app: web.Application) -> None:
-    app[TICKETS].close()
     await app[WATCHING].close()
 
 
