@@ -58,6 +58,8 @@ async def fill(data_dir):
         await audit.record(Action.LOG_IN, actor="x", address="", outcome=Outcome.REFUSED)
         await audit.record(Action.LOG_IN, actor="several", address="", outcome=Outcome.REFUSED, count=41)
         await audit.record(Action.POLICY, actor="shell:root", address="local")
+        for step in ("asked", "finished", "fetched", "fetched", "removed"):
+            await audit.record(Action.EXPORT, actor="ann", address="", camera="unit-1", step=step, export="7")
         segment = SegmentFinished("unit-1/a.mp4", START, START + HOUR, 5, bytes(32), (), adopted=False)
         disconnected = RecordingClosed(START + HOUR, GapReason.DISCONNECTED, "Main Street 52.52,13.405")
         lost = LossFound(START + 5, START + 5 + 6 * 10**10, GapReason.LOSS, None, 3, "")
@@ -134,7 +136,7 @@ def test_it_counts_who_looked_and_why(config):
     reasons = {row["reason"]: row["live_view"] for row in table(out, "reasons.csv")}
     assert reasons == {"complaint": "1", "another reason": "1", "no reason given": "2", "court order & warrant": "0"}
     events = {row["event"]: row["times"] for row in table(out, "events.csv")}
-    assert (events["policy"], events["export"], events["deletion"]) == ("1", "0", "0")
+    assert (events["policy"], events["export"], events["deletion"]) == ("1", "1", "0")
 
 
 def test_the_page_shows_the_same_and_needs_nothing_else(config):
@@ -144,6 +146,7 @@ def test_the_page_shows_the_same_and_needs_nothing_else(config):
     assert ["The camera was not connected", "1", "0:30"] in cells.rows
     assert ["dispatcher", "4", "1:02", "0", "0", "0"] in cells.rows
     assert ["court order & warrant", "0", "1", "0", "0"] in cells.rows
+    assert ["Recordings handed out", "1"] in cells.rows
     assert ["Attempts refused: a wrong password, or no right to it", "42"] in cells.rows
     assert "A reason is asked before looking at live pictures." in text
     assert "are unbroken" in text

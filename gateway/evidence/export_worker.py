@@ -74,12 +74,12 @@ class Videos:
         plan = self._plan
         out = plan.folder / f"{camera.stem}.mp4"
         selection = Selection(camera.sound, camera.positions, camera.hidden)
+        told: dict[str, Any] = {}
         try:
             if plan.request.burn_in:
                 made, told = self._burnt(camera, out, progress)
             else:
                 made = write_faststart(camera.footage, self._recordings, out, selection=selection, progress=progress)
-                told: dict[str, Any] = {}
         except NotFoundError:
             return None
         self._hashes[out.name] = made.sha256.hex()

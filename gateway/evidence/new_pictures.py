@@ -38,9 +38,9 @@ STEP_SECONDS = 0.02
 """Sound whose UTC is off by less than this follows what was before it without a hole."""
 _SOUND = {"mp4a": Codec.AAC, "ulaw": Codec.PCMU, "alaw": Codec.PCMA}
 _ENCODER = {
-    "preset": "veryfast",
+    "preset": "superfast",
     "profile": "high",
-    "crf": "20",
+    "crf": "21",
     "bf": "0",  # in order of showing: no edit list is needed, and every program steps through them alike
     "g": "6000",  # keyframes are asked for by time
     "forced-idr": "1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gateway.access.privacy import Span, shown
@@ -32,21 +33,22 @@ class PositionFiles:
     async def document(self, path: Path, form: str, from_ns: UtcNs, to_ns: UtcNs) -> None:
         """The file `path`, new, with the positions of the interval in one of the forms of `WRITERS`."""
         writer = WRITERS[form](self.label)
-        await self._append(path, lambda: writer.start().encode())
+        await self._append(path, writer.start)
         async for fixes in self._batches(from_ns, to_ns):
-            await self._append(path, lambda fixes=fixes: writer.write(fixes).encode())
-        await self._append(path, lambda: writer.end().encode())
+            await self._append(path, partial(writer.write, fixes))
+        await self._append(path, writer.end)
 
     async def feed(self, path: Path, from_ns: UtcNs, to_ns: UtcNs) -> None:
         """The file `path`, new, for a FixFeed."""
         await self._append(path, bytes)
         async for fixes in self._batches(from_ns, to_ns):
-            await self._append(path, lambda fixes=fixes: encode_fixes(fixes))
+            await self._append(path, partial(encode_fixes, fixes))
 
-    async def _append(self, path: Path, made: Callable[[], bytes]) -> None:
+    async def _append(self, path: Path, make: Callable[[], str | bytes]) -> None:
         def append() -> None:
+            made = make()
             with path.open("ab") as file:
-                file.write(made())
+                file.write(made.encode() if isinstance(made, str) else made)
 
         await self.threads.run_to_end(append)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from gateway.access.audit import Action, Audit, Outcome
 from gateway.access.audit_chain import Verdict, verify
@@ -170,7 +170,9 @@ def _looked(connection: Connection, policy: Policy, known: set[str], from_ns: Ut
             else:
                 looks.live_seconds += detail["seconds"]
             looks.times[Action.LIVE_VIEW] -= never
-    counts = select(columns.action, func.count()).where(*within, columns.outcome == Outcome.DONE.value)
+    # An export has a row for each step; it counts when it is finished.
+    counting = or_(columns.action != Action.EXPORT.value, columns.detail.contains('"step":"finished"'))
+    counts = select(columns.action, func.count()).where(*within, columns.outcome == Outcome.DONE.value, counting)
     for did, count in connection.execute(counts.where(columns.action.in_(COUNTED)).group_by(columns.action)):
         found.counted[Action(did)] = count
     refusals = select(columns.detail).where(*within, columns.outcome == Outcome.REFUSED.value)
