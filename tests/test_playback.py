@@ -12,7 +12,7 @@ import numpy as np
 from gateway.base.workers import Processes
 from gateway.media.model import NS, AccessUnit
 from gateway.recording.footage import Footage, FootageFinder
-from gateway.recording.playback.media import MEETING_NS, PlaybackMedia, locate
+from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.playback.sound import _TABLES
 from tests.media_samples import PCMU, T0, VIDEO, stream, unit
 from tests.recording_rig import CAMERA, Rig, rig
@@ -30,7 +30,7 @@ class Player:
 
     def __init__(self, recording: Rig) -> None:
         self.finder = FootageFinder(recording.catalog, recording.disk, recording.threads)
-        self.media = PlaybackMedia(recording.disk, recording.threads, InThisProcess())
+        self.media = PlaybackMedia(self.finder, recording.disk, recording.threads, InThisProcess())
 
     async def footage(self, start: float = 0, end: float = 1000) -> Footage:
         return await self.finder.find(CAMERA, T0 + round(start * NS), T0 + round(end * NS))
@@ -40,9 +40,7 @@ class Player:
         found = []
         for piece in footage.pieces:
             for chunk in piece.chunks:
-                around = await self.finder.find(CAMERA, chunk.start_ns - MEETING_NS, chunk.end_ns + MEETING_NS)
-                place = locate(around, piece.name, chunk.offset, chunk.size)
-                assert place is not None
+                place = await self.media.place(CAMERA, piece.name, chunk.offset, chunk.size)
                 media = await self.media.chunk(place, with_sound=sound)
                 data = b"".join([block async for block in self.media.blocks(media)])
                 assert len(data) == media.size

@@ -20,6 +20,7 @@ from web import (
     oidc,
     operations,
     page,
+    playback,
     policy,
     privacy,
     recording,
@@ -35,6 +36,7 @@ from web.page import CONTENT_SECURITY_POLICY
 from web.problems import problems
 from web.routes import Body, Route
 from web.services import ROUTE, SERVICES, Services
+from web.tickets import TICKETS, Tickets
 from web.watching import WATCHING, Watching
 
 MAX_BODY = 1 << 20
@@ -57,6 +59,7 @@ def all_routes() -> list[Route]:
         *recording.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
+        *playback.ROUTES,
         *holds.ROUTES,
         *storage.ROUTES,
         *assignments.ROUTES,
@@ -87,7 +90,8 @@ def application(parts: Services) -> web.Application:
     app[SERVICES] = parts
     app[EVENTS] = Events(parts)
     audit.prepare(app)
-    app[WATCHING] = Watching(parts, app[EVENTS])
+    app[TICKETS] = Tickets(parts)
+    app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
     app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))
@@ -98,6 +102,7 @@ def application(parts: Services) -> web.Application:
 
 
 async def _end_watching(app: web.Application) -> None:
+    app[TICKETS].close()
     await app[WATCHING].close()
 
 

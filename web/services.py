@@ -27,8 +27,8 @@ from gateway.ingest.registry import Registry
 from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
-from gateway.recording.assignments import Assignments
 from gateway.recording.archive import Archive
+from gateway.recording.assignments import Assignments
 from gateway.recording.catalog import Catalog
 from gateway.recording.keeping import Keeping
 from gateway.recording.playback.media import PlaybackMedia

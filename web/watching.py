@@ -2,13 +2,13 @@
 
 Each WHEP session is remembered with who opened it. When rights, users or the policy change, those that their viewers
 may not have any more end at once, and their pages are told why. The audit is told of every end. What a socket of
-events may tell is `web.events`' own.
+events may tell is `web.events`' own; who plays what is recorded, `web.tickets`'.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from aiohttp import web
@@ -23,6 +23,7 @@ from gateway.base.supervise import TaskOwner
 from gateway.viewing.whep import Session
 from web.events import Events
 from web.services import Services
+from web.tickets import Tickets
 
 LOG_IN_ENDED = "the log-in has ended"
 
@@ -40,9 +41,10 @@ class _View:
 class Watching:
     """Every open WHEP session. All calls from the event loop's thread."""
 
-    def __init__(self, parts: Services, events: Events) -> None:
+    def __init__(self, parts: Services, events: Events, tickets: Tickets) -> None:
         self._parts = parts
         self._events = events
+        self._tickets = tickets
         self._views: dict[str, _View] = {}
         self._tasks = TaskOwner("watching")
         parts.whep.on_ended.append(self._ended)
@@ -50,13 +52,18 @@ class Watching:
 
     @property
     def log_ins(self) -> set[bytes]:
-        """The log-ins that watch, or follow events."""
-        return self._events.log_ins | {view.who.key for view in self._views.values()}
+        """The log-ins that watch, play what is recorded, or follow events."""
+        return {who.key for who in self._principals}
 
     def some_expired(self, now_ns: int) -> bool:
-        """Whether a log-in that watches or follows events has come to its end, unless it was renewed."""
-        principals = [*self._events.principals, *(view.who for view in self._views.values())]
-        return any(who.ends_ns is not None and who.ends_ns <= now_ns for who in principals)
+        """Whether one of `log_ins` has come to its end, unless it was renewed."""
+        return any(who.ends_ns is not None and who.ends_ns <= now_ns for who in self._principals)
+
+    @property
+    def _principals(self) -> Iterator[Principal]:
+        yield from self._events.principals
+        yield from self._tickets.principals
+        yield from (view.who for view in self._views.values())
 
     def opened(self, session: Session, who: Principal, noted: View) -> None:
         """A session of `who` has begun, and so stands in the audit."""
@@ -76,6 +83,7 @@ class Watching:
             else:
                 self._views[session_id] = replace(view, who=who)
         self._events.log_ins_changed(holding)
+        self._tickets.log_ins_changed(holding, LOG_IN_ENDED)
         self.look()
 
     def look(self) -> None:

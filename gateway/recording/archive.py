@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.access.audit import Audit
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
-from gateway.base.workers import Threads
+from gateway.base.workers import Processes, Threads
 from gateway.hub import Hub
 from gateway.ledger.journal import Journals
 from gateway.media.model import UtcNs
@@ -19,6 +19,7 @@ from gateway.recording.deletion import Deleter
 from gateway.recording.files import Files, SystemFiles
 from gateway.recording.footage import Footage, FootageFinder
 from gateway.recording.holds import Holds
+from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.recorder import PreRoll, Recorder
 from gateway.recording.repair import Repair, plan, repair
 from gateway.store.engine import Database
@@ -124,6 +125,10 @@ class Archive:
             StorageError: the database refused.
         """
         return await self._finder.find(camera, from_ns, to_ns)
+
+    def playback(self, threads: Threads, processes: Processes) -> PlaybackMedia:
+        """What players fetch. `threads` read for them: a slow disk must not hold up the recorders'."""
+        return PlaybackMedia(self._finder, self._files, threads, processes)
 
     def recorder(self, hub: Hub, begin: PreRoll | None = None) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""

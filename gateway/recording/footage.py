@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # worker processes take footage apart, and are spared the dat
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z(-\d{1,6})?", re.ASCII)
+MEETING_NS = 500_000_000
+"""A Segment of the same Recording that begins this soon after another ends goes on where that one ended."""
 _FOLDERS = 3
 """Days in whose folders the open Segment of another process is looked for."""
 
@@ -77,6 +79,11 @@ class Footage:
     pieces: tuple[Piece, ...]
     """Recording by Recording, by their starts; each one's pieces by theirs. Only where a clock was set back does one
     begin before another has ended."""
+
+
+def meets(piece: Piece, chunk: Chunk, next_piece: Piece, next_chunk: Chunk) -> bool:
+    """Whether the second chunk goes on where the first ends."""
+    return piece.recording == next_piece.recording and abs(next_chunk.start_ns - chunk.end_ns) <= MEETING_NS
 
 
 class FootageFinder:

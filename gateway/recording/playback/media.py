@@ -31,8 +31,9 @@ from gateway.media.model import NS
 from gateway.media.sample_entries import codec_string
 from gateway.recording.chunks import Chunk
 from gateway.recording.files import Files
-from gateway.recording.footage import Footage, Piece
+from gateway.recording.footage import MEETING_NS, Footage, FootageFinder, Piece, meets
 from gateway.recording.playback.aac import encode
+from gateway.recording.playback.playlist import Covering, playlist
 from gateway.recording.playback.sound import G711, LEAD_FRAMES, Frames, Heard, Range, Uncoded, shown, sound
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,6 @@ BLOCK_BYTES = 1 << 20
 """What is read at once, and so held in memory for each player."""
 CACHED_CHUNKS = 1000
 """Chunks whose encoded sound is kept: an hour of four seconds each, in some 15 MB."""
-MEETING_NS = 500_000_000
-"""A Segment of the same Recording that begins this soon after another ends goes on where that one ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,45 @@ class _Layout:
 class PlaybackMedia:
     """Makes media for everybody. `processes` encode sound that no browser plays."""
 
-    def __init__(self, files: Files, threads: Threads, processes: Processes) -> None:
+    def __init__(self, finder: FootageFinder, files: Files, threads: Threads, processes: Processes) -> None:
+        self._finder = finder
         self._files = files
         self._threads = threads
         self._processes = processes
         self._encoded: OrderedDict[tuple[str, int, int], Frames] = OrderedDict()
+
+    async def playlist(self, footage: Footage, hidden: Sequence[Covering], query: str, *, growing: bool) -> str:
+        """As `gateway.recording.playback.playlist.playlist`, in a thread: a day has some 20 000 chunks."""
+        return await self._threads.run(playlist, footage, hidden, query, growing=growing)
+
+    async def place(self, camera: str, name: str, offset: int, size: int) -> Place:
+        """The first `size` bytes of the chunk that begins at `offset` in the Segment whose file is called `name`.
+
+        Raises:
+            NotFoundError: there is no such chunk, or no more.
+            StorageError: the database refused.
+        """
+        piece = await self.piece(camera, name)
+        chunk = next((chunk for chunk in piece.chunks if chunk.offset == offset), None)
+        found = None
+        if chunk is not None:
+            beside = await self._finder.find(camera, chunk.start_ns - MEETING_NS, chunk.end_ns + MEETING_NS)
+            found = locate(beside, name, offset, size)
+        if found is None:
+            raise NotFoundError(f"{piece.path} has no chunk of {size} bytes at byte {offset}: load the playlist again")
+        return found
+
+    async def piece(self, camera: str, name: str) -> Piece:
+        """The Segment whose file is called `name`.
+
+        Raises:
+            NotFoundError: there is none, or no more.
+            StorageError: the database refused.
+        """
+        piece = await self._finder.segment(camera, name)
+        if piece is None:
+            raise NotFoundError(f"there is no recording {name} of {camera}, or not any more")
+        return piece
 
     async def init(self, piece: Piece, *, with_sound: bool) -> tuple[bytes, str]:
         """The init segment for `piece`, and its MIME type with the codecs' names.
@@ -262,11 +295,6 @@ def locate(footage: Footage, name: str, offset: int, size: int) -> Place | None:
         after = following if following is not None and meets(piece, chunk, *following) else None
         return Place(piece, chunk, before, after)
     return None
-
-
-def meets(piece: Piece, chunk: Chunk, next_piece: Piece, next_chunk: Chunk) -> bool:
-    """Whether the second chunk goes on where the first ends."""
-    return piece.recording == next_piece.recording and abs(next_chunk.start_ns - chunk.end_ns) <= MEETING_NS
 
 
 def _renumbered(track: TrackHeader) -> TrackHeader:

@@ -7,15 +7,18 @@ playlists of several cameras.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
+from gateway.base.errors import NotFoundError
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import NS, UtcNs
 from gateway.recording.chunks import Chunk
-from gateway.recording.footage import Footage, Piece
-from gateway.recording.playback.media import meets
+from gateway.recording.footage import Footage, Piece, meets
 
+GAP_NAME = "gap"
+"""Stands in the place of a Segment's name in the URLs of pieces that are missing; there is nothing there."""
 CONTENT_TYPE = "application/vnd.apple.mpegurl"
 LATE_NS = NS
 """While a Recording grows, a chunk is told of when so much after it is on disk: then its sound is, too."""
@@ -47,21 +50,39 @@ class Entry:
     """It goes on where the entry before it ends."""
 
 
-Address = Callable[[Entry], tuple[str, str]]
-"""URLs of an entry's init segment and of its media."""
+class Covering(Protocol):
+    """A span of time whose media may not be shown. `end_ns` None: it has no end yet."""
+
+    @property
+    def start_ns(self) -> UtcNs:
+        """From when."""
+
+    @property
+    def end_ns(self) -> UtcNs | None:
+        """To when, exclusive."""
 
 
-def entries(footage: Footage, hidden: Callable[[Chunk], bool], *, growing: bool) -> list[Entry]:
-    """The chunks to be shown of `footage`, but for those of which `hidden` says that nobody may see them.
+def playlist(footage: Footage, hidden: Sequence[Covering], query: str, *, growing: bool) -> str:
+    """The playlist of `footage` without what is `hidden`; its URLs are relative to its own, and end in `query`.
 
     `growing`: the player will ask again; then only what will not change any more is told of.
+
+    Raises:
+        NotFoundError: nothing is left.
     """
-    line = [(piece, chunk) for piece in footage.pieces for chunk in piece.chunks]
-    if growing:
-        line = _settled(line)
+    shown = entries(footage, hidden, growing=growing)
+    if not shown:
+        raise NotFoundError("nothing that may be shown is recorded in this interval" + (" yet" if growing else ""))
+    return render(shown, footage.start_ns, query, growing=growing)
+
+
+def entries(footage: Footage, hidden: Sequence[Covering], *, growing: bool) -> list[Entry]:
+    """The chunks to be shown. One of which a part is hidden is hidden in whole: it cannot be cut."""
+    pieces = _settled(footage.pieces) if growing else footage.pieces
+    line = [(piece, chunk) for piece in pieces for chunk in piece.chunks]
     found: list[Entry] = []
     for number, (piece, chunk) in enumerate(line):
-        if hidden(chunk):
+        if any(_covers(span, chunk) for span in hidden):
             continue
         follows = number > 0 and meets(*line[number - 1], piece, chunk)
         end_ns = chunk.end_ns
@@ -72,31 +93,30 @@ def entries(footage: Footage, hidden: Callable[[Chunk], bool], *, growing: bool)
     return found
 
 
-def render(shown: Sequence[Entry], start_ns: UtcNs, address: Address, *, growing: bool) -> str:
+def render(shown: Sequence[Entry], start_ns: UtcNs, query: str, *, growing: bool) -> str:
     """The playlist of `shown`, one entry at least; `start_ns` is where playing begins."""
     longest = GROWING_GAP_PIECE_NS if growing else NS
     lines: list[str] = []
     at_ns: UtcNs | None = None
-    init = None
+    fingerprint = None
     gaps = 0
     for entry in shown:
-        chunk = entry.chunk
-        url, media = address(entry)
-        begins = not entry.follows
+        piece, chunk = entry.piece, entry.chunk
+        begins, changed = not entry.follows, piece.fingerprint != fingerprint
         if at_ns is not None and begins:
             for piece_ns in _gap_pieces(Hole(at_ns, chunk.start_ns), growing=growing):
                 longest = max(longest, piece_ns)
-                lines += ("#EXT-X-GAP", _length(piece_ns), f"media/gap/{gaps}.m4s")
+                lines += ("#EXT-X-GAP", _length(piece_ns), f"media/{GAP_NAME}/{gaps}.m4s")
                 gaps += 1
-        changed = url != init
         if at_ns is not None and (begins or changed):
             lines.append("#EXT-X-DISCONTINUITY")
         if changed:
-            lines.append(f'#EXT-X-MAP:URI="{url}"')
-            init = url
-        if begins or chunk is entry.piece.chunks[0]:
+            lines.append(f'#EXT-X-MAP:URI="media/{piece.name}/init.mp4?{query}"')
+            fingerprint = piece.fingerprint
+        if begins or changed or chunk is piece.chunks[0]:
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{_date(chunk.start_ns)}")
-        lines += (_length(entry.end_ns - chunk.start_ns), media)
+        lines.append(_length(entry.end_ns - chunk.start_ns))
+        lines.append(f"media/{piece.name}/{chunk.offset}-{chunk.size}.m4s?{query}")
         longest = max(longest, entry.end_ns - chunk.start_ns)
         at_ns = entry.end_ns
     head = [
@@ -114,13 +134,25 @@ def render(shown: Sequence[Entry], start_ns: UtcNs, address: Address, *, growing
     return "\n".join([*head, *lines, *tail, ""])
 
 
-def _settled(line: list[tuple[Piece, Chunk]]) -> list[tuple[Piece, Chunk]]:
-    """Without the end of what still grows: it will be another when the player asks again."""
-    if not line or not line[-1][0].open:
-        return line
-    reach_ns = line[-1][0].end_ns - LATE_NS
-    recording = line[-1][0].recording
-    return [(piece, chunk) for piece, chunk in line[:-1] if piece.recording != recording or chunk.end_ns <= reach_ns]
+def _covers(span: Covering, chunk: Chunk) -> bool:
+    return span.start_ns <= chunk.end_ns and (span.end_ns is None or chunk.start_ns < span.end_ns)
+
+
+def _settled(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """What a player that asks again finds unchanged, in an order to which things are only added.
+
+    The end of what still grows is left out, and Recordings come as they were begun, also if a clock was set back.
+    """
+    grows = next((piece for piece in pieces if piece.open), None)
+    settled = []
+    for piece in sorted(pieces, key=lambda piece: piece.recording):
+        if grows is not None and piece.recording == grows.recording:
+            chunks = piece.chunks[:-1] if piece.open else piece.chunks
+            chunks = tuple(chunk for chunk in chunks if chunk.end_ns <= grows.end_ns - LATE_NS)
+            settled.append(replace(piece, chunks=chunks))
+        else:
+            settled.append(piece)
+    return settled
 
 
 def _gap_pieces(hole: Hole, *, growing: bool) -> Iterator[int]:
