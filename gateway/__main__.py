@@ -17,7 +17,7 @@ from gateway import __version__
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
-from gateway.commands import accounts, archive, audit, cameras, export, policy, report, servers, settings, wearers
+from gateway.commands import accounts, archive, audit, cameras, evidence, export, policy, report, servers, settings, wearers
 
 Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -74,7 +74,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--dry-run", action="store_true", help="say what the repair would do")
     check.add_argument("--missing-for-good", action="store_true", help="most files are missing, and stay so")
 
-    _export(add, subcommands)
+    _export(add, subcommands)    text = "Prove that the archive, an evidence package or a file is as it was written; names what is not."
+    proof = add(subcommands, "verify", evidence.verify, text)
+    proof.add_argument("path", nargs="?", type=Path, help="a package, or a file (default: the whole archive)")
+    proof.add_argument("--camera", action="append", default=[], metavar="C", help="only this one; may be repeated")
+    proof.add_argument("--json", action="store_true", help="as JSON")
+
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
     add(files, "check", settings.settings_check, text, prefix="settings ")

@@ -101,6 +101,7 @@ NEEDED: dict[str, Right] = {
     "sightline simulate": Right.SHELL,
     "sightline discover": Right.SHELL,
     "sightline check": Right.SHELL,
+    "sightline verify": Right.SHELL,
     "sightline export": Right.SHELL,
     "sightline policy report": Right.SHELL,
     "sightline audit search": Right.SHELL,

@@ -20,6 +20,7 @@ from gateway.ledger import merkle
 from gateway.ledger.anchor import ANCHORS_FILE, CAMERA, Anchor, parse
 from gateway.ledger.chain import Head
 from gateway.ledger.keys import PublicKeys
+from gateway.ledger.timestamp import Certificates, StampError, check
 from gateway.media.model import UtcNs
 
 _DIGEST = hashlib.sha256().digest_size
@@ -73,6 +74,10 @@ class AnchorBook:
         self.count = 0
         self.last_ns: UtcNs | None = None
         """When the newest one that holds was made."""
+        self.stamped_ns: UtcNs | None = None
+        """When another authority, whose certificates we have, stamped the newest that it did."""
+        self.unchecked = 0
+        """Stamps of authorities whose certificates we do not have."""
         self._chains: dict[str, _Chain] = {}
 
     def add(self, anchor: Anchor) -> None:
@@ -150,23 +155,23 @@ def inclusion(ledger: Path, camera: str, head: Head) -> Inclusion | None:
     return found
 
 
-def prove_anchors(ledger: Path, elsewhere: Path | None, keys: PublicKeys, report: Report) -> AnchorBook:
+def prove_anchors(
+    ledger: Path, elsewhere: Path | None, keys: PublicKeys, certificates: Certificates, report: Report
+) -> AnchorBook:
     """Read the anchors of both places and say what does not hold about them. `elsewhere`: the second file.
 
     Raises:
         OSError: a file is there and cannot be read.
     """
+    prove = _Prover(keys, certificates, report)
     outside: dict[bytes, UtcNs] = {}
     second = AnchorBook()
-    if elsewhere is not None and elsewhere.exists():
-        for number, line in enumerate(_lines(elsewhere), 1):
-            anchor = _prove(line, f"row {number} of {elsewhere}", keys, second, report)
-            if anchor is not None:
-                outside[_short(line)] = anchor.utc_ns
+    if elsewhere is not None:
+        for line, anchor in prove.all(elsewhere, str(elsewhere), second):
+            outside[_short(line)] = anchor.utc_ns
     # Only then: a gateway that runs beside adds to this one first.
     book = AnchorBook()
-    for number, line in enumerate(_lines(ledger / ANCHORS_FILE), 1):
-        _prove(line, f"row {number} of {ANCHORS_FILE}", keys, book, report)
+    for line, _ in prove.all(ledger / ANCHORS_FILE, ANCHORS_FILE, book):
         outside.pop(_short(line), None)
     if book.count and elsewhere is not None and not elsewhere.exists():
         report.add(Subject.ANCHOR, str(elsewhere), "the second place of the anchors is not there")
@@ -177,21 +182,54 @@ def prove_anchors(ledger: Path, elsewhere: Path | None, keys: PublicKeys, report
             f"{len(outside)} anchors from {first} to {last} are missing: {elsewhere} has them",
         )  # fmt: skip
     book.join(second)
-    report.anchored_ns = second.last_ns
+    if book.unchecked:
+        report.notes.append(
+            f"{book.unchecked} time stamps were not checked: name their authority's certificates in "
+            "evidence.timestamp_certificates"
+        )
+    report.anchored_ns = max((ns for ns in (second.last_ns, book.stamped_ns) if ns is not None), default=None)
     return book
 
 
-def _prove(line: bytes, where: str, keys: PublicKeys, book: AnchorBook, report: Report) -> Anchor | None:
-    try:
-        anchor = parse(line)
-    except ValueError as error:
-        report.add(Subject.ANCHOR, where, str(error))
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    keys: PublicKeys
+    certificates: Certificates
+    report: Report
+
+    def all(self, path: Path, name: str, book: AnchorBook) -> Iterator[tuple[bytes, Anchor]]:
+        """The lines of a file that are anchors and hold; `book` takes them, and the report what does not."""
+        torn: tuple[int, bytes] | None = None
+        for number, line in enumerate(_lines(path), 1):
+            if torn is not None and not line.startswith(torn[1]):
+                self.report.add(Subject.ANCHOR, f"row {torn[0]} of {name}", "it is no anchor")
+            torn = None
+            try:
+                anchor = parse(line)
+            except ValueError:
+                torn = number, line  # where a power cut tore a row, the whole one follows
+                continue
+            fault = anchor.fault(self.keys) or self._stamp_fault(anchor, book)
+            if fault is not None:
+                self.report.add(Subject.ANCHOR, f"row {number} of {name}", fault)
+                continue
+            book.add(anchor)
+            yield line, anchor
+        if torn is not None:
+            self.report.add(Subject.ANCHOR, f"row {torn[0]} of {name}", "it is no anchor")
+
+    def _stamp_fault(self, anchor: Anchor, book: AnchorBook) -> str | None:
+        if anchor.token is None:
+            return None
+        try:
+            stamped_ns = check(anchor.token, anchor.root, self.certificates)
+        except StampError as error:
+            return f"its time stamp does not hold: {error}"
+        if self.certificates.roots:
+            book.stamped_ns = max(book.stamped_ns or stamped_ns, stamped_ns)
+        else:
+            book.unchecked += 1
         return None
-    if (fault := anchor.fault(keys)) is not None:
-        report.add(Subject.ANCHOR, where, fault)
-        return None
-    book.add(anchor)
-    return anchor
 
 
 def _lines(path: Path) -> Iterator[bytes]:

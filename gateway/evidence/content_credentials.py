@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -176,8 +176,8 @@ def sign(source: Path, target: Path, statement: Statement, issuer: Issuer) -> No
         raise CredentialsError(f"Content Credentials cannot be put into {target.name}: {error}") from error
 
 
-def read(path: Path, roots: Iterable[str]) -> Credentials:
-    """What the file at `path` carries. `roots`: PEM of the certificates that are ours, from `our_roots`. Blocks.
+def read(file: BinaryIO, roots: Iterable[str]) -> Credentials:
+    """What an MP4 file carries. `roots`: PEM of the certificates that are ours, from `our_roots`. Blocks.
 
     Raises:
         OSError: the file cannot be read.
@@ -189,12 +189,11 @@ def read(path: Path, roots: Iterable[str]) -> Credentials:
     offline = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": bool(anchors)}}
     context = c2pa.Context(c2pa.Settings.from_dict({**trust, **offline}))
     try:
-        with path.open("rb") as file:
-            reader = c2pa.Reader.try_create("video/mp4", file, context=context)
-            if reader is None:
-                return Credentials(Trust.NONE)
-            with reader:
-                state, found = reader.get_validation_state(), json.loads(reader.json())
+        reader = c2pa.Reader.try_create("video/mp4", file, context=context)
+        if reader is None:
+            return Credentials(Trust.NONE)
+        with reader:
+            state, found = reader.get_validation_state(), json.loads(reader.json())
     except c2pa.C2paError as error:
         return Credentials(Trust.BROKEN, (str(error),))
     statement = _statement(found)

@@ -7,7 +7,7 @@ file or package by `verify_path`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
@@ -23,6 +23,7 @@ from gateway.evidence.ledger_replay import Missing
 from gateway.ledger.anchor import CAMERA
 from gateway.ledger.journal import Journals
 from gateway.ledger.keys import PublicKeys
+from gateway.ledger.timestamp import Certificates
 from gateway.recording.files import Files
 from gateway.store.engine import Database
 from gateway.store.tables import audit, deletions, gaps, segments
@@ -46,6 +47,8 @@ class Proving:
     threads: Threads
     clock: Clock
     elsewhere: Path | None = None
+    certificates: Certificates = field(default_factory=Certificates)
+    """Of authorities whose time stamps are believed."""
 
 
 async def verify_archive(
@@ -62,7 +65,7 @@ async def verify_archive(
     keys = await proving.threads.run(PublicKeys.read, folder)
     for fault in keys.faults:
         report.add(Subject.KEY, "keys", fault)
-    book = await proving.threads.run(prove_anchors, folder, proving.elsewhere, keys, report)
+    book = await proving.threads.run(prove_anchors, folder, proving.elsewhere, keys, proving.certificates, report)
     known = await _cameras(proving, book)
     whole = await proving.database.read(_bytes_recorded)
     done = 0
@@ -82,7 +85,7 @@ async def verify_archive(
     if not cameras:
         await _prove_strays(proving, known, report)
         await _prove_audit(proving, book, report)
-    _say_anchored(proving, book, report)
+    _say_anchored(book, report)
     return report
 
 
@@ -151,9 +154,9 @@ def _audit_links(connection: Connection, rows: Sequence[int]) -> dict[int, bytes
     return {row.id: bytes(row.sha256) for row in found}
 
 
-def _say_anchored(proving: Proving, book: AnchorBook, report: Report) -> None:
+def _say_anchored(book: AnchorBook, report: Report) -> None:
     if report.anchored_ns is not None:
-        report.notes.append(f"anchored outside up to {format_utc(report.anchored_ns)}, in {proving.elsewhere}")
+        report.notes.append(f"anchored outside up to {format_utc(report.anchored_ns)}")
     elif book.last_ns is not None:
         report.notes.append(
             f"anchored up to {format_utc(book.last_ns)}, but only beside the archive itself: set evidence.anchor_file "
