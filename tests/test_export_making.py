@@ -21,6 +21,7 @@ from gateway.access.privacy import PrivacyModes
 from gateway.base.errors import ConflictError, SightlineError, StorageError
 from gateway.base.policy import Policy
 from gateway.evidence.export import Export, ExportRequest, Kind
+from gateway.evidence.export_worker import NICENESS
 from gateway.evidence.making import ExportFailedError, Making
 from gateway.evidence.parts import ExportParts
 from gateway.media.model import NS, GapReason
@@ -28,7 +29,7 @@ from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.tables import privacy
-from tests.media_samples import T0
+from tests.media_samples import T0, stream
 from tests.painted import painted, walk, with_sound
 from tests.recording_rig import CAMERA, Rig, gap, rig
 
@@ -124,6 +125,23 @@ async def test_a_video_comes_with_positions_and_a_report(tmp_path):
         assert segment["sha256"] == hashlib.sha256((tmp_path / "recordings" / segment["path"]).read_bytes()).hexdigest()
         assert made.workers == []
         assert told == sorted(told)
+
+
+async def test_memory_does_not_grow_with_what_is_copied(tmp_path):
+    peaks: list[int] = []
+    async with rig(tmp_path) as recording:
+        await recording.play(stream(40, size=60_000))  # 72 MB
+        await recording.close()
+    async with stage(tmp_path, seconds=1) as made:
+
+        def look(_: float) -> None:
+            for pid in made.workers:
+                status = Path(f"/proc/{pid}/status").read_text()
+                peaks.append(int(status.split("VmHWM:")[1].split()[0]))
+
+        files = await made.make(export(0, 60), look)
+        assert files[f"{STEM}.mp4"].stat().st_size > 70_000_000
+    assert 10_000 < max(peaks) < 50_000  # kB
 
 
 async def test_what_is_missing_is_named(tmp_path):
@@ -231,6 +249,7 @@ async def test_ended_in_mid_work_it_leaves_no_process(tmp_path, killed):
         work = asyncio.create_task(made.make(export(0, 20, burn_in=True), lambda _: begun.set()))
         await begun.wait()
         (worker,) = made.workers
+        assert os.getpriority(os.PRIO_PROCESS, worker) == NICENESS
         if killed:
             os.kill(worker, signal.SIGKILL)
         else:
