@@ -17,7 +17,20 @@ from gateway import __version__
 from gateway.access.rights import Role, needed
 from gateway.base.errors import BadRequestError, SettingsError, SightlineError
 from gateway.base.settings import load
-from gateway.commands import accounts, archive, audit, cameras, evidence, export, policy, report, servers, settings, wearers
+from gateway.commands import (
+    accounts,
+    archive,
+    audit,
+    cameras,
+    care,
+    evidence,
+    export,
+    policy,
+    report,
+    servers,
+    settings,
+    wearers,
+)
 
 Command: TypeAlias = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -73,13 +86,14 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--repair", action="store_true", help="put right what loses nothing; while no gateway runs")
     check.add_argument("--dry-run", action="store_true", help="say what the repair would do")
     check.add_argument("--missing-for-good", action="store_true", help="most files are missing, and stay so")
-
-    _export(add, subcommands)    text = "Prove that the archive, an evidence package or a file is as it was written; names what is not."
+    text = "Prove that the archive, an evidence package or a file is as it was written; names what is not."
     proof = add(subcommands, "verify", evidence.verify, text)
     proof.add_argument("path", nargs="?", type=Path, help="a package, or a file (default: the whole archive)")
     proof.add_argument("--camera", action="append", default=[], metavar="C", help="only this one; may be repeated")
     proof.add_argument("--json", action="store_true", help="as JSON")
 
+    _export(add, subcommands)
+    _care(add, group, subcommands)
     files = group("settings", "Check the settings file.")
     text = "Say whether the settings hold, and what a SIGHUP would change in the running gateway."
     add(files, "check", settings.settings_check, text, prefix="settings ")
@@ -201,6 +215,24 @@ def _audit(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, st
     proof = add(audits, "verify", audit.audit_verify, "Prove that no row was touched.", prefix="audit ")
     _interval(proof)
     proof.add_argument("--head", default="", help="what an earlier proof said to keep: it must still be in the chain")
+
+
+def _care(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str], Any], subcommands: Any) -> None:
+    """Backups and keys."""
+    text = "Copy everything into a folder, while the gateway runs; again into the same one: what is new."
+    copy = add(subcommands, "backup", care.backup, text)
+    copy.add_argument("dir", type=Path, help="the backup's folder, best on another machine's disk")
+    copy.add_argument("--without-media", action="store_true", help="copy recordings/ by other means, as by rsync")
+    copy.add_argument("--without-keys", action="store_true", help="keep the keys elsewhere")
+    text = "Bring a backup back into the data directory, which must be empty."
+    back = add(subcommands, "restore", care.restore_backup, text)
+    back.add_argument("dir", type=Path, help="the backup's folder")
+    keys = group("keys", "List and change the keys that sign and encrypt.")
+    add(keys, "list", care.keys_list, "List the keys.", prefix="keys ")
+    text = "Make new keys, beside a running gateway: both, or the one that is named."
+    fresh = add(keys, "rotate", care.keys_rotate, text, prefix="keys ")
+    fresh.add_argument("--passwords", action="store_true", help="what encrypts the cameras' passwords")
+    fresh.add_argument("--signing", action="store_true", help="what signs the ledgers")
 
 
 def _interval(sub: argparse.ArgumentParser) -> None:

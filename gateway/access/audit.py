@@ -61,6 +61,9 @@ class Action(StrEnum):
     SESSION_END = "session_end"
     TOKEN_CREATE = "token_create"  # noqa: S105 (a name, no token)
     TOKEN_REVOKE = "token_revoke"  # noqa: S105 (a name, no token)
+    KEY_ROTATE = "key_rotate"
+    BACKUP = "backup"
+    RESTORE = "restore"
     SETTINGS = "settings"
     POLICY = "policy"
     AUDIT_SEARCH = "audit_search"

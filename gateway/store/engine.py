@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000
 READERS = 4
+RESTORING = "restoring"
+"""A file in a data directory into which a backup is being brought back."""
 _RAISED = "revision raised"
 
 
@@ -83,6 +85,8 @@ def open_catalog(data_dir: Path, url: str = "") -> Database:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"the data directory {data_dir} cannot be made: {error.strerror}") from error
+    if (data_dir / RESTORING).exists():
+        raise StorageError(f"a restore into {data_dir} was interrupted: run it again")
     url = url or sqlite_url(data_dir / "sightline.db")
     upgrade(url)
     return Database(url)
