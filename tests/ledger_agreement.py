@@ -66,6 +66,7 @@ def _spans(said: list[Entry]) -> list[Span]:
         if isinstance(one, RecordingOpened):
             start_ns = one.start_ns
         elif isinstance(one, RecordingClosed) and start_ns is not None:
-            spans.append(Span(start_ns, one.end_ns))
+            if one.end_ns > start_ns:  # no media came of an empty one
+                spans.append(Span(start_ns, one.end_ns))
             start_ns = None
     return sorted(spans, key=lambda span: span.start_ns)

@@ -121,6 +121,31 @@ async def test_a_crash_leaves_the_recording_to_be_ended_where_its_media_ends(cat
     assert [row.adopted for row in await catalog.segments(CAMERA, None, None)] == [False, True]
 
 
+async def test_what_a_ledger_tells_again_changes_nothing(catalog: Catalog):
+    lost = LossFound(120 * NS, 121 * NS, GapReason.LOSS, None, 3)
+    told = [RecordingOpened(100 * NS), lost, segment(100, 160), RecordingClosed(160 * NS, GapReason.DISCONNECTED)]
+    await catalog.store(CAMERA, told)
+    await catalog.store(CAMERA, [RecordingOpened(200 * NS)])
+    # The end of the ledger begins behind the newest Segment that the catalog knows.
+    await catalog.adopt(CAMERA, [told[3], RecordingOpened(200 * NS), segment(200, 230, adopted=True)])
+    assert await catalog.recordings(CAMERA, None, None) == [Span(100 * NS, 160 * NS), Span(200 * NS, 230 * NS)]
+    assert [(g.start_ns, g.end_ns) for g in await catalog.gaps(CAMERA, None, None)] == [
+        (120 * NS, 121 * NS), (160 * NS, 200 * NS),
+    ]  # fmt: skip
+
+
+async def test_what_only_the_ledger_knows_is_stored(catalog: Catalog):
+    await catalog.store(CAMERA, [RecordingOpened(100 * NS)])
+    lost = LossFound(120 * NS, 121 * NS, GapReason.LOSS, None, 3)
+    closed = RecordingClosed(160 * NS, GapReason.DISCONNECTED)
+    told = [RecordingOpened(100 * NS), lost, segment(100, 160), closed, RecordingOpened(200 * NS)]
+    await catalog.adopt(CAMERA, [*told, segment(200, 230, adopted=True)])
+    assert await catalog.recordings(CAMERA, None, None) == [Span(100 * NS, 160 * NS), Span(200 * NS, 230 * NS)]
+    assert [(g.start_ns, g.end_ns, g.reason) for g in await catalog.gaps(CAMERA, None, None)] == [
+        (120 * NS, 121 * NS, GapReason.LOSS), (160 * NS, 200 * NS, GapReason.DISCONNECTED),
+    ]  # fmt: skip
+
+
 async def test_a_recording_without_media_is_forgotten(catalog: Catalog):
     await catalog.store(CAMERA, [RecordingOpened(100 * NS)])
     await catalog.adopt(CAMERA, [])

@@ -14,7 +14,7 @@ from gateway.base.names import is_camera_id
 from gateway.base.workers import Threads
 from gateway.ledger.journal import Journals
 from gateway.recording.catalog import Catalog
-from gateway.recording.entries import Entry, RecordingClosed, Recovery, SegmentFinished
+from gateway.recording.entries import Entry, RecordingClosed, RecordingOpened, Recovery, SegmentFinished
 from gateway.recording.file_proof import Point
 from gateway.recording.files import Files
 from gateway.recording.ledger_rows import body
@@ -115,7 +115,9 @@ def _adopt(
         if not isinstance(entry, SegmentFinished) or (entry.path in there and entry.path not in replaced)
     ]
     new: list[Entry] = list(salvaged)
+    # Of Segments alone, as the catalog does it: rows of an open file name its end to the nanosecond in another way.
     ends = [segment.end_ns for segment in salvaged] + ([] if tail.reach_ns is None else [tail.reach_ns])
+    ends += [entry.start_ns for entry in tail.entries if isinstance(entry, RecordingOpened)]
     if ends and (catalog_is_open if tail.recording is None else tail.recording):
         new.append(RecordingClosed(max(ends), None, "the gateway did not stop by itself"))
     if new:

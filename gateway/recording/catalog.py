@@ -273,8 +273,10 @@ class Catalog:
         """
 
         def work(connection: Connection) -> None:
-            for entry in entries:
-                _store_late(connection, camera, entry)
+            stored = _stored(connection, camera, entries)
+            for place, entry in enumerate(entries):
+                if place >= stored or isinstance(entry, SegmentFinished):
+                    _store_late(connection, camera, entry)
             while (left := _open_recording(connection, camera)) is not None:
                 reach_ns = _reach(connection, left)
                 this = _recordings.c.id == left
@@ -425,6 +427,18 @@ def _segment_values(segment: SegmentFinished) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _stored(connection: Connection, camera: str, entries: Sequence[Entry]) -> int:
+    """How many of these are there for sure: those up to the last Recording that is, for they came in this order."""
+    begun = select(_recordings.c.start_ns).where(_recordings.c.camera == camera)
+    for place in range(len(entries) - 1, -1, -1):
+        entry = entries[place]
+        if isinstance(entry, RecordingOpened) and (
+            connection.execute(begun.where(_recordings.c.start_ns == entry.start_ns)).first() is not None
+        ):
+            return place + 1
+    return 0
+
+
 def _store_late(connection: Connection, camera: str, entry: Entry) -> None:
     """Store an entry, unless it is there."""
     match entry:
@@ -438,10 +452,7 @@ def _store_late(connection: Connection, camera: str, entry: Entry) -> None:
             )
             return
         case RecordingOpened():
-            same = select(_recordings.c.id).where(
-                _recordings.c.camera == camera, _recordings.c.start_ns == entry.start_ns
-            )
-            there = connection.execute(same).first() is not None
+            there = False
         case RecordingClosed():
             there = _open_recording(connection, camera) is None
         case LossFound():

@@ -109,7 +109,7 @@ def entry(said: Mapping[str, Any]) -> Entry | None:
 
 
 def segment_end(said: Mapping[str, Any]) -> UtcNs:
-    """Where the media ends that a `fragment` or `segment` row speaks of.
+    """Where the media ends that a `segment` row speaks of.
 
     Raises:
         ValueError: nobody here wrote it so.

@@ -28,7 +28,7 @@ class Tail:
     points: dict[str, list[Point]] = field(default_factory=dict)
     """Of each file that was being written, by path: what is known of it, in order."""
     reach_ns: UtcNs | None = None
-    """Where the media ends that rows speak of; None: they speak of none."""
+    """Where the newest finished Segment ends; None: there is none among the rows."""
 
     @property
     def finished(self) -> dict[str, SegmentFinished]:
@@ -74,7 +74,6 @@ def _take(row: Row, tail: Tail, done: set[str], known: set[str]) -> bool:
             tail.points.setdefault(path, []).append(
                 Point(int(said["bytes"]), str(said["sha256"]), f"row {row.sequence} of the ledger")
             )
-        tail.reach_ns = max(tail.reach_ns or 0, segment_end(said))
         return False
     if row.kind == "deleted":
         done.add(path)
