@@ -64,6 +64,17 @@ async def test_what_nobody_touched_holds_and_is_anchored(archive: Path) -> None:
     assert any(note.startswith("anchored outside up to 2023-11-14T22:16:") for note in report.notes)
 
 
+async def test_a_file_that_a_repair_found_missing_is_still_named(archive: Path, tmp_path: Path) -> None:
+    gone = recordings(archive)[0]
+    gone.unlink()
+    config = tmp_path / "s.toml"
+    config.write_text(f'data_dir = "{archive}"\n')
+    assert (await asyncio.to_thread(sightline, "check", "--repair", "--config", config)).code == 0
+    report = await verified(archive)
+    assert gone.name in lines(report)
+    assert "no rule deleted it" in lines(report)
+
+
 async def test_flipped_bytes_are_caught_and_named(archive: Path) -> None:
     await catch_flips(archive, FLIPS, seed=6)
 

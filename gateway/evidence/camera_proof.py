@@ -20,6 +20,7 @@ from gateway.ledger.lines import Line
 from gateway.ledger.proof import JournalVerifier
 from gateway.ledger.rows import Row, parse
 from gateway.media.model import GapReason, UtcNs
+from gateway.recording.deletion import FOUND_MISSING
 from gateway.recording.file_proof import Point, prove_file
 from gateway.recording.files import Files
 
@@ -160,6 +161,8 @@ class CameraProof:
     def _deleted(self, row: Deleted) -> None:
         self._absent.pop(row.file, None)
         self._deletions[row.file, row.sha256] = row.row
+        if row.rule == FOUND_MISSING:
+            self._file(row.file, f"it is missing, and no rule deleted it: row {row.row} of the ledger found it so")
 
     def _prove(self, file: str, points: Sequence[Point]) -> bool:
         """Whether a file that is there is as `points` say; where not, it is a finding."""

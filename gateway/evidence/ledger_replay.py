@@ -48,6 +48,7 @@ class Deleted:
 
     file: str
     sha256: str
+    rule: str
     row: int
 
 
@@ -89,7 +90,7 @@ class Replay:
                 case "segment" | "imported":
                     self._finish(row)
                 case "deleted":
-                    self._delete(Deleted(str(body["file"]), str(body["sha256"]), row.sequence))
+                    self._delete(Deleted(str(body["file"]), str(body["sha256"]), str(body["rule"]), row.sequence))
                 case "closed" if body["reason"] is not None:
                     self.missing.add(Missing(parse_utc_ns(body["at"]), str(body["reason"]), None))
                 case "loss":
