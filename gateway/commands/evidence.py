@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -16,7 +17,9 @@ from gateway.commands.state import State, open_state, who
 from gateway.evidence.findings import Progress, Report
 from gateway.evidence.verify import Proving, verify_archive
 from gateway.evidence.verify_path import verify_path
+from gateway.ledger import verified
 from gateway.ledger.journal import Journals
+from gateway.ledger.keys import LEDGER_FOLDER
 from gateway.ledger.timestamp import Certificates
 from gateway.recording.files import SystemFiles
 
@@ -54,6 +57,10 @@ async def verify(arguments: argparse.Namespace) -> int:
             Action.VERIFY, **who(), path=None if path is None else str(path), cameras=cameras, holds=report.holds,
             findings=[str(one) for one in report.findings[:NAMED]],
         )  # fmt: skip
+    if path is None and not cameras:
+        with contextlib.suppress(OSError):  # the archive may be a copy that nobody can write
+            now = verified.Verified(state.clock.utc_ns(), len(report.findings), report.anchored_ns)
+            await asyncio.to_thread(verified.note, settings.data_dir / LEDGER_FOLDER, now)
     _print(report, what="The archive" if path is None else path.name, as_json=arguments.json)
     return 0 if report.holds else 1
 
