@@ -39,7 +39,7 @@ LOOK_SECONDS = 1800.0
 """How late a rule may be kept, if the disk does not need the room sooner."""
 HURRY_SECONDS = 10.0
 """As long as the disk needs room, and nothing may be deleted: some of it may be by then."""
-PLAN = 1024
+PLAN = 256
 """Segments that are chosen at a time, the oldest of all cameras."""
 STEP = 32
 """Of these, as many of one camera are deleted at a time."""
