@@ -26,7 +26,10 @@ VIDEO = (
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate={kbps} sliced-threads={sliced} "
     "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1"
 )
-AUDIO = "audiotestsrc is-live=true samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay{n} pt=8"
+AUDIO = (
+    "audiotestsrc is-live=true samplesperbuffer=160 ! audio/x-raw,rate=8000,channels=1 "
+    "! alawenc ! rtppcmapay name=pay{n} pt=8"
+)
 METADATA = (
     "appsrc name=metadata is-live=true format=time do-timestamp=true "
     'caps="application/x-rtp,media=application,payload=107,clock-rate=90000,encoding-name=VND.ONVIF.METADATA" '
