@@ -18,7 +18,8 @@ async def test_who_reads_the_audit_sees_how_far_the_archive_can_be_proved(tmp_pa
     second = tmp_path / "second.jsonl"
     data_dir = tmp_path / "data"
     other = Journals.open(data_dir, SystemClock())
-    other.append(CAMERA, [{"kind": "opened", "at": "2023-11-14T22:13:20.000000000Z"}])
+    closed = {"kind": "closed", "at": "2023-11-14T22:13:20.000000000Z", "reason": None, "detail": ""}
+    other.append(CAMERA, [closed])
     note(other.folder, Verified(1_700_000_000_000_000_000, 0, None))
     async with running(data_dir, evidence={"anchor_file": second}) as gateway:
         client = gateway.client()
@@ -36,7 +37,7 @@ async def test_who_reads_the_audit_sees_how_far_the_archive_can_be_proved(tmp_pa
         assert (key["id"], key["previous"]) == (found["key"], None)
         assert key_id(b64decode(key["public"])) == key["id"]
         assert found["verified"] == {"utc": "2023-11-14T22:13:20.000000Z", "findings": 0, "anchored_utc": None}
-        other.append(CAMERA, [{"kind": "closed", "at": "x", "reason": None, "detail": ""}])
+        other.append(CAMERA, [closed])
         _, found, _ = await client.call("GET", "/api/evidence")
         assert (found["cameras"][0]["rows"], found["cameras"][0]["anchored_rows"]) == (2, 1)
         assert b"sightline_anchored_timestamp_seconds 1" in (await client.call("GET", "/metrics"))[1]
