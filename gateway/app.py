@@ -63,11 +63,13 @@ from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
 from gateway.recording.archive import RECORDINGS, Archive
 from gateway.recording.assignments import Assignments
+from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.catalog import Catalog
 from gateway.recording.disk_space import limits
 from gateway.recording.files import SystemFiles
 from gateway.recording.holds import REVISION as HOLDS
 from gateway.recording.keeping import Keeping
+from gateway.recording.timeline import Timelines
 from gateway.rtsp.batches import Batches
 from gateway.settings_preview import LOCK_FILE
 from gateway.store.engine import Database, open_catalog, open_positions
@@ -244,6 +246,9 @@ async def run(
                 catalog=catalog,
                 archive=archive,
                 playback=archive.playback(playback_threads, processes),
+                clips=archive.clips(playback_threads),
+                timelines=Timelines(catalog_database, catalog),
+                bookmarks=Bookmarks(catalog_database, audit, clock),
                 keeping=keeping,
                 anchors=anchors,
                 assignments=Assignments(catalog_database, audit, journals, clock),

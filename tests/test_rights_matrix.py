@@ -222,6 +222,23 @@ RECIPES: dict[str, Recipe] = {
     ),
     "DELETE /api/cameras/{id}/holds/{hold}": Recipe(404, of_the_camera(Right.EXPORT)),
     "GET /api/storage": Recipe(200, of_everything(Right.METRICS)),
+    "GET /api/cameras/{id}/timeline": Recipe(
+        200,
+        of_the_camera(Right.RECORDED),
+        {"params": {"from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}},
+    ),
+    "GET /api/cameras/{id}/playlist.m3u8": Recipe(
+        404,  # nothing is recorded
+        of_the_camera(Right.RECORDED),
+        {"params": {"from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}},
+    ),
+    "GET /api/cameras/{id}/media/{segment}/{part}": Recipe(404, of_the_camera(Right.RECORDED)),  # marked as missing
+    "GET /api/cameras/{id}/bookmarks": Recipe(200, of_the_camera(Right.RECORDED)),
+    "POST /api/cameras/{id}/bookmarks": Recipe(
+        201, of_the_camera(Right.RECORDED), {"json": {"utc": "2026-01-31T12:00:00Z", "text": "a gate"}}
+    ),
+    "DELETE /api/cameras/{id}/bookmarks/{bookmark}": Recipe(404, of_the_camera(Right.RECORDED)),
+    "GET /api/cameras/{id}/video.mp4": Recipe(404, of_the_camera(Right.EXPORT), {"params": HOUR}),  # nothing is there
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
@@ -249,6 +266,9 @@ TEMPLATES = {
     "{file}": "none.txt",
     "{provider}": "none",
     "{hold}": "7000",
+    "{bookmark}": "7000",
+    "{segment}": "gap",
+    "{part}": "0.m4s",
 }
 
 

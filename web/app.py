@@ -10,6 +10,7 @@ from web import (
     assignments,
     audit,
     cameras,
+    downloads,
     events,
     evidence,
     exports,
@@ -27,6 +28,7 @@ from web import (
     session,
     settings,
     storage,
+    timeline,
     viewers,
 )
 from web.events import EVENTS, Events
@@ -60,6 +62,8 @@ def all_routes() -> list[Route]:
         *policy.ROUTES,
         *archive.ROUTES,
         *playback.ROUTES,
+        *downloads.ROUTES,
+        *timeline.ROUTES,
         *holds.ROUTES,
         *storage.ROUTES,
         *assignments.ROUTES,

@@ -164,6 +164,14 @@ COMPONENTS: dict[str, Any] = {
         packets_resent={"type": "integer"},
     ),
     "Recording": _object(["start", "end"], start=_TIME, end=_TIME),
+    "Bookmark": _object(
+        ["id", "utc", "text", "created_by", "created"],
+        id={"type": "integer"},
+        utc=_TIME,
+        text=_TEXT,
+        created_by=_TEXT,
+        created=_TIME,
+    ),
     "Assignment": _object(
         ["id", "wearer", "from", "to"],
         id={"type": "integer"},
@@ -342,6 +350,40 @@ WEARERS = _list(
             },
         },
     ),
+)
+_BOOKMARK = {"utc": _TIME, "text": _TEXT}
+NEW_BOOKMARK = _object(["utc", "text"], **_BOOKMARK)
+BOOKMARKS = _list("bookmarks", ref("Bookmark"))
+TIMELINE = _object(
+    ["recordings", "gaps", "privacy", "bookmarks", "holds", "assignments", "deleted", "first", "last"],
+    recordings={"type": "array", "items": ref("Recording")},
+    gaps={
+        "type": "array",
+        "items": {
+            "allOf": [
+                ref("Gap"),
+                _object(["count"], count={"type": "integer", "description": "so many, closer than can be told apart"}),
+            ]
+        },
+    },
+    privacy={
+        "type": "array",
+        "items": _object(
+            ["start", "end", "hides"],
+            start=_TIME,
+            end={**_TIME_OR_NULL, "description": "null: it is on"},
+            hides={"type": "array", "items": {"enum": ["position", "stream"]}},
+        ),
+    },
+    bookmarks={"type": "array", "items": ref("Bookmark")},
+    holds={"type": "array", "items": ref("Hold")},
+    assignments={"type": "array", "items": ref("Assignment")},
+    deleted={
+        "type": "array",
+        "items": _object(["start", "end", "deleted", "rule"], start=_TIME, end=_TIME, deleted=_TIME, rule=_TEXT),
+    },
+    first={**_TIME_OR_NULL, "description": "where all that there is of the camera begins; null: there is nothing"},
+    last={**_TIME_OR_NULL, "description": "to where it reaches"},
 )
 RECORDINGS = _object(
     ["recordings", "gaps"],

@@ -29,9 +29,12 @@ from gateway.live_settings import LiveSettings
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
 from gateway.recording.assignments import Assignments
+from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.catalog import Catalog
 from gateway.recording.keeping import Keeping
+from gateway.recording.clips import Clips
 from gateway.recording.playback.media import PlaybackMedia
+from gateway.recording.timeline import Timelines
 from gateway.viewing.snapshot import Snapshots
 from gateway.viewing.whep import Whep
 from web.routes import Route
@@ -72,6 +75,9 @@ class Services:
     catalog: Catalog
     archive: Archive
     playback: PlaybackMedia
+    clips: Clips
+    timelines: Timelines
+    bookmarks: Bookmarks
     keeping: Keeping
     anchors: Anchors
     """Holds, and the room on the disk."""
