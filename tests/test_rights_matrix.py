@@ -238,7 +238,11 @@ RECIPES: dict[str, Recipe] = {
         201, of_the_camera(Right.RECORDED), {"json": {"utc": "2026-01-31T12:00:00Z", "text": "a gate"}}
     ),
     "DELETE /api/cameras/{id}/bookmarks/{bookmark}": Recipe(404, of_the_camera(Right.RECORDED)),
-    "GET /api/cameras/{id}/video.mp4": Recipe(404, of_the_camera(Right.EXPORT), {"params": HOUR}),  # nothing is there
+    "GET /api/cameras/{id}/video.mp4": Recipe(
+        404,  # nothing is recorded
+        of_the_camera(Right.EXPORT),
+        {"params": {"from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}},
+    ),
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),

@@ -54,6 +54,7 @@ _STATUS: dict[type[SightlineError], int] = {
     FullError: 503,
     QueueFullError: 503,
     IssuerUnreachableError: 503,
+    LaterError: 503,
     StorageError: 503,
 }
 
@@ -105,8 +106,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             with contextlib.suppress(StorageError):  # it is refused all the same
                 await suspect(request, "oversized")
         response = problem(error.status, error.text or error.reason)
-        if allow := error.headers.get("Allow"):
-            response.headers["Allow"] = allow
+        for name in ("Allow", "Content-Range"):
+            if value := error.headers.get(name):
+                response.headers[name] = value
         return response
     except ConnectionResetError:
         raise  # the client left: nobody reads an answer

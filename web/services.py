@@ -31,8 +31,8 @@ from gateway.recording.archive import Archive
 from gateway.recording.assignments import Assignments
 from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.catalog import Catalog
-from gateway.recording.keeping import Keeping
 from gateway.recording.clips import Clips
+from gateway.recording.keeping import Keeping
 from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.timeline import Timelines
 from gateway.viewing.snapshot import Snapshots

@@ -42,7 +42,7 @@ NON_SYNC_SAMPLE = 0x0101_0000
 
 _RECORDABLE = {Codec.H264, Codec.H265, Codec.AAC, Codec.PCMU, Codec.PCMA, Codec.ONVIF_METADATA}
 _HANDLERS = {TrackKind.VIDEO: "vide", TrackKind.AUDIO: "soun", TrackKind.METADATA: "meta"}
-_NO_SAMPLES = (
+NO_SAMPLES = (
     full_box(b"stts", 0, 0, bytes(4)),
     full_box(b"stsc", 0, 0, bytes(4)),
     full_box(b"stsz", 0, 0, bytes(8)),
@@ -170,7 +170,7 @@ def _trak(track: Track, created: int) -> bytes:
     size = (parameters.width, parameters.height) if isinstance(parameters, VideoParameters) else (0, 0)
     return mp4_boxes.whole(
         mp4_boxes.track(
-            track.id + 1, _HANDLERS[track.kind], track.clock_rate, [sample_entry(track)], _NO_SAMPLES,
+            track.id + 1, _HANDLERS[track.kind], track.clock_rate, [sample_entry(track)], NO_SAMPLES,
             created=created, size=size,
         )
     )  # fmt: skip

@@ -15,6 +15,7 @@ from gateway.media.model import UtcNs
 from gateway.recording.adopt import Adoption, adopt
 from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Progress, check
+from gateway.recording.clips import Clips
 from gateway.recording.deletion import Deleter
 from gateway.recording.files import Files, SystemFiles
 from gateway.recording.footage import Footage, FootageFinder
@@ -129,6 +130,10 @@ class Archive:
     def playback(self, threads: Threads, processes: Processes) -> PlaybackMedia:
         """What players fetch. `threads` read for them: a slow disk must not hold up the recorders'."""
         return PlaybackMedia(self._finder, self._files, threads, processes)
+
+    def clips(self, threads: Threads) -> Clips:
+        """What is downloaded, with threads of its own for the same reason."""
+        return Clips(self._finder, self._files, threads)
 
     def recorder(self, hub: Hub, begin: PreRoll | None = None) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from gateway.base.errors import NotFoundError, StorageError
-from gateway.media.fmp4_samples import FileHeader, Fragment, Mp4Error, ReadAt, fragments, read_header
+from gateway.media.fmp4_samples import FileHeader, Fragment, Mp4Error, ReadAt, TrackHeader, fragments, read_header
 from gateway.media.model import NS, UtcNs
+from gateway.recording.chunks import Chunk
 from gateway.recording.files import Files
 from gateway.recording.footage import Footage, Piece
 
@@ -36,17 +38,29 @@ class Selection:
     """The timed-metadata track."""
     hidden: tuple[tuple[UtcNs, UtcNs | None], ...] = ()
     """From when to when positions are not, although others are; None: ever since."""
+    unseen: tuple[tuple[UtcNs, UtcNs | None], ...] = ()
+    """From when to when nothing is. What else belongs to pictures that are not shown is cut out by `without`."""
+
+    def has_track(self, track: TrackHeader) -> bool:
+        """Whether anything of a track is shown."""
+        return {"soun": self.sound, "meta": self.positions}.get(track.handler, True)
 
     def has(self, fragment: Fragment) -> bool:
         """Whether a fragment is shown. A moment that is hidden hides all of the fragment that it lies in."""
-        handler = fragment.track.handler
-        if handler == "soun":
-            return self.sound
-        if handler != "meta":
+        if not self.has_track(fragment.track):
+            return False
+        match fragment.track.handler:
+            case "meta":
+                spans = self.hidden + self.unseen
+            case "soun":
+                spans = self.unseen
+            case _:
+                return True
+        if not spans:
             return True
         last_ns = fragment.utc_ns + (fragment.duration - fragment.samples[-1].duration) * NS // fragment.track.timescale
-        return self.positions and not any(
-            start_ns <= last_ns and (end_ns is None or fragment.utc_ns < end_ns) for start_ns, end_ns in self.hidden
+        return not any(
+            start_ns <= last_ns and (end_ns is None or fragment.utc_ns < end_ns) for start_ns, end_ns in spans
         )
 
 
@@ -147,20 +161,64 @@ def cut(footage: Footage, files: Files) -> Clip:
     return Clip(footage.camera, start_ns, footage.end_ns, tuple(stretches))
 
 
+def without(footage: Footage, spans: Iterable[tuple[UtcNs, UtcNs | None]]) -> Footage:
+    """The footage without the chunks of which a part lies in `spans`: pictures can be cut at chunks alone."""
+    unseen = tuple(spans)
+    if not unseen:
+        return footage
+
+    def seen(chunk: Chunk) -> bool:
+        return not any(start < chunk.end_ns and (end is None or chunk.start_ns < end) for start, end in unseen)
+
+    pieces = [
+        replace(piece, chunks=tuple(chunks))
+        for piece in footage.pieces
+        for shown, chunks in groupby(piece.chunks, seen)
+        if shown
+    ]
+    return replace(footage, pieces=tuple(pieces))
+
+
 def unreadable(path: str, error: Exception) -> StorageError:
     """What is said of a file that should be there."""
     why = "it has been deleted" if isinstance(error, FileNotFoundError) else str(error)
     return StorageError(f"the recording {path} cannot be read: {why}")
 
 
-def buffered(read_at: ReadAt) -> ReadAt:
-    """For reading the boxes of fragments: a few reads near each other become one."""
+def shortened(clip: Clip, size: int, files: Files) -> Clip | None:
+    """The clip with the first `size` bytes of its stretches, one at least and not more than it has: as it was when no
+    more had been recorded. None when it never was so.
+
+    Raises:
+        StorageError: a file is not there any more, or cannot be read.
+    """
+    stretches: list[Stretch] = []
+    for stretch in clip.stretches:
+        if size <= 0:
+            break
+        stretches.append(replace(stretch, end=min(stretch.end, stretch.start + size)))
+        size -= stretch.end - stretch.start
+    last = stretches[-1]
+    try:
+        with files.reader(last.path) as read_at:
+            found = fragments(buffered(read_at), last.header, last.start, last.end)
+            end, end_ns = _end(found, last.header, clip.end_ns)
+    except OSError as error:
+        raise unreadable(last.path, error) from error
+    if end != last.end or end_ns == 0:
+        return None
+    stretches[-1] = replace(last, end_ns=end_ns)
+    return replace(clip, stretches=tuple(stretches))
+
+
+def buffered(read_at: ReadAt, window: int = HEADER_BYTES) -> ReadAt:
+    """For looking at fragments, box by box: reads near each other become one of `window` bytes."""
     start, held = 0, b""
 
     def read(offset: int, size: int) -> bytes:
         nonlocal start, held
         if not (start <= offset and offset + size <= start + len(held)):
-            start, held = offset, read_at(offset, max(size, HEADER_BYTES))
+            start, held = offset, read_at(offset, max(size, window))
         return held[offset - start : offset - start + size]
 
     return read
@@ -182,7 +240,9 @@ def _stretch(
     start = min([key.offset, *others])
     end, end_ns = last.offset + last.size, last.end_ns
     if piece is footage.pieces[-1] or end_ns > footage.end_ns:
-        end, end_ns = _end(fragments(read_at, header, last.offset, piece.size), header, footage.end_ns)
+        # What follows in the file was asked for no more, or is not to be seen.
+        to_ns = footage.end_ns if end == piece.size else min(last.end_ns, footage.end_ns)
+        end, end_ns = _end(fragments(read_at, header, last.offset, piece.size), header, to_ns)
     if end <= key.offset:
         return None
     stretch = Stretch(piece.path, header, start, end, key.offset, key.origin_ns, 0, end_ns)

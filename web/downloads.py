@@ -1,0 +1,186 @@
+"""An interval of the past as one file to take away: `video.mp4`, with Range, made while it is sent.
+
+What is in the file is decided here, by who asks; how it is made, in `gateway.recording.download`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from aiohttp import web
+
+from gateway.access.audit import Action
+from gateway.access.explain import ruling
+from gateway.access.privacy import Span
+from gateway.access.rights import Right
+from gateway.base.errors import BadRequestError, RefusedError, SightlineError
+from gateway.media.model import NS, UtcNs
+from gateway.recording.clip import Selection
+from gateway.recording.download import Download
+from web.body import interval
+from web.reasons import reason
+from web.routes import Body, Route
+from web.services import Services, address, principal, services
+from web.views import utc
+
+log = logging.getLogger(__name__)
+
+MAX_HOURS = 48
+"""What one file spans at most: to know its length, a few bytes of each of its Segments are read."""
+BEFORE_NS = 600 * NS
+"""From how much earlier a file may hold something, so that decoding can start: a keyframe is not far."""
+STUCK_SECONDS = 60.0
+"""A client that takes nothing for so long is let go; it can go on where it was."""
+LOOK_SECONDS = 1.0
+"""How often is looked whether the log-in still holds."""
+
+
+async def video(request: web.Request) -> web.StreamResponse:
+    """`GET /api/cameras/{id}/video.mp4`: what was recorded from `from` to `to`, in one file.
+
+    The ETag also says how much of the interval was recorded when it was given: with it in `If-Range`, one goes on with
+    that file, although more has been recorded since.
+    """
+    parts, camera = services(request), request.match_info["id"]
+    from_ns, to_ns = _interval(request)
+    why = reason(request, Right.EXPORT, camera)
+    rights = parts.authority.rights(principal(request), camera) & {Right.EXPORT, Right.AUDIO, Right.POSITION}
+    download = await parts.clips.download(
+        camera, from_ns, to_ns, await _selection(parts, camera, rights, from_ns, to_ns)
+    )
+    download, start, end = await _range(request, download)
+    whole = (start, end) == (0, download.size)
+    headers = {
+        "Content-Type": "video/mp4",
+        "Content-Length": str(end - start),
+        "Content-Disposition": _disposition(parts, camera, download.clip.start_ns),
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{download.tag}"',
+    }
+    if not whole:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{download.size}"
+    response = web.StreamResponse(status=200 if whole else 206, headers=headers)
+    if request.method == "HEAD":  # it shows nothing, and so is no view
+        await response.prepare(request)
+        return response
+    view = await parts.views.begin(
+        Action.EXPORT,
+        actor=principal(request).name,
+        address=address(request),
+        camera=camera,
+        reason=why,
+        interval={"from": utc(from_ns), "to": utc(to_ns)},
+        bytes={"from": start, "to": end, "of": download.size},
+        sound=Right.AUDIO in rights,
+        positions=Right.POSITION in rights,
+    )
+    sent, ended = 0, "the client went away"
+    try:
+        looked = parts.clock.monotonic()
+        async for block in parts.clips.blocks(download, start, end):
+            if parts.clock.monotonic() - looked >= LOOK_SECONDS or not sent:
+                looked = parts.clock.monotonic()
+                await _still_allowed(request, camera, rights)
+            if not sent:
+                await response.prepare(request)
+            async with asyncio.timeout(STUCK_SECONDS):
+                await response.write(block)
+            sent += len(block)
+        await response.write_eof()
+        ended = "all of it was sent"
+    except (SightlineError, TimeoutError) as error:
+        ended = str(error) or "the client took nothing any more"
+        if not sent:
+            raise
+        # The answer has begun: all that is left is not to let it look complete.
+        log.info("camera %s: a download is cut off: %s", camera, ended)
+        if request.transport is not None:
+            request.transport.abort()
+    finally:
+        parts.views.end(view, f"{ended} ({sent} of {end - start} bytes)", shown=bool(sent))
+    return response
+
+
+async def _selection(parts: Services, camera: str, rights: frozenset[Right], from_ns: UtcNs, to_ns: UtcNs) -> Selection:
+    before_ns = from_ns - BEFORE_NS
+    return Selection(
+        Right.AUDIO in rights,
+        Right.POSITION in rights,
+        _spans(await parts.privacy.hidden_positions(camera, before_ns, to_ns)),
+        _spans(await parts.privacy.hidden_streams(camera, before_ns, to_ns)),
+    )
+
+
+def _spans(spans: list[Span]) -> tuple[tuple[UtcNs, UtcNs | None], ...]:
+    return tuple((span.start_ns, span.end_ns) for span in spans)
+
+
+async def _range(request: web.Request, download: Download) -> tuple[Download, int, int]:
+    """Which bytes of which file are wanted (RFC 9110 14.2): from and to. Of several ranges the whole file is sent.
+
+    Raises:
+        HTTPRequestRangeNotSatisfiable: none of these bytes are in it.
+    """
+    wanted = request.headers.get("If-Range", "").strip()
+    if wanted:
+        before = await services(request).clips.earlier(download, wanted.strip('"'))
+        if before is None:
+            return download, 0, download.size
+        download = before
+    try:
+        asked = request.http_range
+    except ValueError:
+        return download, 0, download.size  # another unit, several ranges, or none: RFC 9110 14.2 lets us ignore it
+    if asked.start is None and asked.stop is None:
+        return download, 0, download.size
+    start, end, _ = slice(asked.start, asked.stop).indices(download.size)
+    if start >= end:
+        raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{download.size}"})
+    return download, start, end
+
+
+async def _still_allowed(request: web.Request, camera: str, given: frozenset[Right]) -> None:
+    parts, key = services(request), principal(request).key
+    who = (await parts.log_ins.holding([key])).get(key)
+    if who is None:
+        raise RefusedError("the log-in has ended")
+    if lost := given - parts.authority.rights(who, camera):
+        right = min(lost)
+        raise RefusedError(
+            f"you have no right to this any more ({right.value}): {ruling(parts.authority, who, right, camera).why}"
+        )
+
+
+def _disposition(parts: Services, camera_id: str, start_ns: UtcNs) -> str:
+    """A file name with the unit and when it begins (RFC 6266 4): in ASCII, and as it is."""
+    camera = parts.fleet.cameras.get(camera_id)
+    begin = f"{datetime.fromtimestamp(start_ns // NS, UTC):%Y%m%dT%H%M%SZ}.mp4"
+    label = camera_id if camera is None else camera.settings.label
+    return f"attachment; filename=\"{camera_id}-{begin}\"; filename*=UTF-8''{quote(f'{label} {begin}', safe='')}"
+
+
+def _interval(request: web.Request) -> tuple[UtcNs, UtcNs]:
+    start, end = interval(request)
+    if start is None or end is None:
+        raise BadRequestError('say "from" when and "to" when, as in 2026-01-31T12:00:00Z')
+    if not 0 < end - start <= MAX_HOURS * 3600 * NS:
+        raise BadRequestError(f'"to" must lie after "from", by {MAX_HOURS} hours at most: export more')
+    return start, end
+
+
+_MP4 = Body("video/mp4", {"type": "string", "format": "binary"})
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/cameras/{id}/video.mp4",
+        video,
+        "Download what is recorded in one file",
+        "archive",
+        query={"from": "RFC 3339", "to": f"RFC 3339, at most {MAX_HOURS} hours later; what is recorded by now counts"},
+        answers={200: _MP4, 206: _MP4},
+    )
+]
