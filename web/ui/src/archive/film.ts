@@ -24,7 +24,9 @@ const INSIDE_S = 0.0005;
 /** Before anything was played a picture is taken to last this long, seconds; steps are tried until there is another. */
 const FRAME_S = 1 / 60;
 const MOST_TRIES = 12;
-const SHOWN_WITHIN_MS = 250;
+/** A picture is on the screen so soon after the browser has arrived at it, or it is the same as before. */
+const SHOWN_WITHIN_MS = 60;
+const SEEK_MS = 2_000;
 
 export interface FilmSource {
   /** Why there is a source: what the failures are told of. */
@@ -65,6 +67,8 @@ export class Film {
   private frameS: number | null = null;
   private recovered = false;
   private callback = 0;
+  /** One step after the other. */
+  private stepped: Promise<number | null> = Promise.resolve(null);
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -157,15 +161,19 @@ export class Film {
   }
 
   /** Go to the next picture, or the one before; resolves with its UTC, or null when there is none. */
-  async step(direction: 1 | -1): Promise<number | null> {
+  step(direction: 1 | -1): Promise<number | null> {
+    this.stepped = this.stepped.then(() => this.stepNow(direction));
+    return this.stepped;
+  }
+
+  private async stepNow(direction: 1 | -1): Promise<number | null> {
     const from = this.frameMedia;
     if (from === null || this.pieces.length === 0) return null;
     const length = this.frameS ?? FRAME_S;
     for (let n = 1; n <= MOST_TRIES; n++) {
       const media = direction > 0 ? from + length * n + INSIDE_S : from - length * (n - 0.5);
       if (media < 0) return null;
-      await this.seekAndShow(media);
-      const to = this.shownMedia();
+      const to = await this.seekAndShow(media);
       if (to === null || to === from) continue;
       this.frameS = Math.min(this.frameS ?? Infinity, Math.abs(to - from));
       return this.frameUtc;
@@ -173,22 +181,29 @@ export class Film {
     return null;
   }
 
-  /** The media time of the picture on the screen. */
-  private shownMedia(): number | null {
-    return this.frameMedia;
-  }
-
-  private seekAndShow(media: number): Promise<void> {
+  /** Resolves with the media time of the picture that is shown then. */
+  private seekAndShow(media: number): Promise<number | null> {
+    const { video } = this;
     return new Promise((resolve) => {
-      const timer = window.setTimeout(done, SHOWN_WITHIN_MS);
-      const callback = this.video.requestVideoFrameCallback(done);
-      const { video } = this;
-      function done() {
+      let timer = window.setTimeout(() => done(), SEEK_MS);
+      const done = () => {
         window.clearTimeout(timer);
+        video.removeEventListener("seeked", arrived);
         video.cancelVideoFrameCallback(callback);
-        resolve();
-      }
-      this.video.currentTime = media;
+        resolve(this.frameMedia);
+      };
+      // The same picture again is not told of.
+      const arrived = () => {
+        window.clearTimeout(timer);
+        timer = window.setTimeout(done, SHOWN_WITHIN_MS);
+      };
+      const callback = video.requestVideoFrameCallback((_now, { mediaTime }) => {
+        this.frameMedia = mediaTime;
+        this.frameUtc = utcOf(this.pieces, mediaTime);
+        done();
+      });
+      video.addEventListener("seeked", arrived);
+      video.currentTime = media;
     });
   }
 
@@ -213,7 +228,7 @@ export class Film {
     this.attempt = attempt;
     this.changed();
     try {
-      const text = await this.source.fetchPlaylist(from, to, attempt.signal);
+      const text = await this.playlist(from, to, attempt.signal);
       if (attempt.signal.aborted) return;
       const playing = !this.video.paused;
       this.hls?.destroy();
@@ -233,6 +248,16 @@ export class Film {
       this.fail(error);
     }
     this.changed();
+  }
+
+  /** The playlist of an interval; an empty one when nothing is recorded in it. */
+  private async playlist(from: number, to: number, signal: AbortSignal): Promise<string> {
+    try {
+      return await this.source.fetchPlaylist(from, to, signal);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return "";
+      throw error;
+    }
   }
 
   private open(url: string, text: string): void {

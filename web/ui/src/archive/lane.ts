@@ -59,9 +59,10 @@ export function momentOf(lane: Lane, at: number): Moment {
   const covers = (span: Span) => span.from <= at && at < span.to;
   const secret = lane.privacy.find(covers);
   if (secret) return { kind: "private", from: secret.from, to: secret.to };
+  // A gap may lie inside a recording.
+  const gap = lane.gaps.find(covers);
+  if (gap) return { kind: "gap", ...gap };
   if (lane.coverage.covers(at)) return { kind: "recorded" };
   const deleted = lane.deleted.find(covers);
-  if (deleted) return { kind: "deleted", ...deleted };
-  const gap = lane.gaps.find(covers);
-  return gap ? { kind: "gap", ...gap } : { kind: "nothing" };
+  return deleted ? { kind: "deleted", ...deleted } : { kind: "nothing" };
 }

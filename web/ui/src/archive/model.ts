@@ -11,6 +11,8 @@ export interface Interval {
 export interface GapEntry extends Interval {
   reason: string;
   detail: string;
+  /** How many are told of as one. */
+  count: number;
 }
 
 export interface PrivacyEntry extends Interval {

@@ -90,6 +90,8 @@ export function withoutGaps(text: string): string {
     broken = false;
     lines.push(...entry.lines);
   }
+  // What still grows is asked for again by who plays it: a player that did so by itself would look for the live edge.
+  if (!foot.includes("#EXT-X-ENDLIST")) foot.push("#EXT-X-ENDLIST");
   return [...lines, ...foot].join("\n") + "\n";
 }
 

@@ -44,7 +44,7 @@ export class ArchiveControls extends LitElement {
       }
       .time {
         display: grid;
-        min-width: 13em;
+        min-width: 12em;
         line-height: 1.25;
       }
       .time strong {
@@ -68,6 +68,10 @@ export class ArchiveControls extends LitElement {
       .lengths button {
         padding: 0 var(--s2);
         color: var(--quiet);
+      }
+      .lengths button[aria-pressed="true"] {
+        background: var(--raised);
+        color: var(--accent);
       }
       @media (max-width: 720px) {
         :host {

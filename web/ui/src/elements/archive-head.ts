@@ -89,6 +89,17 @@ export class ArchiveHead extends LitElement {
         .names {
           flex: 1;
         }
+        .live {
+          order: -1;
+          width: 44px;
+          padding: 0;
+        }
+        .names {
+          order: -2;
+        }
+        select {
+          max-width: 40%;
+        }
       }
     `,
   ];
@@ -192,8 +203,14 @@ export class ArchiveHead extends LitElement {
             ${icons.calendar}
           </button>
         </div>
-        <button title=${archiveStrings.toLiveHint} data-testid="to-live" @click=${() => this.tell("live")}>
-          ${icons.live} ${archiveStrings.toLive}
+        <button
+          class="live"
+          title=${archiveStrings.toLiveHint}
+          aria-label=${archiveStrings.toLive}
+          data-testid="to-live"
+          @click=${() => this.tell("live")}
+        >
+          ${icons.live} <span class="word">${archiveStrings.toLive}</span>
         </button>
       </header>
       ${this.asking !== null

@@ -177,6 +177,7 @@ export class ArchivePicture extends LitElement {
     if (film !== this.film) return;
     this.failure = film.failure;
     this.video.dataset.frameUtc = film.frameUtc === null ? "" : String(Math.round(film.frameUtc));
+    this.requestUpdate(); // its time stands over it, and whether it waits
     this.dispatchEvent(new CustomEvent("frame"));
   }
 

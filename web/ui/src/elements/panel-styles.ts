@@ -26,6 +26,7 @@ export const panelStyles = css`
     flex: 1;
     display: grid;
     justify-items: start;
+    justify-content: start;
     gap: 0;
     min-width: 0;
     min-height: 44px;
