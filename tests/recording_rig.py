@@ -14,7 +14,7 @@ from gateway.base.clock import ManualClock
 from gateway.base.workers import Threads
 from gateway.hub import Hub
 from gateway.ledger.journal import Journals
-from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, TrackKind
+from gateway.media.model import NS, AccessUnit, Gap, GapReason, Item, Track, TrackKind
 from gateway.recording.catalog import Catalog
 from gateway.recording.recorder import LOOK_SECONDS, PreRoll, Recorder
 from gateway.store.engine import open_catalog
@@ -100,14 +100,22 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(tmp_path: Path, *, cap_bytes: int = 64 << 20, min_seconds: float = 30.0, disk: BadDisk | None = None):
+async def rig(
+    tmp_path: Path,
+    *,
+    cap_bytes: int = 64 << 20,
+    min_seconds: float = 30.0,
+    disk: BadDisk | None = None,
+    camera: str = CAMERA,
+    tracks: tuple[Track, ...] = (VIDEO, METADATA),
+):
     """A running recorder over an empty or an older archive in `tmp_path`."""
     root = tmp_path / "recordings"
     root.mkdir(exist_ok=True)
     database = await asyncio.to_thread(open_catalog, tmp_path)
     threads = Threads("disk", 2)
-    hub = Hub(CAMERA, cap_bytes=cap_bytes, min_seconds=min_seconds)
-    hub.open((VIDEO, METADATA))
+    hub = Hub(camera, cap_bytes=cap_bytes, min_seconds=min_seconds)
+    hub.open(tracks)
     clock = ManualClock(T0)
     disk = disk or BadDisk(root)
     catalog = Catalog(database)

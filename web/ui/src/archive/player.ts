@@ -136,9 +136,9 @@ export class Player {
   /** Nobody has anything now: go on where somebody has. */
   private jump(there: readonly { reel: Reel; presence: Presence }[]): void {
     const known = there.flatMap(({ presence }) => (presence.kind === "gap" ? [presence.next] : []));
-    const beyond = this.next(this.at + 1);
-    const to = Math.min(...known, ...(beyond === null ? [] : [beyond]));
-    if (!Number.isFinite(to) || to <= this.at || there.every(({ presence }) => presence.kind === "failed")) {
+    // The films know it to the picture; what lies beyond what they have loaded is asked for elsewhere.
+    const to = known.length > 0 ? Math.min(...known) : this.next(this.at + 1);
+    if (to === null || to <= this.at || there.every(({ presence }) => presence.kind === "failed")) {
       this.playing = false;
       for (const { reel } of there) reel.pause();
       return;
