@@ -130,8 +130,9 @@ async def run(
         playback_threads = Threads("playback", DISK_THREADS)
         for threads in (xml_threads, disk_threads, playback_threads):
             stack.callback(threads.close)
-        processes = Processes()
-        stack.callback(processes.close)
+        processes, moment_processes = Processes(), Processes()
+        for pool in (processes, moment_processes):
+            stack.callback(pool.close)
 
         audit = Audit(catalog_database, clock)
         tally = Tally(audit, clock)
@@ -247,6 +248,7 @@ async def run(
                 archive=archive,
                 playback=archive.playback(playback_threads, processes),
                 clips=archive.clips(playback_threads),
+                moments=archive.moments(playback_threads, moment_processes),
                 timelines=Timelines(catalog_database, catalog),
                 bookmarks=Bookmarks(catalog_database, audit, clock),
                 keeping=keeping,

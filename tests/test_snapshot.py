@@ -47,7 +47,8 @@ def processes():
 
 
 async def test_it_shows_the_newest_picture(processes):
-    jpeg = await Snapshots(processes).newest(filled(encoded([16, 16, 235])))
+    jpeg, utc_ns = await Snapshots(processes).newest(filled(encoded([16, 16, 235])))
+    assert utc_ns == 2
     with av.open(io.BytesIO(jpeg), format="mjpeg") as picture:
         frame = next(picture.decode(video=0))
     assert (frame.width, frame.height) == (64, 48)

@@ -33,6 +33,7 @@ from web import (
 )
 from web.events import EVENTS, Events
 from web.guard import guarded
+from web.moments import THUMBNAILS, Thumbnails
 from web.operations import openapi
 from web.page import CONTENT_SECURITY_POLICY
 from web.problems import problems
@@ -96,6 +97,7 @@ def application(parts: Services) -> web.Application:
     audit.prepare(app)
     app[TICKETS] = Tickets(parts)
     app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
+    app[THUMBNAILS] = Thumbnails()
     app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))

@@ -148,7 +148,7 @@ async def _still_allowed(request: web.Request, camera: str, given: frozenset[Rig
     if who is None:
         raise RefusedError("the log-in has ended")
     if lost := given - parts.authority.rights(who, camera):
-        right = min(lost)
+        right = Right.EXPORT if Right.EXPORT in lost else min(lost)
         raise RefusedError(
             f"you have no right to this any more ({right.value}): {ruling(parts.authority, who, right, camera).why}"
         )

@@ -17,7 +17,7 @@ from gateway.access.audit import Action
 from gateway.access.explain import ruling
 from gateway.access.jwt import BadTokenError
 from gateway.access.log_ins import csrf_token
-from gateway.access.rights import OF_SOME_CAMERAS, Right, needed
+from gateway.access.rights import OF_SOME_CAMERAS, OF_THE_PAST, Right, needed
 from gateway.access.users import Principal
 from gateway.base.errors import NotFoundError, RefusedError
 from gateway.base.metrics import REFUSALS
@@ -46,8 +46,9 @@ def guarded(route: Route) -> Handler:
                 await _check_origin(request, needs_one=False)
             return await route.handler(request)
         principal = await authenticate(request)
-        if not _allowed(request, principal, right):
-            await refuse(request, principal, right, request.match_info["id"] if route.of_camera else None)
+        asked = OF_THE_PAST.get(route.name, right) if request.query.get("at") else right
+        if not _allowed(request, principal, asked):
+            await refuse(request, principal, asked, request.match_info["id"] if route.of_camera else None)
         request[PRINCIPAL] = principal
         return await route.handler(request)
 

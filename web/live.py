@@ -11,11 +11,15 @@ from gateway.access.audit import Action
 from gateway.access.explain import ruling
 from gateway.access.rights import Right
 from gateway.access.users import Principal
-from gateway.base.errors import BadRequestError, RefusedError, SightlineError
+from gateway.base.errors import RefusedError, SightlineError
+from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import IceServer
 from gateway.ingest.fleet import Camera
+from gateway.media.model import UtcNs
+from gateway.media.stamp import Stamp
 from gateway.viewing.whep import NotLiveError
 from web.body import instant, text
+from web.moments import PICTURE_UTC, QUERY, past, wanted
 from web.problems import UnauthorizedError, UnsupportedMediaError
 from web.reasons import HEADER, reason
 from web.routes import Body, Handler, Route
@@ -127,18 +131,25 @@ def _quoted(value: str) -> str:
 
 
 async def snapshot(request: web.Request) -> web.Response:
-    """`GET /api/cameras/{id}/snapshot.jpg`: the newest picture as a JPEG."""
+    """`GET /api/cameras/{id}/snapshot.jpg`: the newest picture as a JPEG; with `at` one of the past."""
     parts = services(request)
+    width, stamped = wanted(request)
+    if (at_ns := instant(request, "at")) is not None:
+        return await past(request, at_ns, width, stamped)
     camera = parts.fleet.camera(request.match_info["id"])
-    if instant(request, "at") is not None:
-        raise BadRequestError('snapshots of the past are not served yet: leave "at" out for the picture of now')
     await parts.audit.record(Action.SNAPSHOT, **_said(request, camera))
     with camera.hold():
         if camera.hub.last_keyframe is None and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
-        await _still_allowed(request, camera)
-        picture = await parts.snapshots.newest(camera.hub)
-    return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
+        _, rights = await _still_allowed(request, camera)
+
+        def lines(utc_ns: UtcNs) -> tuple[str, ...]:
+            stamp = Stamp(camera.settings.label, utc_ns, camera.fix, tells_position=Right.POSITION in rights)
+            return stamp.lines() if stamped else ()
+
+        picture, utc_ns = await parts.snapshots.newest(camera.hub, width=width, lines=lines)
+    headers = {"Cache-Control": "no-store", PICTURE_UTC: format_utc(utc_ns)}
+    return web.Response(body=picture, content_type="image/jpeg", headers=headers)
 
 
 async def _still_allowed(request: web.Request, camera: Camera) -> tuple[Principal, frozenset[Right]]:
@@ -212,8 +223,9 @@ ROUTES = [
         "GET",
         "/api/cameras/{id}/snapshot.jpg",
         snapshot,
-        "Show the newest picture",
+        "Show the newest picture, or one of the past",
         "live",
+        query=QUERY,
         answers={200: Body("image/jpeg", {"type": "string", "format": "binary"})},
     ),
 ]

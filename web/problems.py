@@ -25,11 +25,13 @@ from gateway.base.errors import (
     StorageError,
 )
 from gateway.evidence.jobs import QueueFullError
+from gateway.recording.moment import NoPictureError
 from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
 from web.reasons import ReasonNeededError
 from web.refusals import leads_away, suspect
+from web.views import utc
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +97,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             members["pointer"] = error.pointer
         if isinstance(error, ReasonNeededError):
             members |= {"type": REASON_NEEDED, "reasons": error.reasons}
+        if isinstance(error, NoPictureError):
+            members |= {"before": utc(error.before_ns), "after": utc(error.after_ns)}
         response = problem(status, str(error), **members)
         if isinstance(error, LaterError | TooManyAttemptsError):
             response.headers["Retry-After"] = str(error.retry_after)

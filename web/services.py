@@ -33,6 +33,7 @@ from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.catalog import Catalog
 from gateway.recording.clips import Clips
 from gateway.recording.keeping import Keeping
+from gateway.recording.moment import Moments
 from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.timeline import Timelines
 from gateway.viewing.snapshot import Snapshots
@@ -76,6 +77,7 @@ class Services:
     archive: Archive
     playback: PlaybackMedia
     clips: Clips
+    moments: Moments
     timelines: Timelines
     bookmarks: Bookmarks
     keeping: Keeping

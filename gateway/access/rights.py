@@ -9,7 +9,7 @@ from __future__ import annotations
 from gateway.base.errors import RefusedError
 from gateway.base.roles import GRANTED, Right, Role
 
-__all__ = ["NEEDED", "OF_SOME_CAMERAS", "RIGHTS", "Right", "Role", "needed"]
+__all__ = ["NEEDED", "OF_SOME_CAMERAS", "OF_THE_PAST", "RIGHTS", "Right", "Role", "needed"]
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset({Right.LOGGED_IN, *GRANTED}),
@@ -130,6 +130,9 @@ NEEDED: dict[str, Right] = {
     "sightline token list": Right.SHELL,
     "sightline token revoke": Right.SHELL,
 }
+
+OF_THE_PAST = {"GET /api/cameras/{id}/snapshot.jpg": Right.RECORDED}
+"""Calls that need another right when they ask for a moment of the past: with `at` in the query."""
 
 OF_SOME_CAMERAS = frozenset(
     {

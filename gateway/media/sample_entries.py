@@ -56,6 +56,19 @@ def audio_config(entry: bytes) -> bytes:
         raise BitstreamError("an AAC sample entry has no configuration") from error
 
 
+def decoder_config(entry: bytes) -> bytes:
+    """What a decoder of an `avc1` or `hvc1` entry is set up with (ISO/IEC 14496-15 5.3.3.1, 8.3.3.1).
+
+    Raises:
+        BitstreamError: it has none.
+    """
+    wanted = {b"avc1": b"avcC", b"hvc1": b"hvcC"}.get(entry[4:8], b"")
+    try:
+        return _box(entry, _VISUAL_BYTES, wanted)
+    except (struct.error, IndexError) as error:
+        raise BitstreamError("a video sample entry has no configuration") from error
+
+
 def _box(entry: bytes, start: int, wanted: bytes) -> bytes:
     while start < len(entry):
         length, kind = struct.unpack_from(">I4s", entry, start)

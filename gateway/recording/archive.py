@@ -20,6 +20,7 @@ from gateway.recording.deletion import Deleter
 from gateway.recording.files import Files, SystemFiles
 from gateway.recording.footage import Footage, FootageFinder
 from gateway.recording.holds import Holds
+from gateway.recording.moment import Moments
 from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.recorder import PreRoll, Recorder
 from gateway.recording.repair import Repair, plan, repair
@@ -134,6 +135,10 @@ class Archive:
     def clips(self, threads: Threads) -> Clips:
         """What is downloaded, with threads of its own for the same reason."""
         return Clips(self._finder, self._files, threads)
+
+    def moments(self, threads: Threads, processes: Processes) -> Moments:
+        """Pictures of the past."""
+        return Moments(self.catalog, self._finder, self._files, threads, processes)
 
     def recorder(self, hub: Hub, begin: PreRoll | None = None) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""

@@ -32,6 +32,9 @@ ADJACENT_NS = 2 * NS
 _LONGEST_NS = 3600 * NS
 """A Segment that began longer ago touches an interval only if none has begun since."""
 
+LAST_NS = NS // 1000
+"""Before its end a Segment has a picture, at its end none."""
+
 _recordings, _segments, _gaps = tables.recordings, tables.segments, tables.gaps
 
 
@@ -166,6 +169,22 @@ class Catalog:
         query = query.order_by(_segments.c.start_ns, _segments.c.id)
         # In the reader's thread: a day has more than a thousand.
         return await self._database.read(lambda connection: [_stored_segment(row) for row in connection.execute(query)])
+
+    async def nearest(self, camera: str, at_ns: UtcNs) -> tuple[UtcNs | None, UtcNs | None]:
+        """The last moment before `at_ns` and the first one after it at which something was recorded; None: none was."""
+        own = _segments.c.camera == camera
+        start = _segments.c.start_ns
+        before = select(_segments.c.end_ns).where(own, start <= at_ns).order_by(start.desc()).limit(1)
+        after = select(start).where(own, start > at_ns).order_by(start).limit(1)
+
+        def work(connection: Connection) -> tuple[UtcNs | None, UtcNs | None]:
+            return connection.execute(before).scalar(), connection.execute(after).scalar()
+
+        end_ns, start_ns = await self._database.read(work)
+        growing = self._growing.get(camera)
+        if growing is not None and growing.start_ns <= at_ns:
+            end_ns = max(end_ns or 0, growing.end_ns)
+        return None if end_ns is None else min(at_ns, end_ns) - LAST_NS, start_ns
 
     async def stored_as(self, path: str) -> StoredSegment | None:
         """The finished Segment whose file this is."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from gateway.base.errors import CameraError, ConflictError, Fault
 from gateway.base.workers import Processes, WorkerDiedError
 from gateway.hub import Hub
-from gateway.media.model import AccessUnit, TrackKind
+from gateway.media.model import AccessUnit, TrackKind, UtcNs
 from gateway.viewing.decoding import DECODERS, annex_b
 
 MAX_UNITS = 600
@@ -18,8 +20,11 @@ class Snapshots:
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
 
-    async def newest(self, hub: Hub) -> bytes:
-        """The newest picture in `hub` as a JPEG in the camera's size.
+    async def newest(
+        self, hub: Hub, *, width: int | None = None, lines: Callable[[UtcNs], Sequence[str]] = lambda _: ()
+    ) -> tuple[bytes, UtcNs]:
+        """The newest picture in `hub` as a JPEG, at most `width` pixels wide, with `lines` drawn in for when it was
+        captured, and when that was.
 
         Raises:
             ConflictError: there is no keyframe in the ring yet, or the codec cannot be decoded.
@@ -35,22 +40,24 @@ class Snapshots:
         decoder = DECODERS.get(track.codec)
         if decoder is None:
             raise ConflictError(f"{hub.camera_id} sends {track.label}, which cannot be decoded")
-        stream = [annex_b(unit) for unit in units[:MAX_UNITS]]
+        units = units[:MAX_UNITS]
+        stream = [annex_b(unit) for unit in units]
+        utc_ns = max(unit.utc_ns for unit in units)
         try:
-            picture = await self._processes.run(decode_to_jpeg, decoder, stream)
+            picture = await self._processes.run(decode_to_jpeg, decoder, stream, width, tuple(lines(utc_ns)))
         except WorkerDiedError:
             picture = None
         if picture is None:
             raise CameraError(Fault.BAD_STREAM, f"The pictures of {hub.camera_id} cannot be decoded.")
-        return picture
+        return picture, utc_ns
 
 
-def decode_to_jpeg(decoder: str, stream: list[bytes]) -> bytes | None:
+def decode_to_jpeg(decoder: str, stream: list[bytes], width: int | None, lines: Sequence[str]) -> bytes | None:
     """Decode Annex B access units and encode the last picture; None when there is none. Runs in a worker."""
-    from fractions import Fraction
-
     import av
     from av.error import FFmpegError
+
+    from gateway.picture import jpeg
 
     context = av.CodecContext.create(decoder, "r")
     assert isinstance(context, av.VideoCodecContext)
@@ -61,13 +68,4 @@ def decode_to_jpeg(decoder: str, stream: list[bytes]) -> bytes | None:
                 newest = frame
         except FFmpegError:
             continue  # a damaged picture; the next keyframe or slice may be whole
-    if newest is None:
-        return None
-    encoder = av.CodecContext.create("mjpeg", "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = newest.width, newest.height, "yuvj420p"
-    encoder.time_base = Fraction(1, 25)
-    encoder.options = {"qmin": "3", "qmax": "5"}
-    picture = newest.reformat(format="yuvj420p")
-    picture.pts = 0
-    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+    return None if newest is None else jpeg(newest, width, lines)
