@@ -25,6 +25,7 @@ from gateway.commands import (
     care,
     evidence,
     export,
+    importing,
     policy,
     report,
     servers,
@@ -92,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     proof.add_argument("--camera", action="append", default=[], metavar="C", help="only this one; may be repeated")
     proof.add_argument("--json", action="store_true", help="as JSON")
 
+    _import(add, subcommands)
     _export(add, subcommands)
     _care(add, group, subcommands)
     files = group("settings", "Check the settings file.")
@@ -138,6 +140,16 @@ def parser() -> argparse.ArgumentParser:
     _accounts(add, group)
     _audit(add, group)
     return top
+
+
+def _import(add: Callable[..., argparse.ArgumentParser], subcommands: Any) -> None:
+    """Recordings from a dock or a card."""
+    text = "Take files from a dock or a card into the archive: they fill what is missing, and nothing is changed."
+    sub = add(subcommands, "import", importing.import_files, text)
+    sub.add_argument("file", nargs="+", type=Path, help="MP4, MOV, MKV, MPEG-TS or AVI with H.264 or H.265")
+    sub.add_argument("--camera", required=True, metavar="ID", help="which camera filmed it")
+    sub.add_argument("--start", metavar="TIME", help="when it begins (UTC; default: as the file says)")
+    sub.add_argument("--wearer", metavar="NAME", help="who wore the camera then")
 
 
 def _export(add: Callable[..., argparse.ArgumentParser], subcommands: Any) -> None:

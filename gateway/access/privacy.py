@@ -113,6 +113,10 @@ class PrivacyModes:
         """When what a camera sends was hidden, as `hidden_positions`."""
         return await self._hidden(privacy.c.hides_stream, camera, start_ns, end_ns)
 
+    async def unrecorded(self, camera: str) -> list[Span]:
+        """When a mode kept a camera from being recorded, ever."""
+        return await self._hidden(~privacy.c.recording, camera, None, None)
+
     async def _hidden(
         self, what: ColumnElement[bool], camera: str, start_ns: UtcNs | None, end_ns: UtcNs | None
     ) -> list[Span]:

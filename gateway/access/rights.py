@@ -102,6 +102,7 @@ NEEDED: dict[str, Right] = {
     "sightline simulate": Right.SHELL,
     "sightline discover": Right.SHELL,
     "sightline check": Right.SHELL,
+    "sightline import": Right.SHELL,
     "sightline backup": Right.SHELL,
     "sightline restore": Right.SHELL,
     "sightline keys list": Right.SHELL,

@@ -17,6 +17,7 @@ from gateway.recording.catalog import Catalog
 from gateway.recording.entries import Entry, RecordingClosed, RecordingOpened, Recovery, SegmentFinished
 from gateway.recording.file_proof import Point
 from gateway.recording.files import Files
+from gateway.recording.imports import finish_imports
 from gateway.recording.ledger_rows import body
 from gateway.recording.ledger_tail import Tail, read_tail
 from gateway.recording.salvage import NotOursError, salvage, sha256_of
@@ -52,6 +53,7 @@ async def adopt(catalog: Catalog, files: Files, journals: Journals, threads: Thr
         StorageError: the database refused.
         OSError: the folder cannot be read, or a ledger cannot be written.
     """
+    await finish_imports(catalog, files, journals, threads)
     known, open_cameras = await catalog.paths(), await catalog.open_cameras()
     found, unknown = await threads.run(_look, files, known)
     for camera in sorted({*unknown, *open_cameras, *await threads.run(journals.cameras)}):

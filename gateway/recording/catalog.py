@@ -23,6 +23,7 @@ from gateway.recording.entries import (
     TrackContent,
 )
 from gateway.recording.extents import WrongExtent, mend, wrong_extents
+from gateway.recording.placing import imported_reach, is_own, place_import
 from gateway.store import tables
 from gateway.store.engine import Database
 
@@ -258,9 +259,10 @@ class Catalog:
             is_open = select(_gaps.c.id).where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None))
             if connection.execute(is_open).first() is not None:
                 return
-            last = select(_recordings.c.end_ns).where(_recordings.c.camera == camera).order_by(_recordings.c.id.desc())
-            end_ns = connection.execute(last.limit(1)).scalar()
+            last = select(_recordings.c.end_ns).where(_recordings.c.camera == camera, is_own())
+            end_ns = connection.execute(last.order_by(_recordings.c.id.desc()).limit(1)).scalar()
             if end_ns is not None:
+                end_ns = imported_reach(connection, camera, end_ns)
                 _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART))
 
         await self._database.write(work)
@@ -272,7 +274,7 @@ class Catalog:
         """
 
         def work(connection: Connection) -> bool:
-            last = select(_recordings.c.id).where(_recordings.c.camera == camera).limit(1)
+            last = select(_recordings.c.id).where(_recordings.c.camera == camera, is_own()).limit(1)
             gap = select(_gaps).where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None)).limit(1)
             missing = connection.execute(gap).first()
             if missing is None:
@@ -303,6 +305,17 @@ class Catalog:
                     connection.execute(_recordings.delete().where(this))
                 else:
                     connection.execute(_recordings.update().where(this).values(end_ns=reach_ns))
+
+        await self._database.write(work)
+
+    async def place(self, camera: str, segments: Sequence[SegmentFinished]) -> None:
+        """Store imported Segments, all of them or none; what is stored already is passed over."""
+
+        def work(connection: Connection) -> None:
+            for segment in segments:
+                there = select(_segments.c.id).where(_segments.c.path == segment.path)
+                if connection.execute(there).first() is None:
+                    _store_late(connection, camera, segment)
 
         await self._database.write(work)
 
@@ -401,7 +414,7 @@ def _reach(connection: Connection, recording: int) -> UtcNs | None:
 def _home(connection: Connection, camera: str, segment: SegmentFinished) -> int | None:
     """The Recording that holds the start of `segment`, or ends just before it."""
     query = select(_recordings.c.id, _recordings.c.start_ns, _recordings.c.end_ns).where(
-        _recordings.c.camera == camera, _recordings.c.start_ns <= segment.start_ns
+        _recordings.c.camera == camera, _recordings.c.start_ns <= segment.start_ns, is_own()
     )
     row = connection.execute(query.order_by(_recordings.c.start_ns.desc(), _recordings.c.id.desc()).limit(1)).first()
     if row is None:
@@ -433,7 +446,7 @@ def _late_recording(connection: Connection, camera: str, segment: SegmentFinishe
 
 
 def _insert_segment(connection: Connection, camera: str, recording: int, segment: SegmentFinished) -> None:
-    values = _segment_values(segment)
+    values = _segment_values(segment) | {"imported": segment.original is not None}
     connection.execute(_segments.insert().values(recording_id=recording, camera=camera, path=segment.path, **values))
 
 
@@ -461,6 +474,10 @@ def _stored(connection: Connection, camera: str, entries: Sequence[Entry]) -> in
 def _store_late(connection: Connection, camera: str, entry: Entry) -> None:
     """Store an entry, unless it is there."""
     match entry:
+        case SegmentFinished() if entry.original is not None:
+            recording = place_import(connection, camera, entry.start_ns, entry.end_ns)
+            _insert_segment(connection, camera, recording, entry)
+            return
         case SegmentFinished():
             recording = _home(connection, camera, entry) or _late_recording(connection, camera, entry)
             _insert_segment(connection, camera, recording, entry)

@@ -59,8 +59,19 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The file that a Segment was imported from, as it was then; it is not kept."""
+
+    name: str
+    """Without its folder."""
+    size: int
+    """In bytes."""
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFinished:
-    """A file is complete and fsynced. Belongs to the Recording that is open."""
+    """A file is complete and fsynced. Belongs to the Recording that is open, but for an imported one."""
 
     path: str
     """Relative to the folder of recordings, with `/` between its parts."""
@@ -78,6 +89,8 @@ class SegmentFinished:
     """None: not known any more."""
     chunks: bytes | None = None
     """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
+    original: Original | None = None
+    """Of one that was imported: it came from a dock or a card, not from the Hub."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+STAGING = ".importing"
+"""A folder of the tree for files that are made before they are recordings: `walk` passes over it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -56,6 +59,9 @@ class Files(Protocol):
 
     def create(self, path: str) -> OpenFile:
         """Create a file in an existing folder. Raises FileExistsError when there is one of that name."""
+
+    def link(self, path: str, to: str) -> None:
+        """Give a file a second name, in an existing folder. Raises FileExistsError when there is one of that name."""
 
     def is_open(self, path: str) -> bool:
         """Whether a running gateway, this one or another, has the file open for writing."""
@@ -111,6 +117,9 @@ class SystemFiles:
     def create(self, path: str) -> OpenFile:  # noqa: D102
         return _SystemFile(self.root / path)
 
+    def link(self, path: str, to: str) -> None:  # noqa: D102
+        os.link(self.root / path, self.root / to)
+
     def is_open(self, path: str) -> bool:  # noqa: D102
         descriptor = os.open(self.root / path, os.O_RDONLY)
         try:
@@ -124,6 +133,8 @@ class SystemFiles:
     def walk(self, under: str = "") -> Iterator[str]:  # noqa: D102
         for folder, folders, names in os.walk(self.root / under):
             folders.sort()
+            if not under and Path(folder) == self.root and STAGING in folders:
+                folders.remove(STAGING)
             for name in sorted(names):
                 yield (Path(folder) / name).relative_to(self.root).as_posix()
 

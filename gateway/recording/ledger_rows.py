@@ -16,6 +16,7 @@ from gateway.recording.entries import (
     CameraClock,
     Entry,
     LossFound,
+    Original,
     RecordingClosed,
     RecordingOpened,
     Recovered,
@@ -24,6 +25,8 @@ from gateway.recording.entries import (
     TrackContent,
 )
 
+IMPORTED = "imported"
+"""The kind of a row that tells of a Segment from a dock or a card."""
 MAX_DETAIL = 1000
 """Characters of a text that came from somewhere."""
 
@@ -58,7 +61,7 @@ def body(entry: Entry) -> dict[str, Any]:
 
 def _segment(entry: SegmentFinished) -> dict[str, Any]:
     said: dict[str, Any] = {
-        "kind": "segment",
+        "kind": "segment" if entry.original is None else IMPORTED,
         "file": entry.path,
         "from": format_utc_ns(entry.start_ns),
         "to": format_utc_ns(entry.end_ns),
@@ -75,6 +78,13 @@ def _segment(entry: SegmentFinished) -> dict[str, Any]:
             "proven_bytes": entry.recovered.proven_bytes,
             "why": entry.recovered.why.value,
             "detail": _fit(entry.recovered.detail),
+        }
+    if entry.original is not None:
+        original = entry.original
+        said["original"] = {
+            "name": _fit(original.name),
+            "bytes": original.size,
+            "sha256": original.sha256.hex(),
         }
     return said
 
@@ -100,7 +110,7 @@ def entry(said: Mapping[str, Any]) -> Entry | None:
                     parse_utc_ns(said["from"]), parse_utc_ns(said["to"]), GapReason(said["reason"]),
                     None if track is None else TrackKind(track), int(said["packets"]), str(said["detail"]),
                 )  # fmt: skip
-            case "segment":
+            case "segment" | "imported":
                 return _finished(said)
             case _:
                 return None
@@ -118,7 +128,7 @@ def segment_end(said: Mapping[str, Any]) -> UtcNs:
 
 
 def _finished(said: Mapping[str, Any]) -> SegmentFinished:
-    clock, recovered = said.get("camera_clock"), said.get("recovered")
+    clock, recovered, original = said.get("camera_clock"), said.get("recovered"), said.get("original")
     return SegmentFinished(
         str(said["file"]), parse_utc_ns(said["from"]), parse_utc_ns(said["to"]), int(said["bytes"]),
         bytes.fromhex(said["sha256"]),
@@ -130,6 +140,9 @@ def _finished(said: Mapping[str, Any]) -> SegmentFinished:
         recovered=None
         if recovered is None
         else Recovered(int(recovered["proven_bytes"]), Recovery(recovered["why"]), str(recovered["detail"])),
+        original=None
+        if original is None
+        else Original(str(original["name"]), int(original["bytes"]), bytes.fromhex(original["sha256"])),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from gateway.ledger.rows import FRAGMENT, Row
 from gateway.media.model import UtcNs
 from gateway.recording.entries import Entry, RecordingClosed, RecordingOpened, SegmentFinished
 from gateway.recording.file_proof import Point
-from gateway.recording.ledger_rows import entry, segment_end
+from gateway.recording.ledger_rows import IMPORTED, entry, segment_end
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,11 @@ def _take(row: Row, tail: Tail, done: set[str], known: set[str]) -> bool:
         tail.reach_ns = max(tail.reach_ns or 0, segment_end(said))
         if path in known or path in done:
             return True
+        done.add(path)
+    if row.kind == IMPORTED:
+        # Out of the recorder's order: that the catalog has it says nothing of the rows before.
+        if path in known or path in done:
+            return False
         done.add(path)
     if (found := entry(said)) is not None:
         tail.entries.append(found)

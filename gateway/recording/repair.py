@@ -27,7 +27,7 @@ from gateway.recording.deletion import Deleter
 from gateway.recording.entries import Recovered, Recovery, SegmentFinished
 from gateway.recording.file_proof import Point, prove_file
 from gateway.recording.files import Files
-from gateway.recording.ledger_rows import body, entry
+from gateway.recording.ledger_rows import IMPORTED, body, entry
 from gateway.recording.salvage import sha256_of
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _known_to_ledgers(files: Files, journals: Journals, paths: Iterable[str]) ->
         told: dict[str, SegmentFinished] = {}
         try:
             for row in journals.read(camera):
-                if row.kind == "segment" and row.body.get("file") in by_camera[camera]:
+                if row.kind in {"segment", IMPORTED} and row.body.get("file") in by_camera[camera]:
                     said = entry(row.body)
                     assert isinstance(said, SegmentFinished)
                     told[said.path] = said

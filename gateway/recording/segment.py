@@ -30,7 +30,7 @@ class SegmentFile:
         self._digest = hashlib.sha256()
         self._torn = False
         folder, stem = segment_name(camera_id, start_ns)
-        _make_folders(files, folder)
+        make_folders(files, folder)
         self.path, self._file = _create(files, folder, stem)
         try:
             self.append(header)
@@ -83,7 +83,8 @@ def segment_name(camera_id: str, start_ns: UtcNs) -> tuple[str, str]:
     return f"{camera_id}/{start:%Y/%m/%d}", f"{start:%Y%m%dT%H%M%S}.{start_ns % NS // 1_000_000:03}Z"
 
 
-def _make_folders(files: Files, folder: str) -> None:
+def make_folders(files: Files, folder: str) -> None:
+    """Make a folder and those above it, as far as they are missing; their names are on the disk afterwards."""
     parent = ""
     for part in folder.split("/"):
         path = f"{parent}/{part}" if parent else part
