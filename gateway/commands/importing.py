@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import resource
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -32,6 +33,9 @@ LOCK_FILE = "import.lock"
 async def import_files(arguments: argparse.Namespace) -> int:
     """`sightline import`: one file after the other; 1 when one of them could not be imported, or had nothing new."""
     start_ns = _start(arguments)
+    # A file of many hours becomes many, each open until the catalog has them all.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     failed = 0
     async with _open(arguments.settings) as (state, importer, assignments):
         if arguments.camera not in {camera.settings.id for camera in await state.registry.all()}:
