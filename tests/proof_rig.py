@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,15 +14,25 @@ from sqlalchemy import select, update
 
 from gateway.access.audit import Action, Audit
 from gateway.access.audit_chain import verify as verify_audit
+from gateway.access.authority import Authority
+from gateway.access.privacy import PrivacyModes
 from gateway.base.clock import ManualClock
+from gateway.base.policy import Policy
 from gateway.base.workers import Threads
+from gateway.evidence.export import ExportRequest, Kind
 from gateway.evidence.findings import Report
+from gateway.evidence.package import build_package
+from gateway.evidence.package_plan import gather_package
+from gateway.evidence.parts import ExportParts
 from gateway.evidence.verify import Proving, verify_archive
 from gateway.ledger.anchor import ANCHORS_FILE, make
 from gateway.ledger.journal import Journals
 from gateway.media.model import NS, GapReason
+from gateway.positions.store import PositionStore
+from gateway.recording.archive import Archive
+from gateway.recording.catalog import Catalog
 from gateway.recording.files import SystemFiles
-from gateway.store.engine import Database, open_catalog
+from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.tables import audit
 from tests.media_samples import T0, stream
 from tests.recording_rig import CAMERA, gap, rig
@@ -94,6 +105,42 @@ async def opened(folder: Path) -> AsyncIterator[Opened]:
         threads.close()
         journals.close()
         database.close()
+
+
+ALL = frozenset([CAMERA])
+
+
+async def make_package(
+    archive: Path, folder: Path, *, sound: frozenset[str] = ALL, positions: frozenset[str] = ALL
+) -> Path:
+    """Seconds 75 to 110 of an archive of `make_archive`, as a package in the new `folder`."""
+    folder.mkdir()
+    request = ExportRequest(
+        (CAMERA,), T0 + 75 * NS, T0 + 110 * NS, "ann", "10.0.0.7", Kind.PACKAGE,
+        sound=sound, positions=positions, reason="a complaint",
+    )  # fmt: skip
+    async with opened(archive) as it:
+        proving, threads = it.proving, it.proving.threads
+        store = await asyncio.to_thread(open_positions, archive)
+        try:
+            privacy = PrivacyModes(it.database, Audit(it.database, proving.clock), proving.clock, Authority(Policy()))
+            catalog = Catalog(it.database)
+            parts = ExportParts(
+                archive, it.database,
+                Archive(archive / RECORDED, catalog, proving.journals, threads, proving.clock),
+                PositionStore(store, proving.clock), privacy, threads, proving.clock, lambda _: "Unit 12",
+            )  # fmt: skip
+            plan = await gather_package(parts, "package", request, folder, with_audit=True)
+        finally:
+            store.close()
+        plan = pickle.loads(pickle.dumps(plan))
+        shares: list[float] = []
+        made = await asyncio.to_thread(
+            build_package, plan, SystemFiles(archive / RECORDED), proving.clock, shares.append
+        )
+    assert shares == sorted(shares)
+    assert list(folder.iterdir()) == [made.path]
+    return made.path
 
 
 @dataclass(frozen=True)

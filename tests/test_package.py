@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import pickle
 import shutil
 import subprocess
 import sys
@@ -13,64 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.audit import Audit
-from gateway.access.authority import Authority
-from gateway.access.privacy import PrivacyModes
-from gateway.base.policy import Policy
-from gateway.evidence.export import ExportRequest, Kind
-from gateway.evidence.package import build_package
 from gateway.evidence.package_files.verify import ed25519_verifies
-from gateway.evidence.package_plan import gather_package
-from gateway.evidence.parts import ExportParts
 from gateway.evidence.verify_path import verify_path
-from gateway.media.model import NS
-from gateway.positions.store import PositionStore
-from gateway.recording.archive import Archive
-from gateway.recording.catalog import Catalog
-from gateway.recording.files import SystemFiles
-from gateway.store.engine import open_positions
-from tests.media_samples import T0
-from tests.proof_rig import RECORDED, make_archive, opened
-from tests.recording_rig import CAMERA
-
-ALL = frozenset([CAMERA])
+from tests.proof_rig import RECORDED, make_package, opened
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return asyncio.run(make_archive(tmp_path_factory.mktemp("archive")))
-
-
-async def package(archive: Path, folder: Path, *, sound: frozenset[str] = ALL, positions: frozenset[str] = ALL) -> Path:
-    """Seconds 75 to 110 of the archive, as a package in the new `folder`."""
-    folder.mkdir()
-    request = ExportRequest(
-        (CAMERA,), T0 + 75 * NS, T0 + 110 * NS, "ann", "10.0.0.7", Kind.PACKAGE,
-        sound=sound, positions=positions, reason="a complaint",
-    )  # fmt: skip
-    async with opened(archive) as it:
-        proving, threads = it.proving, it.proving.threads
-        store = await asyncio.to_thread(open_positions, archive)
-        try:
-            audit = Audit(it.database, proving.clock)
-            privacy = PrivacyModes(it.database, audit, proving.clock, Authority(Policy()))
-            catalog = Catalog(it.database)
-            parts = ExportParts(
-                archive, it.database,
-                Archive(archive / RECORDED, catalog, proving.journals, threads, proving.clock),
-                PositionStore(store, proving.clock), privacy, threads, proving.clock, lambda _: "Unit 12",
-            )  # fmt: skip
-            plan = await gather_package(parts, "package", request, folder, with_audit=True)
-        finally:
-            store.close()
-        plan = pickle.loads(pickle.dumps(plan))
-        shares: list[float] = []
-        made = await asyncio.to_thread(
-            build_package, plan, SystemFiles(archive / RECORDED), proving.clock, shares.append
-        )
-    assert shares == sorted(shares)
-    assert list(folder.iterdir()) == [made.path]
-    return made.path
+def archive(built_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(built_archive, tmp_path_factory.mktemp("archive") / "copy"))
 
 
 def script(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -81,7 +30,7 @@ def script(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def made(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return asyncio.run(package(archive, tmp_path_factory.mktemp("packages") / "one"))
+    return asyncio.run(make_package(archive, tmp_path_factory.mktemp("packages") / "one"))
 
 
 @pytest.fixture
@@ -145,7 +94,7 @@ def test_a_missing_file_is_named(unpacked: Path) -> None:
 
 
 async def test_who_may_not_have_positions_gets_no_recorded_file_that_has_some(archive: Path, tmp_path: Path) -> None:
-    made = await package(archive, tmp_path / "less", positions=frozenset())
+    made = await make_package(archive, tmp_path / "less", positions=frozenset())
     with zipfile.ZipFile(made) as file:
         names = file.namelist()
         (camera,) = json.loads(file.read("manifest.json"))["cameras"]

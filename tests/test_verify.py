@@ -23,7 +23,6 @@ from tests.proof_rig import (
     RECORDED,
     QuickClock,
     flipped,
-    make_archive,
     opened,
     random_audit_flip,
     random_file_flip,
@@ -34,14 +33,9 @@ FLIPS = 30
 """Here; two hundred in tests/soak."""
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return asyncio.run(make_archive(tmp_path_factory.mktemp("archive")))
-
-
 @pytest.fixture
-def archive(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "archive"))
+def archive(built_archive: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built_archive, tmp_path / "archive"))
 
 
 def lines(report: Report) -> str:

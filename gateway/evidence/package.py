@@ -39,7 +39,7 @@ FORMAT = "sightline evidence package 1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 RECORDINGS = "recordings"
 """The folder in the package; below it, paths are those of the ledgers."""
-_TEXTS = ("README.txt", "verify.py")
+_TEXTS = ("README.txt", "verify.py", "verify.html")
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Package:
         try:
             with self.open(name) as file:
                 return file.read()
-        except (OSError, KeyError):
+        except (OSError, KeyError, zipfile.BadZipFile):
             return b""
 
 
@@ -213,6 +213,16 @@ def check(package: Package, report: Report) -> None:
         raise NoPackageError(f"there is no {MANIFEST} of an evidence package") from None
     keys = check_keys(package.read("keys.jsonl"), report)
     check_signature(raw, package.read(SIGNATURE), keys, report)
+    try:
+        check_content(package, manifest, keys, report)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        report.fault(f"{MANIFEST}: it says what no manifest says ({error})")
+    for key_id, key in keys.items():
+        report.note(f"key {key_id} (since {key.utc}) is {key.public.hex()}: compare that with what its owner says")
+
+
+def check_content(package: Package, manifest: dict[str, Any], keys: dict[str, Key], report: Report) -> None:
+    """Hold the files against what the manifest says of them."""
     points: dict[str, list[tuple[int, str, int]]] = {}
     for camera in manifest["cameras"]:
         rows = [row for part in camera["ledgers"] for row in check_ledger(package, part, camera["id"], keys, report)]
@@ -220,9 +230,7 @@ def check(package: Package, report: Report) -> None:
         check_anchors(camera, {row.sequence: row.link for row in rows}, keys, report)
     check_files(package, manifest["files"], points, report)
     if manifest["audit"] is not None:
-        check_audit(package.read(manifest["audit"]["file"]), report)
-    for key_id, key in keys.items():
-        report.note(f"key {key_id} (since {key.utc}) is {key.public.hex()}: compare that with what its owner says")
+        check_audit(package, manifest["audit"]["file"], report)
 
 
 def check_keys(data: bytes, report: Report) -> dict[str, Key]:
@@ -275,10 +283,10 @@ def check_ledger(
             break
         body, key, stated, _, signature = found.groups()
         link = chain_link(link, sequence, body)
-        content = json.loads(body)
         if stated.decode() != link:
             report.fault(f"{name}: row {sequence} was changed: its link does not hold")
             break
+        content = json.loads(body)
         if signature is not None:
             known = keys.get(key.decode()) if key else None
             if known is None or not ed25519_verifies(known.public, bytes.fromhex(link), base64.b64decode(signature)):
@@ -405,16 +413,21 @@ def _chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
         yield chunk
 
 
-def check_audit(data: bytes, report: Report) -> None:
+def check_audit(package: Package, name: str, report: Report) -> None:
     """Each row of the audit is what its link in the audit's chain was made of."""
     count = 0
-    for line in data.splitlines():
-        row = json.loads(line)
-        if chain_link(row["previous"], row["sequence"], row["body"].encode()) != row["link"]:
-            report.fault(f"audit.jsonl: row {row['sequence']} was changed: its link does not hold")
+    for line in package.read(name).splitlines():
+        try:
+            row = json.loads(line)
+            link = chain_link(row["previous"], row["sequence"], row["body"].encode())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            report.fault(f"{name}: line {count + 1} is no row")
+            return
+        if link != row["link"]:
+            report.fault(f"{name}: row {row['sequence']} was changed: its link does not hold")
             return
         count += 1
-    report.holds(f"audit.jsonl: {count} rows; whoever keeps the whole audit can find their links in it")
+    report.holds(f"{name}: {count} rows; whoever keeps the whole audit can find their links in it")
 
 
 def main() -> int:
