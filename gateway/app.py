@@ -167,7 +167,15 @@ async def run(
         root = settings.data_dir / RECORDINGS
         files = SystemFiles(root)
         keeping = Keeping(
-            catalog_database, positions, files, journals, audit, authority, clock, lambda: live.running.storage
+            settings.data_dir,
+            catalog_database,
+            positions,
+            files,
+            journals,
+            audit,
+            authority,
+            clock,
+            lambda: live.running.storage,
         )
         stack.callback(keeping.close)
         archive = Archive(root, catalog, journals, disk_threads, clock, files=files, has_room=keeping.has_room)

@@ -14,12 +14,14 @@ from sqlalchemy import insert, select
 from gateway.access.audit import Audit, Entry
 from gateway.access.authority import Authority
 from gateway.base.clock import ManualClock
+from gateway.base.clock_state import ClockState, Synchronisation
 from gateway.base.policy import Policy
 from gateway.base.settings import Storage
 from gateway.base.workers import Threads
 from gateway.ledger.journal import Journals
 from gateway.media.model import NS, Fix
 from gateway.positions.store import PositionStore
+from gateway.recording.believed_time import FILE, BelievedTime
 from gateway.recording.catalog import Catalog, SegmentRow
 from gateway.recording.deletion import Deleter
 from gateway.recording.disk_space import DiskSpace
@@ -57,6 +59,9 @@ class Bench:
     journals: Journals
     catalog: Catalog
     storage: list[Storage]
+    time: BelievedTime
+    synchronised: list[Synchronisation]
+    """What the kernel says of its clock: the last item."""
 
     async def record(self, camera: str, first: float, last: float, *, grows: bool = False) -> None:
         """A Recording of Segments of an hour each, with files, from `first` to `last`."""
@@ -153,11 +158,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     retention, usage, positions = Retention(authority, holds), Usage(database), PositionStore(fixes, clock)
     space = DiskSpace(disk, threads, clock, lambda: storage[-1])
     deleter = Deleter(database, disk, journals, threads, audit, holds, clock)
-    keeper = Keeper(database, retention, deleter, usage, holds, space, positions, clock)
+    synchronised = [Synchronisation.UNSYNCHRONISED]
+    time = BelievedTime(tmp_path / FILE, threads, clock, lambda: ClockState(synchronised[-1], None))
+    keeper = Keeper(database, retention, deleter, usage, holds, space, positions, clock, time)
     try:
         yield Bench(
             clock, disk, database, audit, authority, holds, retention, space, usage, deleter, keeper, positions,
-            journals, Catalog(database), storage,
+            journals, Catalog(database), storage, time, synchronised,
         )  # fmt: skip
     finally:
         disk.may_write.set()

@@ -22,6 +22,7 @@ from gateway.base.metrics import RETENTION_ERRORS
 from gateway.base.supervise import pause
 from gateway.media.model import UtcNs
 from gateway.positions.store import PositionStore
+from gateway.recording.believed_time import BelievedTime
 from gateway.recording.catalog import SegmentRow
 from gateway.recording.deletion import Deleter, Doomed
 from gateway.recording.disk_space import DiskSpace
@@ -47,6 +48,8 @@ BREATH_SECONDS = 0.1
 """Between two steps."""
 RETRY_SECONDS = 5.0
 GAP_PAGE = 500
+LATEST = 1000
+"""Rows of the catalog of which one is the newest recording's: imported ones may have come after it."""
 
 
 class Keeper:
@@ -62,6 +65,7 @@ class Keeper:
         space: DiskSpace,
         positions: PositionStore,
         clock: Clock,
+        time: BelievedTime,
     ) -> None:
         self.problem: str | None = None
         """Why nothing can be deleted, as a sentence; None: all is well."""
@@ -75,6 +79,7 @@ class Keeper:
         self._space = space
         self._positions = positions
         self._clock = clock
+        self._time = time
         self._due = asyncio.Event()
         self._counted_at = float("-inf")
         space.on_looked.append(self._looked)
@@ -84,7 +89,8 @@ class Keeper:
         self._due.set()
 
     async def finish(self) -> None:
-        """Finish what the last run of the gateway had begun to delete."""
+        """Finish what the last run of the gateway had begun to delete, and know what time it was then."""
+        await self._time.start(await self._database.read(_newest))
         if left := await self._deleter.finish():
             log.warning("finished %d deletions that were begun before the gateway stopped", left)
 
@@ -112,8 +118,9 @@ class Keeper:
             StorageError: disk or database refused; what was begun is finished by the next look.
         """
         await self._deleter.finish()
+        now_ns = await self._time.look()
         await self._count()
-        while doomed := await self._plan():
+        while doomed := await self._plan(now_ns):
             for step in _steps(doomed):
                 if step[0].rule == ROOM and self._space.wanted == 0:
                     self._usage.start_anew()  # somebody else has made room
@@ -125,7 +132,7 @@ class Keeper:
                 await self._clock.sleep(BREATH_SECONDS)
         self.nothing_left = self._space.wanted > 0
         for camera in sorted({*self._usage.cameras, *await self._positions.cameras()}):
-            await self._delete_what_goes_along(camera)
+            await self._delete_what_goes_along(camera, now_ns)
 
     # ---- inside
 
@@ -145,9 +152,9 @@ class Keeper:
         for camera in self._usage.cameras if categories else ():
             await self._usage.count_categories(camera, self._holds.active(camera), categories)
 
-    async def _plan(self) -> list[Doomed]:
+    async def _plan(self, now_ns: UtcNs) -> list[Doomed]:
         """The oldest Segments that are due, of all cameras, as if each were gone when the next is judged."""
-        now_ns, wanted = self._clock.utc_ns(), self._space.wanted
+        wanted = self._space.wanted
         self._retention.stored, self._retention.room_needed = self._usage.stored, wanted > 0
         cameras = self._usage.cameras
         found = await self._database.read(partial(self._candidates, cameras=cameras, now_ns=now_ns))
@@ -168,10 +175,10 @@ class Keeper:
         """In a database thread."""
         return [self._retention.candidates(connection, camera, now_ns, PLAN // 4) for camera in cameras]
 
-    async def _delete_what_goes_along(self, camera: str) -> None:
+    async def _delete_what_goes_along(self, camera: str, now_ns: UtcNs) -> None:
         """Positions and gaps of times of which nothing is kept: neither by a rule or hold, nor any media."""
         shed_ns = await self._database.read(partial(_shed, camera=camera))
-        for interval in self._retention.let_go(camera, self._clock.utc_ns(), shed_ns):
+        for interval in self._retention.let_go(camera, now_ns, shed_ns):
             empty = await self._database.read(partial(_empty, camera=camera, interval=interval))
             if empty.start_ns < empty.end_ns:
                 await self._positions.delete_between(camera, empty.start_ns, empty.end_ns)
@@ -192,6 +199,13 @@ def _steps(doomed: Iterable[Doomed]) -> Iterator[list[Doomed]]:
 
 
 # ---- in the database's threads
+
+
+def _newest(connection: Connection) -> UtcNs | None:
+    """Up to when anything is recorded."""
+    latest = select(_segments.c.end_ns).order_by(_segments.c.id.desc()).limit(LATEST).subquery()
+    newest_ns: UtcNs | None = connection.scalar(select(func.max(latest.c.end_ns)))
+    return newest_ns
 
 
 def _shed(connection: Connection, camera: str) -> UtcNs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
@@ -14,6 +15,7 @@ from gateway.base.workers import Threads
 from gateway.ledger.journal import Journals
 from gateway.media.model import NS, UtcNs
 from gateway.positions.store import PositionStore
+from gateway.recording.believed_time import FILE, BelievedTime
 from gateway.recording.deletion import Deleter
 from gateway.recording.disk_space import DiskSpace, Level, Limits
 from gateway.recording.files import Files, Space
@@ -56,6 +58,7 @@ class Keeping:
 
     def __init__(
         self,
+        data_dir: Path,
         database: Database,
         positions: PositionStore,
         files: Files,
@@ -74,11 +77,14 @@ class Keeping:
         self.space = DiskSpace(files, self._looking, clock, storage)
         self._usage = Usage(database)
         deleter = Deleter(database, files, journals, self._deleting, audit, self.holds, clock)
-        self.keeper = Keeper(database, self.retention, deleter, self._usage, self.holds, self.space, positions, clock)
+        self._time = BelievedTime(data_dir / FILE, self._deleting, clock)
+        self.keeper = Keeper(
+            database, self.retention, deleter, self._usage, self.holds, self.space, positions, clock, self._time
+        )
         self._clock = clock
         self._cameras: list[CameraUsage] = []
         self._counted_at = float("-inf")
-        self._told: tuple[Level, str | None, bool] = (Level.OK, None, False)
+        self._told: tuple[Level, str | None, bool, str | None] = (Level.OK, None, False, None)
         self.holds.on_changed.append(self.keeper.wake)
         authority.on_changed.append(self.keeper.wake)
         self.space.on_looked.append(self._looked)
@@ -131,6 +137,8 @@ class Keeping:
             told.append(f"{free}. {self._what_follows()}")
         if self.keeper.problem is not None:
             told.append(f"Recordings stay although they are due: {self.keeper.problem}.")
+        if self._time.problem is not None:
+            told.append(f"{self._time.problem}.")
         return told
 
     # ---- inside
@@ -151,7 +159,7 @@ class Keeping:
         return days_left(kept_days, age_days, self.retention.max_bytes(usage.camera), usage.bytes, usage.bytes_a_day)
 
     def _looked(self) -> None:
-        now = self.space.level, self.keeper.problem, self.keeper.nothing_left
+        now = self.space.level, self.keeper.problem, self.keeper.nothing_left, self._time.problem
         if now != self._told:
             self._told = now
             for listener in self.on_changed:
