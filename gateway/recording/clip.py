@@ -10,7 +10,7 @@ How a file is made of a clip is not decided here. All of this reads files: call 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -232,7 +232,9 @@ def _stretch(
     if header == before:
         header = before  # a day has more than a thousand of them
     first, last = piece.chunks[0], piece.chunks[-1]
-    found = list(fragments(read_at, header, first.offset, first.offset + first.size))
+    every = fragments(read_at, header, first.offset, first.offset + first.size)
+    # A day has more than a thousand Segments: of all but the first, no more is read than to their first picture.
+    found = list(_to_key(every, header) if first.start_ns >= footage.start_ns else every)
     key = _key(found, header, footage.start_ns)
     if key is None:
         return None
@@ -247,6 +249,14 @@ def _stretch(
         return None
     stretch = Stretch(piece.path, header, start, end, key.offset, key.origin_ns, 0, end_ns)
     return stretch, _shown(found, stretch, footage.start_ns)
+
+
+def _to_key(found: Iterable[Fragment], header: FileHeader) -> Iterator[Fragment]:
+    """The fragments up to the first one that begins with a keyframe."""
+    for fragment in found:
+        yield fragment
+        if fragment.track is header.video and fragment.begins_with_keyframe:
+            return
 
 
 def _key(found: Iterable[Fragment], header: FileHeader, from_ns: UtcNs) -> Fragment | None:
