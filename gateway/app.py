@@ -225,7 +225,8 @@ async def run(
             clock,
             label=lambda camera: _label(fleet, camera),
         )
-        making = Making(parts, keep_free=lambda total: limits(live.running.storage, total).keep)
+        making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
+        await making.release_left()
         exports = Exports(
             catalog_database,
             audit,

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.__main__ import parser
-from gateway.access.audit import Audit, Entry
+from gateway.access.audit import Action, Audit, Entry
 from gateway.base.clock import SystemClock
 from gateway.base.settings import load
 from gateway.store.engine import open_catalog
@@ -46,9 +46,19 @@ def asked(config: Path, *more: object) -> list[object]:
 
 
 async def audit(config: Path) -> list[Entry]:
+    """What it says of exports, newest first."""
     database = open_catalog(config.parent / "data")
     try:
-        return await Audit(database, SystemClock()).entries()
+        return [row for row in await Audit(database, SystemClock()).entries() if row.action == Action.EXPORT]
+    finally:
+        database.close()
+
+
+async def actions(config: Path) -> list[str]:
+    """All that the audit tells of, oldest first."""
+    database = open_catalog(config.parent / "data")
+    try:
+        return [row.action for row in reversed(await Audit(database, SystemClock()).entries())]
     finally:
         database.close()
 
@@ -68,6 +78,7 @@ async def test_it_writes_the_files_and_says_their_hashes(config):
     assert first.actor.startswith("shell:")
     assert (finished.detail["step"], len(finished.detail["files"])) == ("finished", 4)
     assert not (config.parent / "data" / "exports").exists()
+    assert await actions(config) == ["export", "hold", "hold_release", "export"]
 
 
 @pytest.mark.parametrize(

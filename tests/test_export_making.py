@@ -27,6 +27,7 @@ from gateway.evidence.parts import ExportParts
 from gateway.media.model import NS, GapReason
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
+from gateway.recording.holds import Holds
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.tables import privacy
 from tests.media_samples import T0, stream
@@ -40,6 +41,7 @@ STEM = f"{CAMERA}_20231114T221320Z"
 class Stage:
     recording: Rig
     making: Making
+    holds: Holds
     positions: PositionStore
     database: Database
     folder: Path
@@ -78,11 +80,12 @@ async def stage(tmp_path: Path, *, keep_free: int = 0, seconds: int = 6):
         parts = ExportParts(
             tmp_path, database, archive, positions, modes, recording.threads, recording.clock, lambda camera: "Unit 12"
         )
-        making = Making(parts, keep_free=lambda total: keep_free)
+        holds = Holds(database, audit, recording.clock)
+        making = Making(parts, holds, keep_free=lambda total: keep_free)
         folder = tmp_path / "out"
         folder.mkdir()
         try:
-            yield Stage(recording, making, positions, database, folder)
+            yield Stage(recording, making, holds, positions, database, folder)
         finally:
             database.close()
             places.close()
@@ -99,6 +102,58 @@ def export(start: float = 0, end: float = 6, **more: object) -> Export:
 def streams(path: Path) -> list[str]:
     with av.open(str(path)) as container:
         return [stream.type for stream in container.streams]
+
+
+async def test_nothing_that_goes_in_is_deleted_meanwhile(tmp_path):
+    async with stage(tmp_path) as made:
+        held: list[list[tuple[int, int | None]]] = []
+
+        def look(_: float) -> None:
+            held.append([(hold.start_ns, hold.end_ns) for hold in made.holds.active(CAMERA)])
+
+        await made.make(export(1, 5), look)
+        assert held
+        assert all(spans == [(T0 + NS, T0 + 5 * NS)] for spans in held)
+        assert made.holds.active(CAMERA) == ()
+        (hold,) = await made.holds.of(CAMERA, released=True)
+        assert (hold.placed_by, hold.reason) == ("export", "export x is being made for ann")
+
+
+async def test_an_export_that_fails_or_is_cancelled_holds_nothing_any_more(tmp_path):
+    async with stage(tmp_path, keep_free=1 << 60) as made:
+        with pytest.raises(StorageError):
+            await made.make(export())
+        assert await made.holds.of(CAMERA) == []
+    (tmp_path / "again").mkdir()
+    async with stage(tmp_path / "again") as made:
+        making = asyncio.create_task(made.make(export()))
+        async with asyncio.timeout(10):
+            while not made.workers:
+                await asyncio.sleep(0.01)
+        assert len(await made.holds.of(CAMERA)) == 1
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert await made.holds.of(CAMERA) == []
+
+
+async def test_what_a_killed_gateway_held_is_released_by_its_next_start_and_nothing_else(tmp_path):
+    async with stage(tmp_path) as made:
+        for who in ("export", "sightline export", "ann"):
+            await made.holds.place(CAMERA, T0, None, reason="export x is being made for ann", by=who)
+        await made.making.release_left()
+        assert [hold.placed_by for hold in await made.holds.of(CAMERA)] == ["sightline export", "ann"]
+
+
+async def test_somebody_may_release_it_before_it_is_made(tmp_path):
+    async with stage(tmp_path) as made:
+        making = asyncio.create_task(made.make(export()))
+        async with asyncio.timeout(10):
+            while not made.workers:
+                await asyncio.sleep(0.01)
+        (hold,) = made.holds.active(CAMERA)
+        await made.holds.release(hold.id, by="bob", reason="a test")
+        assert await making
 
 
 async def test_a_video_comes_with_positions_and_a_report(tmp_path):

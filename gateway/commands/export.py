@@ -31,8 +31,11 @@ from gateway.positions.store import PositionStore
 from gateway.recording.archive import RECORDINGS, Archive
 from gateway.recording.catalog import Catalog
 from gateway.recording.disk_space import limits
+from gateway.recording.holds import Holds
 from gateway.store.engine import open_positions
 
+COMMAND = "sightline export"
+"""Who places its holds. When it is killed they stay, and people release them: it may still run, for all others know."""
 BAR = 30
 """Characters of a bar that is full."""
 
@@ -45,7 +48,12 @@ async def export(arguments: argparse.Namespace) -> int:
         part = out.absolute().with_name(f"{out.absolute().name}.part")
         beside = await asyncio.to_thread(_prepare, out, part, settings.data_dir)
         try:
-            making = Making(parts, keep_free=lambda total: limits(settings.storage, total).keep if beside else 0)
+            making = Making(
+                parts,
+                Holds(state.database, state.audit, state.clock),
+                keep_free=lambda total: limits(settings.storage, total).keep if beside else 0,
+                actor=COMMAND,
+            )
             await making.look(request)
             asked = Export(secrets.token_hex(8), request, state.clock.utc_ns(), Status.RUNNING)
             await state.audit.append_all(asked_rows(state.audit, asked))

@@ -2,14 +2,19 @@
 
 Used by the gateway's jobs and, in a process of its own, by `sightline export`. Positions are written here, because the
 newest of them are in memory; everything else is the worker's (`gateway.evidence.export_worker`).
+
+What goes in is on hold for as long as that takes: the rules would delete it otherwise while it is read. Holds, because
+the command's exports have to be known to a gateway that runs beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import pickle
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +31,19 @@ from gateway.evidence.plan import TRAIL_NS, CameraPlan, Order, VideoPlan, file_s
 from gateway.evidence.position_files import PositionFiles
 from gateway.media.model import UtcNs
 from gateway.recording.footage import Footage
+from gateway.recording.holds import Holds
+
+log = logging.getLogger(__name__)
 
 POSITIONS = ("gpx", "geojson")
 """The forms in which positions lie beside a video."""
 _ROOM = {Kind.VIDEO: 1.02, Kind.PACKAGE: 2.0}
 _ROOM_BURNT = 4.0
 """How much room an export takes, as a multiple of the recordings that go in: what is coded anew lies there twice."""
+ACTOR = "export"
+"""Who places the holds, as the audit and the list of holds name them."""
+_OVER = "the export is over"
+_LEFT = "the gateway stopped while the export was made"
 _WORKER = "gateway.evidence.export_worker"
 
 
@@ -40,11 +52,28 @@ class ExportFailedError(SightlineError):
 
 
 class Making:
-    """Makes exports of what `parts` have. `keep_free` says how many bytes of a disk of this size are for recordings."""
+    """Makes exports of what `parts` have. `keep_free` says how many bytes of a disk of this size are for recordings.
 
-    def __init__(self, parts: ExportParts, *, keep_free: Callable[[int], int]) -> None:
+    `actor` places the holds: a gateway's are told from a command's by it.
+    """
+
+    def __init__(
+        self, parts: ExportParts, holds: Holds, *, keep_free: Callable[[int], int], actor: str = ACTOR
+    ) -> None:
         self._parts = parts
+        self._holds = holds
+        self._actor = actor
         self._keep_free = keep_free
+
+    async def release_left(self) -> None:
+        """Release what a gateway that was killed has left on hold. For its next start, before anything is made.
+
+        Raises:
+            StorageError: the database refused.
+        """
+        for hold in await self._holds.of(None):
+            if hold.placed_by == self._actor:
+                await self._holds.release(hold.id, by=self._actor, reason=_LEFT)
 
     async def look(self, request: ExportRequest) -> None:
         """Raises ConflictError when nothing of any of the cameras is recorded in the interval."""
@@ -65,6 +94,10 @@ class Making:
             SightlineError: it cannot be made; says what to do.
             OSError: the disk refused.
         """
+        async with self._held(export):
+            return await self._make(export, folder, progress)
+
+    async def _make(self, export: Export, folder: Path, progress: Callable[[float], None]) -> tuple[ExportedFile, ...]:
         parts, request = self._parts, export.request
         footages = [await parts.archive.footage(c, request.from_ns, request.to_ns) for c in request.cameras]
         keep_free = await self._room(request, footages, folder)
@@ -83,6 +116,25 @@ class Making:
             raise ExportFailedError(
                 "the process that made it ended, for want of memory perhaps: ask again, for a shorter time"
             ) from None
+
+    @contextlib.asynccontextmanager
+    async def _held(self, export: Export) -> AsyncIterator[None]:
+        """Nothing that goes in is deleted meanwhile."""
+        request, placed = export.request, []
+        reason = f"export {export.id} is being made for {request.actor}"
+        try:
+            for camera in request.cameras:
+                hold = await self._holds.place(
+                    camera, request.from_ns, request.to_ns, reason=reason, by=self._actor, address=request.address
+                )
+                placed.append(hold.id)
+            yield
+        finally:
+            for number in placed:
+                try:
+                    await self._holds.release(number, by=self._actor, reason=_OVER, address=request.address)
+                except SightlineError as error:  # somebody has released it, or it stays until somebody does
+                    log.warning("export %s: hold %d: %s", export.id, number, error)
 
     async def _room(self, request: ExportRequest, footages: Sequence[Footage], folder: Path) -> int:
         """Bytes that must stay free on the disk of `folder`.
