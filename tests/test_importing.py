@@ -321,6 +321,10 @@ def test_the_command_takes_several_files_and_says_who_wore_the_camera(tmp_path: 
     assert [line.split(":")[0] for line in ran.lines if "imported into" in line] == [str(path) for path in files]
     assert sum(line.startswith("  filled    2023-11-14T22:13:") for line in ran.lines) == 2
     assert sightline("camera", "wearers", "--config", config).out.count("Ann") == 2
+    third = card(tmp_path / "2.mp4", 2, at=1.5)
+    other = sightline("import", third, "--camera", CAMERA, "--wearer", "Bob", "--config", config)
+    assert (other.code, "imported into" in other.out) == (1, True)
+    assert "was not noted: unit-12 was worn by another" in other.err
     again = sightline("import", files[0], "--camera", CAMERA, "--config", config)
     assert (again.code, again.out) == (1, "")
     assert "nothing of 0.mp4 is missing" in again.err

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
-from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, SightlineError, StorageError
+from gateway.base.errors import BadRequestError, NotFoundError, SightlineError, StorageError
 from gateway.base.lock import hold
 from gateway.base.rfc3339 import parse_utc
 from gateway.base.settings import Settings
@@ -43,12 +43,18 @@ async def import_files(arguments: argparse.Namespace) -> int:
         await importer.finish()
         for path in arguments.file:
             try:
-                done = await _import(arguments, state, importer, assignments, path, start_ns)
+                done = await _import(arguments, state, importer, path, start_ns)
             except SightlineError as error:
                 print(f"sightline: {path}: {error}", file=sys.stderr)
                 failed += 1
-            else:
-                _tell(path, arguments.camera, done)
+                continue
+            _tell(path, arguments.camera, done)
+            try:
+                if arguments.wearer is not None:
+                    await _assign(arguments, assignments, done.covers)
+            except SightlineError as error:
+                print(f"sightline: {path}: who wore the camera then was not noted: {error}", file=sys.stderr)
+                failed += 1
     return 1 if failed else 0
 
 
@@ -67,7 +73,6 @@ async def _import(
     arguments: argparse.Namespace,
     state: State,
     importer: Importer,
-    assignments: Assignments,
     path: Path,
     start_ns: int | None,
 ) -> Imported:
@@ -78,12 +83,9 @@ async def _import(
         for span in await modes.unrecorded(arguments.camera)
     ]
     me = who()
-    done = await importer.run(
+    return await importer.run(
         path, arguments.camera, start_ns, hidden=hidden, progress=_progress(path), by=me["actor"], address=me["address"]
     )
-    if arguments.wearer is not None:
-        await _assign(arguments, assignments, done.covers)
-    return done
 
 
 async def _assign(arguments: argparse.Namespace, assignments: Assignments, worn: Interval) -> None:
@@ -95,16 +97,13 @@ async def _assign(arguments: argparse.Namespace, assignments: Assignments, worn:
         for one in known
     ):
         return
-    try:
-        await assignments.assign(
-            arguments.camera, arguments.wearer, worn.start_ns, worn.end_ns, by=me["actor"], address=me["address"]
-        )
-    except (ConflictError, BadRequestError) as error:
-        raise ConflictError(f"it was imported, but who wore the camera was not noted: {error}") from error
+    await assignments.assign(
+        arguments.camera, arguments.wearer, worn.start_ns, worn.end_ns, by=me["actor"], address=me["address"]
+    )
 
 
 def _tell(path: Path, camera: str, done: Imported) -> None:
-    count = f"{done.segments} recording{'s' if done.segments > 1 else ''}"
+    count = f"{done.segments} file{'s' if done.segments > 1 else ''}"
     print(f"{path}: imported into {camera} as {count}; sha256 {done.original.sha256.hex()}")
     for interval in done.filled:
         print(f"  filled    {interval}")
@@ -142,6 +141,12 @@ def _progress(path: Path) -> Callable[[float], None]:
     """Shown where somebody looks."""
     if not sys.stderr.isatty():
         return lambda _share: None
-    return lambda share: print(
-        f"\r{path.name}: {share:4.0%}", end="\n" if share >= 1 else "", file=sys.stderr, flush=True
-    )
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        if (percent := int(100 * share)) != shown:
+            shown = percent
+            print(f"\r{path.name}: {percent:3} %", end="\n" if percent == 100 else "", file=sys.stderr, flush=True)
+
+    return show

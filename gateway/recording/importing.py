@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from gateway.access.audit import Action, Audit
 from gateway.base.clock import Clock
@@ -37,7 +38,7 @@ CHUNK = 1 << 20
 BATCH_NS = NS // 2
 """So much media is composed at once, as a recorder does."""
 
-Progress = Callable[[float], None]
+Progress: TypeAlias = Callable[[float], None]
 """Called in a worker thread with the share that is done, from 0 to 1."""
 
 
@@ -182,6 +183,8 @@ class Importer:
             staging = await self._threads.run(Staging, self._files, secrets.token_hex(8))
             staged = await self._threads.run_to_end(remux.write, f"{staging.folder}/{camera}", progress)
             covers = Interval(remux.begins, remux.reached)
+            if not staged and remux.tried:
+                raise UnreadableError(f"no keyframe of {path.name} can be recorded: its parameter sets cannot be read")
             if not staged:
                 raise ConflictError(
                     f"nothing of {path.name} is missing: {covers} is recorded already, or was not to be"
@@ -233,6 +236,8 @@ class _Remux:
     now_ns: UtcNs
     reached: UtcNs = 0
     """To where the file's video reaches."""
+    tried: bool = False
+    """Whether there was a keyframe with room for it."""
     finished: list[SegmentFinished] = field(default_factory=list)
     _open: list[SegmentFile] = field(default_factory=list)
 
@@ -259,7 +264,8 @@ class _Remux:
                 composer = room = None
             if composer is None and is_video and unit.is_keyframe:
                 room = next((one for one in free if one.start_ns <= unit.utc_ns < one.end_ns), None)
-                composer = None if room is None else Composer(folder)
+                composer = None if room is None else Composer(self.media.path.name)
+                self.tried = self.tried or composer is not None
             if composer is None or room is None or not room.start_ns <= unit.utc_ns < room.end_ns:
                 continue
             batch.append(unit)
