@@ -23,17 +23,19 @@ def card(
     video: str | None = "libx264",
     sound: str = "",
     b: int = 0,
-    gop: int = RATE,
+    pause: float = 0,
 ) -> Path:
-    """Pictures of `tests.painted`, from `at` seconds after T0 on by the header (None: it does not say)."""
+    """Pictures of `tests.painted`, from `at` seconds after T0 on by the header (None: it does not say), with a keyframe
+    a second. `pause`: seconds for which the camera stopped half way.
+    """
     with av.open(str(path), "w") as out:
         if at is not None:
             out.metadata["creation_time"] = format_utc(T0 + round(at * NS))
         pictures = heard = None
         if video:
-            options = {"preset": "ultrafast", "g": str(gop), "bf": str(b), "sc_threshold": "0"}
+            options = {"preset": "ultrafast", "g": str(RATE), "bf": str(b), "sc_threshold": "0"}
             if video == "libx265":
-                options = {"preset": "ultrafast", "x265-params": f"log-level=none:keyint={gop}:scenecut=0"}
+                options = {"preset": "ultrafast", "x265-params": f"log-level=none:keyint={RATE}:scenecut=0"}
             pictures = out.add_stream(video, rate=RATE, options=options)
             pictures.width, pictures.height, pictures.pix_fmt = 160, 120, "yuv420p"
         if sound:
@@ -43,7 +45,9 @@ def card(
             for n in range(round(seconds * RATE)):
                 plane = np.full((180, 160), 128, np.uint8)
                 plane[:120] = shade(n)
-                out.mux(pictures.encode(av.VideoFrame.from_ndarray(plane, format="yuv420p")))
+                picture = av.VideoFrame.from_ndarray(plane, format="yuv420p")
+                picture.pts = n + (round(pause * RATE) if n >= seconds * RATE / 2 else 0)
+                out.mux(pictures.encode(picture))
             out.mux(pictures.encode(None))
         if heard is not None:
             rate = heard.codec_context.sample_rate

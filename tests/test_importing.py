@@ -136,6 +136,15 @@ async def test_what_was_imported_while_no_gateway_ran_lies_between_two_gaps(tmp_
         assert await made.gaps() == [(10, 30, GapReason.RESTART), (60, None, GapReason.RESTART)]
 
 
+async def test_a_pause_in_the_middle_of_a_file_stays_missing(tmp_path: Path) -> None:
+    path = card(tmp_path / "a.mp4", 4, at=12, pause=12)
+    async with desk(tmp_path) as it:
+        done = await it.take(path)
+        assert [(seconds(one.start_ns), seconds(one.end_ns)) for one in done.filled] == [(12, 14), (26, 28)]
+        assert [(start, end) for start, end, _ in await it.made.gaps()] == [(10, 12), (14, 26), (28, 30)]
+        await it.agrees()
+
+
 async def test_what_was_not_to_be_recorded_stays_out(tmp_path: Path, long: Path) -> None:
     async with desk(tmp_path) as it:
         private = Interval(T0 + 14 * NS, T0 + 18 * NS)

@@ -38,6 +38,9 @@ CHUNK = 1 << 20
 BATCH_NS = NS // 2
 """So much media is composed at once, as a recorder does."""
 
+PAUSE_NS = 10 * NS
+"""Pictures farther apart than this are none that move: the camera had stopped meanwhile, and that time is missing."""
+
 Progress: TypeAlias = Callable[[float], None]
 """Called in a worker thread with the share that is done, from 0 to 1."""
 
@@ -252,13 +255,17 @@ class _Remux:
         composer: Composer | None = None
         room: Interval | None = None
         batch: list[AccessUnit] = []
+        decoded_ns = self.begins
         for unit in self.media.units(self.begins):
             is_video = unit.track.kind is TrackKind.VIDEO
             if is_video:
                 self.reached = max(self.reached, unit.utc_ns)
                 if seconds:
                     progress(min(1.0, (unit.utc_ns - self.begins) / NS / seconds))
-            if composer is not None and room is not None and is_video and unit.utc_ns >= room.end_ns:
+            paused = is_video and unit.received_ns - decoded_ns > PAUSE_NS
+            if is_video:
+                decoded_ns = unit.received_ns
+            if composer is not None and room is not None and is_video and (paused or unit.utc_ns >= room.end_ns):
                 # A picture that is decoded after one that is left out may need that: none follows.
                 self._finish(composer, batch, folder, room)
                 composer = room = None
