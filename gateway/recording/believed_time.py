@@ -38,6 +38,8 @@ class BelievedTime:
         self._threads = threads
         self._clock = clock
         self._state = state
+        self._stale = False
+        """The file could not be written the last time."""
         self._utc_ns = clock.utc_ns()
         self._at = clock.monotonic()
 
@@ -70,8 +72,11 @@ class BelievedTime:
         self._utc_ns, self._at = clock_ns if believed else known_ns, at
         try:
             await self._threads.run(self._keep, format_utc(self._utc_ns))
-        except OSError as error:  # a full disk: the one that was kept before says less, and nothing that is wrong
-            log.warning("%s cannot be written: %s", self._path, error.strerror or error)
+            self._stale = False
+        except OSError as error:  # a full disk: what was kept before says less, and nothing that is wrong
+            if not self._stale:
+                log.warning("%s cannot be written: %s", self._path, error.strerror or error)
+            self._stale = True
         return self._utc_ns
 
     def _keep(self, text: str) -> None:
