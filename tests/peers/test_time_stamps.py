@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,14 @@ from gateway.access.fetch import Fetcher
 from gateway.base.clock import ManualClock
 from gateway.base.settings import Evidence
 from gateway.base.workers import Threads
+from gateway.evidence.findings import Report
+from gateway.evidence.verify import verify_archive
+from gateway.ledger.anchor import ANCHORS_FILE, parse
 from gateway.ledger.anchors import Anchors
 from gateway.ledger.chain import Head
 from gateway.ledger.journal import Journals
 from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE, Certificates, StampError, check
+from tests.proof_rig import ELSEWHERE, opened
 
 pytestmark = pytest.mark.peer
 
@@ -58,6 +64,12 @@ class Authority:
         run = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout
+
+    def stamp(self, sha256: bytes) -> bytes:
+        """A time stamp of it, made now."""
+        self.openssl("ts", "-query", "-digest", sha256.hex(), "-sha256", "-cert", "-out", "asked.tsq")
+        self.openssl("ts", "-reply", "-queryfile", "asked.tsq", "-out", "answer.tsr", "-config", "tsa.cnf")
+        return (self.folder / "answer.tsr").read_bytes()
 
     async def answer(self, request: web.Request) -> web.Response:
         assert request.content_type == REQUEST_TYPE
@@ -108,6 +120,39 @@ async def test_each_anchor_is_stamped_and_openssl_believes_it(tmp_path, aiohttp_
         anchors.close()
         threads.close()
         journals.close()
+
+
+async def test_a_verification_believes_stamps_only_of_those_it_knows(tmp_path: Path, built_archive: Path) -> None:
+    archive = Path(shutil.copytree(built_archive, tmp_path / "archive"))
+    (tmp_path / "authority").mkdir()
+    (tmp_path / "stranger").mkdir()
+    authority, stranger = Authority(tmp_path / "authority"), Authority(tmp_path / "stranger")
+    anchors = archive / "ledger" / ANCHORS_FILE
+    before, last = anchors.read_bytes().splitlines()[0] + b"\n", parse(anchors.read_bytes().splitlines()[-1])
+    stamped = replace(last, token=authority.stamp(last.root)).line()
+
+    async def verified(line: bytes, of: Authority | None) -> Report:
+        for path in (anchors, archive / ELSEWHERE):
+            path.write_bytes(before + line)
+        certificates = Certificates() if of is None else Certificates.parse(of.pem.read_bytes())
+        async with opened(archive) as it:
+            return await verify_archive(replace(it.proving, certificates=certificates))
+
+    report = await verified(stamped, authority)
+    assert report.holds, report.findings
+    assert report.anchored_ns is not None
+    assert report.anchored_ns > last.utc_ns, "it is now that OpenSSL stamps"
+    report = await verified(stamped, None)
+    assert report.holds
+    assert any("time stamps were not checked" in note for note in report.notes)
+    assert report.anchored_ns == last.utc_ns
+    report = await verified(stamped, stranger)
+    assert "its time stamp does not hold: the certificates do not vouch for it" in str(report.findings[0])
+    of_another_root = replace(last, token=authority.stamp(bytes(32))).line()
+    report = await verified(of_another_root, authority)
+    assert f"row 2 of {ANCHORS_FILE}: its time stamp does not hold: it stamps something else" in map(
+        str, report.findings
+    )
 
 
 @pytest.fixture
