@@ -11,9 +11,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from gateway.evidence.package_files.verify import ed25519_verifies
 from gateway.evidence.verify_path import verify_path
+from gateway.store.tables import audit
 from tests.proof_rig import RECORDED, make_package, opened
 
 
@@ -110,6 +112,7 @@ async def test_the_archive_knows_its_packages_and_the_credentials_in_them(
         report = await verify_path(it.proving, made, archive / RECORDED)
         assert report.holds, report.findings
         assert "its keys are those of this archive" in report.notes
+        assert "its 6 rows of the audit are those of this archive" in report.notes
         video = unpacked / "unit-12" / "video.mp4"
         report = await verify_path(it.proving, video, archive / RECORDED)
         assert report.holds, report.findings
@@ -119,6 +122,17 @@ async def test_the_archive_knows_its_packages_and_the_credentials_in_them(
         video.write_bytes(data)
         report = await verify_path(it.proving, video, archive / RECORDED)
         assert "its Content Credentials do not hold" in str(report.findings[0])
+
+
+async def test_an_audit_at_home_that_was_written_anew_is_not_the_packages(
+    made: Path, archive: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(archive, tmp_path / "archive"))
+    async with opened(copy) as it:
+        anew = update(audit).where(audit.c.id == 3).values(sha256=bytes(32))
+        await it.database.write(lambda connection: connection.execute(anew))
+        report = await verify_path(it.proving, made, copy / RECORDED)
+    assert list(map(str, report.findings)) == ["audit.jsonl: row 3 is not the one that this archive's audit has"]
 
 
 @pytest.mark.parametrize(

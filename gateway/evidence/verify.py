@@ -139,7 +139,7 @@ async def _prove_audit(proving: Proving, book: AnchorBook, report: Report) -> No
     rows = sorted(heads)
     for at in range(0, len(rows), ROWS_ASKED):
         some = rows[at : at + ROWS_ASKED]
-        links = await proving.database.read(lambda connection, some=some: _audit_links(connection, some))  # type: ignore[misc]
+        links = await proving.database.read(lambda connection, some=some: audit_links(connection, some))  # type: ignore[misc]
         for row in some:
             if row not in links:
                 report.add(Subject.AUDIT, AUDIT, f"it was cut off: row {row} was anchored, and is missing")
@@ -149,7 +149,8 @@ async def _prove_audit(proving: Proving, book: AnchorBook, report: Report) -> No
                 return
 
 
-def _audit_links(connection: Connection, rows: Sequence[int]) -> dict[int, bytes]:
+def audit_links(connection: Connection, rows: Sequence[int]) -> dict[int, bytes]:
+    """Links of the audit's chain, of these rows that are there."""
     found = connection.execute(select(audit.c.id, audit.c.sha256).where(audit.c.id.in_(rows)))
     return {row.id: bytes(row.sha256) for row in found}
 

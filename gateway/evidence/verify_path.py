@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ from gateway.evidence.content_credentials import Credentials, Trust, our_roots, 
 from gateway.evidence.findings import Progress, Report, Subject
 from gateway.evidence.ledger_replay import LedgerSegment, Replay, RowError
 from gateway.evidence.package_files import verify as standalone
-from gateway.evidence.verify import Proving
+from gateway.evidence.package_plan import AUDIT_FILE
+from gateway.evidence.verify import ROWS_ASKED, Proving, audit_links
 from gateway.ledger.keys import PublicKeys
 from gateway.ledger.rows import parse
 from gateway.recording.file_proof import Point, prove_file
@@ -91,21 +93,22 @@ class _Told(standalone.Report):
 async def _package(proving: Proving, path: Path, report: Report) -> None:
     keys = await proving.threads.run(PublicKeys.read, proving.journals.folder)
 
-    def check() -> tuple[list[str], bytes]:
+    def check() -> tuple[bytes, dict[int, bytes]]:
         package = standalone.Package(path)
         try:
             standalone.check(package, _Told(report, path.name))
         except standalone.NoPackageError as error:
             report.add(Subject.PACKAGE, path.name, f"it is no evidence package: {error}")
-            return [], b""
+            return b"", {}
         copies = [name for name in package.names() if name.endswith("/video.mp4") and name.count("/") == 1]
         roots = our_roots(proving.journals.folder, keys).values()
         for name in copies:
             with _member(path, name) as file:
                 _say_credentials(read(file, roots), name, report)
-        return copies, package.read("keys.jsonl")
+        # What does not hold is not looked up: nobody knows what it says.
+        return package.read("keys.jsonl"), _links(package.read(AUDIT_FILE)) if report.holds else {}
 
-    _, packaged = await proving.threads.run(check)
+    packaged, links = await proving.threads.run(check)
     theirs = PublicKeys.parse(packaged)
     if report.holds and not theirs.keys.keys() & keys.keys.keys():
         report.add(
@@ -114,6 +117,28 @@ async def _package(proving: Proving, path: Path, report: Report) -> None:
         )  # fmt: skip
     elif report.holds:
         report.notes.append("its keys are those of this archive")
+        await _compare_audit(proving, links, report)
+
+
+def _links(extract: bytes) -> dict[int, bytes]:
+    """The rows of the audit in a package: their links, by number."""
+    rows = map(json.loads, extract.splitlines())
+    return {int(row["sequence"]): bytes.fromhex(row["link"]) for row in rows}
+
+
+async def _compare_audit(proving: Proving, links: Mapping[int, bytes], report: Report) -> None:
+    """Whether the package's rows of the audit are those that this archive has."""
+    numbers = sorted(links)
+    for at in range(0, len(numbers), ROWS_ASKED):
+        some = numbers[at : at + ROWS_ASKED]
+        known = await proving.database.read(lambda connection, some=some: audit_links(connection, some))  # type: ignore[misc]
+        for number in some:
+            if known.get(number) != links[number]:
+                what = f"row {number} is not the one that this archive's audit has"
+                report.add(Subject.AUDIT, AUDIT_FILE, what)
+                return
+    if numbers:
+        report.notes.append(f"its {len(numbers)} rows of the audit are those of this archive")
 
 
 @contextmanager
