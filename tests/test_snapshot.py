@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 
 import av
 import numpy as np
@@ -69,3 +70,12 @@ async def test_a_worker_that_dies_takes_nothing_along(processes):
     with pytest.raises(WorkerDiedError):
         await processes.run(os.abort)
     assert await processes.run(os.path.basename, "a/b") == "b"
+
+
+async def test_a_worker_that_was_prepared_is_the_one_that_works(processes, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    processes.prepare(partial(os.mkdir, "prepared"))
+    await processes.run(os.mkdir, "prepared/used")  # one worker, so in this order
+    processes.prepare(partial(os.mkdir, "again"))
+    await processes.run(os.getpid)
+    assert [path.name for path in tmp_path.iterdir()] == ["prepared"]

@@ -36,6 +36,7 @@ async def timeline(request: web.Request) -> web.Response:
         reason=why,
         interval={"from": utc(start), "to": utc(end)},
     )
+    parts.moments.prepare()  # who looks at a timeline hovers over it next
     found = await parts.timelines.of(camera, start, end)
     if found.first_ns is None and not parts.authority.known(camera):
         raise NotFoundError(f'there is no camera "{camera}", nor anything of it')

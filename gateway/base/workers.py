@@ -131,11 +131,7 @@ class Processes:
             WorkerDiedError: the process ended in mid-work; the next call gets a new one.
         """
         async with self._slots:
-            if self._executor is None:
-                # Not forked: a fork of a process with threads inherits their locks.
-                context = multiprocessing.get_context("spawn")
-                self._executor = ProcessPoolExecutor(self._size, mp_context=context, max_tasks_per_child=500)
-            executor = self._executor
+            executor = self._started()
             try:
                 future = executor.submit(function, *args, **kwargs)
                 return await asyncio.wrap_future(future)
@@ -144,6 +140,21 @@ class Processes:
                     self._executor = None
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise WorkerDiedError from None
+
+    def prepare(self, function: Callable[[], object]) -> None:
+        """Start a worker, if there is none, and have it call `function`, which imports what will be wanted soon.
+
+        Nobody waits for it: a call that comes meanwhile does.
+        """
+        if self._executor is None:
+            self._started().submit(function)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            # Not forked: a fork of a process with threads inherits their locks.
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._size, mp_context=context, max_tasks_per_child=500)
+        return self._executor
 
     def close(self) -> None:
         """End the worker processes. Blocks until they have."""

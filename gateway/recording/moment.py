@@ -80,6 +80,10 @@ class Moments:
         self._cache: OrderedDict[tuple[str, int, int | None, tuple[str, ...]], bytes] = OrderedDict()
         self._cached = 0
 
+    def prepare(self) -> None:
+        """Pictures will be asked for soon: the process that makes them takes a second to start."""
+        self._processes.prepare(_import)
+
     async def find(self, camera: str, at_ns: UtcNs, *, thumbnail: bool = False) -> Moment:
         """The picture that was to be seen at `at_ns`; for a `thumbnail`, or far from a keyframe, the nearest keyframe.
 
@@ -160,6 +164,13 @@ class Moments:
             piece.path, coded[wanted].utc_ns, wanted == shown, DECODERS[video.entry],
             decoder_config(video.sample_entry), samples,
         )  # fmt: skip
+
+
+def _import() -> None:
+    """In a worker: what `_decode` needs."""
+    import av  # noqa: F401
+
+    import gateway.picture  # noqa: F401
 
 
 def _decode(files: Files, moment: Moment, width: int | None, lines: tuple[str, ...]) -> bytes | None:
