@@ -315,7 +315,9 @@ async def block_of(database: Database, camera: str, minute: int) -> bytes:
     return await database.read(lambda c: c.execute(select(fix_blocks.c.fixes).where(*where)).scalar_one())
 
 
-async def test_whole_minutes_are_deleted_between_two_moments(positions: PositionStore, database: Unreliable, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whole_minutes_are_deleted_between_two_moments(
+    positions: PositionStore, database: Unreliable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "_DELETE_PAGE", 2)
     for camera in ("a", "b"):
         for minute in range(7):
