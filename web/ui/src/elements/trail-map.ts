@@ -3,9 +3,8 @@
  * (Place) and how many metres a pointer does not tell apart.
  */
 
-import { css, html, LitElement, nothing, unsafeCSS } from "lit";
+import { html, LitElement, nothing } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
-import maplibreCss from "maplibre-gl/dist/maplibre-gl.css?inline";
 import { Watch } from "../controllers";
 import type { Dated, Place } from "../fixes";
 import { coordinates } from "../format";
@@ -16,7 +15,7 @@ import { MapHost } from "../map/host";
 import { archiveStrings } from "../strings-archive";
 import { strings } from "../strings";
 import { styled } from "../styled";
-import { controls } from "./controls";
+import { mapStyles } from "./map-styles";
 
 const words = archiveStrings.map;
 const SCALE_PX = 90;
@@ -29,67 +28,7 @@ export interface Pointed {
 
 @customElement("trail-map")
 export class TrailMap extends LitElement {
-  static override styles = [
-    unsafeCSS(maplibreCss),
-    controls,
-    css`
-      :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        background: var(--ground);
-      }
-      .map,
-      .note {
-        position: absolute;
-        inset: 0;
-      }
-      .note {
-        display: grid;
-        place-content: center;
-        padding: var(--s4);
-        color: var(--quiet);
-        text-align: center;
-        pointer-events: none;
-      }
-      .note.on-map span {
-        padding: var(--s1) var(--s3);
-        border-radius: var(--radius);
-        background: var(--panel);
-      }
-      .tools {
-        position: absolute;
-        right: var(--s2);
-        top: var(--s2);
-        display: grid;
-        gap: var(--s1);
-      }
-      .tools button {
-        background: var(--panel);
-      }
-      .foot {
-        position: absolute;
-        inset: auto var(--s2) var(--s2);
-        display: flex;
-        align-items: end;
-        gap: var(--s3);
-        color: var(--quiet);
-        font-size: 12px;
-        text-shadow: 0 0 3px var(--ground);
-        pointer-events: none;
-      }
-      .scale {
-        width: var(--width);
-        border: 1px solid var(--quiet);
-        border-top: 0;
-        padding: 0 var(--s1);
-        text-align: center;
-      }
-      .credit {
-        margin-left: auto;
-      }
-    `,
-  ];
+  static override styles = mapStyles;
 
   /** Where each was at the moment that is shown. */
   @property({ attribute: false }) units: readonly MapUnit[] = [];

@@ -3,9 +3,8 @@
  * with `focus`, keeps that unit in the middle. The same units stand in a list for keyboard and screen reader.
  */
 
-import { css, html, LitElement, nothing, unsafeCSS, type PropertyValues } from "lit";
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
-import maplibreCss from "maplibre-gl/dist/maplibre-gl.css?inline";
 import { EverySecond, Watch } from "../controllers";
 import { stateOf } from "../faces";
 import { OLD_MS } from "../fixes";
@@ -17,7 +16,7 @@ import { MapHost } from "../map/host";
 import { store } from "../store";
 import { strings } from "../strings";
 import { styled } from "../styled";
-import { controls } from "./controls";
+import { mapStyles } from "./map-styles";
 
 const SCALE_PX = 110;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -25,65 +24,8 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 @customElement("unit-map")
 export class UnitMap extends LitElement {
   static override styles = [
-    unsafeCSS(maplibreCss),
-    controls,
+    ...mapStyles,
     css`
-      :host {
-        display: block;
-        position: relative;
-        overflow: hidden;
-        background: var(--ground);
-      }
-      .map,
-      .note {
-        position: absolute;
-        inset: 0;
-      }
-      .note {
-        display: grid;
-        place-content: center;
-        gap: var(--s2);
-        padding: var(--s4);
-        color: var(--quiet);
-        text-align: center;
-        pointer-events: none;
-      }
-      .note.on-map span {
-        padding: var(--s1) var(--s3);
-        border-radius: var(--radius);
-        background: var(--panel);
-      }
-      .tools {
-        position: absolute;
-        right: var(--s2);
-        top: var(--s2);
-        display: grid;
-        gap: var(--s1);
-      }
-      .tools button {
-        background: var(--panel);
-      }
-      .foot {
-        position: absolute;
-        inset: auto var(--s2) var(--s2);
-        display: flex;
-        align-items: end;
-        gap: var(--s3);
-        color: var(--quiet);
-        font-size: 12px;
-        text-shadow: 0 0 3px var(--ground);
-        pointer-events: none;
-      }
-      .scale {
-        width: var(--width);
-        border: 1px solid var(--quiet);
-        border-top: 0;
-        padding: 0 var(--s1);
-        text-align: center;
-      }
-      .credit {
-        margin-left: auto;
-      }
       .units {
         margin: 0;
         padding: 0;
