@@ -104,7 +104,7 @@ async def test_pictures_count_up_and_the_overlay_moves_with_them(browser, gatewa
                 for truth in (camera.walk.fix(round(at * NS)) for at in (fix_at, frame_at))
             ]
             assert min(distances) < 1.0, said
-            assert said["lat"][:6] in said["text"]
+            assert f"{float(said['lat']):.5f}" in said["text"]
             elsewhere = f'[data-camera="{camera.id}"] [data-testid="overlay"]:not([data-fix-utc="{said["fixUtc"]}"])'
             await page.locator(elsewhere).wait_for()
         assert len(set(places)) == 3
