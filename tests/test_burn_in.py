@@ -40,7 +40,7 @@ def plan(film: Film, footage: Footage, fixes: list[Fix] | None = None, **more: o
         with path.open("wb") as file:
             for start in range(0, len(fixes), 7):
                 file.write(encode_fixes(fixes[start : start + 7]))
-    made = CameraPlan(CAMERA, "Unit 12", "clip", footage, path, True, fixes is not None, (), {"id": CAMERA})
+    made = CameraPlan(CAMERA, "Unit 12", "clip", footage, path, True, fixes is not None, (), (), {"id": CAMERA})
     return replace(made, **more)
 
 

@@ -242,6 +242,43 @@ async def test_positions_that_a_privacy_mode_hid_stay_hidden(tmp_path, burn_in):
         assert (b'at="0.51"' in documents) != burn_in  # what is burnt in has no track of documents
 
 
+@pytest.mark.parametrize("burn_in", [False, True])
+async def test_what_a_privacy_mode_hid_of_the_stream_is_left_out_and_named(tmp_path, burn_in):
+    async with stage(tmp_path) as made:
+        whole = (await report_of(made, burn_in=burn_in))["video"]["pictures"]
+        await hide(made, T0 + 2 * NS, T0 + 3 * NS)
+        part = await report_of(made, burn_in=burn_in)
+        assert 0 < part["video"]["pictures"] < whole
+        assert part["video_hidden"] == [{"start": "2023-11-14T22:13:22.000000Z", "end": "2023-11-14T22:13:23.000000Z"}]
+        await hide(made, T0 - 100 * NS, None)
+        with pytest.raises(ExportFailedError, match="privacy mode hid"):
+            await made.make(export(burn_in=burn_in))
+
+
+async def report_of(made: Stage, *, burn_in: bool) -> dict:
+    files = await made.make(export(burn_in=burn_in))
+    report = json.loads(files["export.json"].read_text())["cameras"][0]
+    for path in files.values():
+        path.unlink()
+    return report
+
+
+async def test_a_package_withholds_what_a_privacy_mode_hid_of_the_stream(tmp_path):
+    async with stage(tmp_path) as made:
+        await hide(made, T0 + 2 * NS, T0 + 3 * NS)
+        files = await made.make(export(kind=Kind.PACKAGE))
+        with zipfile.ZipFile(files[f"{STEM}.zip"]) as package:
+            assert [name for name in package.namelist() if name.endswith(".mp4")] == [f"{CAMERA}/video.mp4"]
+            camera = json.loads(package.read("manifest.json"))["cameras"][0]
+        assert {entry["why"] for entry in camera["withheld"]} == {"a privacy mode hid what the camera sent"}
+
+
+async def hide(made: Stage, start_ns: int, end_ns: int | None) -> None:
+    values = {"hides_position": False, "hides_stream": True, "recording": True}
+    row = privacy.insert().values(camera=CAMERA, start_ns=start_ns, end_ns=end_ns, **values)
+    await made.database.write(lambda connection: connection.execute(row))
+
+
 def _points(path: Path) -> list[dict]:
     features = json.loads(path.read_text())["features"]
     return [feature for feature in features if feature["geometry"]["type"] == "Point"]

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.explain import ruling
-from gateway.access.privacy import Span
+from gateway.access.privacy import bounds
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, RefusedError, SightlineError
 from gateway.media.model import NS, UtcNs
@@ -109,13 +109,9 @@ async def _selection(parts: Services, camera: str, rights: frozenset[Right], fro
     return Selection(
         Right.AUDIO in rights,
         Right.POSITION in rights,
-        _spans(await parts.privacy.hidden_positions(camera, before_ns, to_ns)),
-        _spans(await parts.privacy.hidden_streams(camera, before_ns, to_ns)),
+        bounds(await parts.privacy.hidden_positions(camera, before_ns, to_ns)),
+        bounds(await parts.privacy.hidden_streams(camera, before_ns, to_ns)),
     )
-
-
-def _spans(spans: list[Span]) -> tuple[tuple[UtcNs, UtcNs | None], ...]:
-    return tuple((span.start_ns, span.end_ns) for span in spans)
 
 
 async def _range(request: web.Request, download: Download) -> tuple[Download, int, int]:

@@ -32,6 +32,11 @@ class Span:
         return self.start_ns <= utc_ns and (self.end_ns is None or utc_ns < self.end_ns)
 
 
+def bounds(spans: Iterable[Span]) -> tuple[tuple[UtcNs, UtcNs | None], ...]:
+    """The spans as pairs of plain values."""
+    return tuple((span.start_ns, span.end_ns) for span in spans)
+
+
 def shown(fixes: Iterable[Fix], hidden: Sequence[Span]) -> list[Fix]:
     """Those of `fixes` that no privacy mode hid at the time."""
     return [fix for fix in fixes if not any(span.covers(fix.utc_ns) for span in hidden)]

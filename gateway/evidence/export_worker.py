@@ -61,7 +61,7 @@ class Videos:
             progress = partial(self._of_camera, sum(sizes[:number]), sizes[number], max(1, sum(sizes)))
             told.append({**camera.told, "video": self._video(camera, progress)})
         if not any(camera["video"] for camera in told):
-            raise NotFoundError("none of it is recorded any more: choose another time")
+            raise NotFoundError("none of it is recorded any more, or a privacy mode hid it: choose another time")
         (plan.folder / REPORT).write_text(json.dumps(self._report(told), indent=2) + "\n", encoding="utf-8")
         return [self._finished(path) for path in sorted(plan.folder.iterdir())]
 
@@ -73,7 +73,7 @@ class Videos:
         """Write the video; what the report says of it, or None when there is none."""
         plan = self._plan
         out = plan.folder / f"{camera.stem}.mp4"
-        selection = Selection(camera.sound, camera.positions, camera.hidden)
+        selection = Selection(camera.sound, camera.positions, camera.hidden, camera.unseen)
         told: dict[str, Any] = {}
         try:
             if plan.request.burn_in:
@@ -103,7 +103,7 @@ class Videos:
             burnt.footage,
             SystemFiles(folder),
             out,
-            selection=Selection(camera.sound, positions=False),
+            selection=Selection(camera.sound, positions=False, unseen=camera.unseen),
             progress=lambda share: progress(BURNING + share * (1 - BURNING)),
         )
         for path in burn_in.leftovers:

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.access.privacy import Span
+from gateway.access.privacy import Span, bounds
 from gateway.base.errors import ConflictError, SightlineError, StorageError
 from gateway.base.piped import PipedWorker
 from gateway.base.rfc3339 import format_utc
@@ -30,6 +30,7 @@ from gateway.evidence.parts import ExportParts
 from gateway.evidence.plan import TRAIL_NS, CameraPlan, Order, VideoPlan, file_stem
 from gateway.evidence.position_files import PositionFiles
 from gateway.media.model import UtcNs
+from gateway.recording.clip import without
 from gateway.recording.footage import Footage
 from gateway.recording.holds import Holds
 
@@ -157,6 +158,7 @@ class Making:
         parts, camera = self._parts, footage.camera
         from_ns, to_ns = request.from_ns, request.to_ns
         hidden = await parts.privacy.hidden_positions(camera, from_ns - TRAIL_NS, to_ns)
+        unseen = await parts.privacy.hidden_streams(camera, None, to_ns)
         label, stem = parts.label(camera), file_stem(camera, from_ns)
         files = PositionFiles(parts.positions, parts.threads, camera, label, hidden)
         trail: Path | None = None
@@ -167,19 +169,23 @@ class Making:
                 trail = folder / f"{stem}.fixes"
                 await files.feed(trail, from_ns - TRAIL_NS, to_ns)
         return CameraPlan(
-            camera, label, stem, footage, trail,
+            camera, label, stem, without(footage, bounds(unseen)), trail,
             sound=camera in request.sound, positions=camera in request.positions,
-            hidden=tuple((span.start_ns, span.end_ns) for span in hidden),
-            told=await self._told(request, camera, label, hidden),
+            hidden=bounds(hidden), unseen=bounds(unseen), told=await self._told(request, camera, label, hidden, unseen),
         )  # fmt: skip
 
-    async def _told(self, request: ExportRequest, camera: str, label: str, hidden: Sequence[Span]) -> dict[str, Any]:
+    async def _told(
+        self, request: ExportRequest, camera: str, label: str, hidden: Sequence[Span], unseen: Sequence[Span]
+    ) -> dict[str, Any]:
         """What the report says of a camera, but for its video."""
         from_ns, to_ns, catalog = request.from_ns, request.to_ns, self._parts.archive.catalog
 
         def within(start_ns: UtcNs, end_ns: UtcNs | None) -> dict[str, str]:
             end_ns = to_ns if end_ns is None else min(end_ns, to_ns)
             return {"start": format_utc(max(start_ns, from_ns)), "end": format_utc(end_ns)}
+
+        def touching(spans: Sequence[Span]) -> list[dict[str, str]]:
+            return [within(s.start_ns, s.end_ns) for s in spans if s.end_ns is None or s.end_ns > from_ns]
 
         spans = await catalog.recordings(camera, from_ns, to_ns)
         gaps = await catalog.gaps(camera, from_ns, to_ns)
@@ -189,9 +195,8 @@ class Making:
             "name": label,
             "sound": camera in request.sound,
             "positions": camera in request.positions,
-            "positions_hidden": [
-                within(span.start_ns, span.end_ns) for span in hidden if span.end_ns is None or span.end_ns > from_ns
-            ],
+            "positions_hidden": touching(hidden),
+            "video_hidden": touching(unseen),
             "recordings": [within(span.start_ns, span.end_ns) for span in spans],
             "gaps": [
                 {**within(gap.start_ns, gap.end_ns), "reason": gap.reason.value, "detail": gap.detail} for gap in gaps

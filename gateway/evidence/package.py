@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files as resources
@@ -260,6 +260,12 @@ class _Builder:
 
 def _withheld(camera: PackagedCamera, row: SegmentRow) -> str | None:
     """Why a recorded file is not handed out as it is; None: it is."""
+
+    def touched(spans: Iterable[tuple[int, int | None]]) -> bool:
+        return any(start < row.end_ns and (end is None or end > row.start_ns) for start, end in spans)
+
+    if touched(camera.selection.unseen):
+        return "a privacy mode hid what the camera sent"
     pieces = [piece for piece in camera.footage.pieces if piece.path == row.path]
     if not pieces:
         return "it cannot be read any more"
@@ -269,7 +275,7 @@ def _withheld(camera: PackagedCamera, row: SegmentRow) -> str | None:
     if TrackKind.METADATA in has:
         if not camera.selection.positions:
             return "it has positions, which whoever asked may not have"
-        if any(start < row.end_ns and (end is None or end > row.start_ns) for start, end in camera.selection.hidden):
+        if touched(camera.selection.hidden):
             return "it has positions that a privacy mode hid"
     return None
 

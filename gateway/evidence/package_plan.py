@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from gateway.access.audit import body
+from gateway.access.privacy import bounds
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import ExportRequest
 from gateway.evidence.parts import ExportParts
@@ -24,7 +25,7 @@ from gateway.media.model import UtcNs
 from gateway.positions.writers import WRITERS
 from gateway.recording.catalog import Missing, SegmentRow
 from gateway.recording.catalog import Span as Recorded
-from gateway.recording.clip import Selection
+from gateway.recording.clip import Selection, without
 from gateway.recording.footage import Footage
 from gateway.store.tables import assignments, audit, deletions
 
@@ -95,6 +96,7 @@ async def _camera(parts: ExportParts, request: ExportRequest, camera: str, folde
     from_ns, to_ns = request.from_ns, request.to_ns
     catalog = parts.archive.catalog
     hidden = await parts.privacy.hidden_positions(camera, from_ns, to_ns)
+    unseen = bounds(await parts.privacy.hidden_streams(camera, None, to_ns))
     label = parts.label(camera)
     files = PositionFiles(parts.positions, parts.threads, camera, label, hidden)
     positions = []
@@ -105,12 +107,10 @@ async def _camera(parts: ExportParts, request: ExportRequest, camera: str, folde
             positions.append(path)
     wearers, deleted = await parts.database.read(lambda connection: _told(connection, camera, from_ns, to_ns))
     return PackagedCamera(
-        camera, label, await parts.archive.footage(camera, from_ns, to_ns),
+        camera, label, without(await parts.archive.footage(camera, from_ns, to_ns), unseen),
         tuple(await catalog.segments(camera, from_ns, to_ns)), tuple(await catalog.recordings(camera, from_ns, to_ns)),
         tuple(await catalog.gaps(camera, from_ns, to_ns)), tuple(wearers), tuple(deleted),
-        Selection(
-            camera in request.sound, camera in request.positions, tuple((span.start_ns, span.end_ns) for span in hidden)
-        ),
+        Selection(camera in request.sound, camera in request.positions, bounds(hidden), unseen),
         tuple(positions),
     )  # fmt: skip
 

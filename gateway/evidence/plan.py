@@ -35,6 +35,8 @@ class CameraPlan:
     positions: bool
     hidden: tuple[tuple[UtcNs, UtcNs | None], ...]
     """When a privacy mode hid its position: from (inclusive), to (exclusive); None: it still does."""
+    unseen: tuple[tuple[UtcNs, UtcNs | None], ...]
+    """When one hid what it sends: `footage` lacks it."""
     told: Mapping[str, Any]
     """What the report says of it, but for the video: JSON."""
 
