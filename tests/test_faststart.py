@@ -266,3 +266,11 @@ def test_it_says_what_is_wrong(tmp_path):
     with pytest.raises(StorageError, match="it has been deleted"):
         write_faststart(footage, film.files, tmp_path / "new.mp4")
     assert not (tmp_path / "new.mp4").exists()
+
+
+def test_the_last_picture_is_shown_although_it_is_decoded_earlier(tmp_path):
+    film = Film(tmp_path).record([unit(VIDEO, n / 30, key=n == 0, reorder=3000) for n in range(2)])
+    made = written(film, tmp_path / "out.mp4", 0.02, 1)
+    assert (made.end_ns - made.start_ns) / NS == pytest.approx(2 / 30, abs=1e-6)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [packet.is_discard for packet in container.demux(video=0) if packet.size] == [False, False]

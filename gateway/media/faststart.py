@@ -11,6 +11,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
+from operator import add
 from sys import byteorder
 from typing import IO, TypeAlias
 
@@ -134,6 +135,8 @@ class TrackTables:
         self._last = 0
         """Of the last one, whose duration is told by the next."""
         self._last_duration = 0
+        self._shown = 0
+        """When the last picture in order of presentation is shown."""
 
     def add(self, position: int, samples: Sequence[Sample], sample_entry: bytes, place: int) -> None:
         """Add a chunk of `samples`, one at least: the first is decoded at `position`, or as soon as it can be.
@@ -155,6 +158,7 @@ class TrackTables:
         self._durations.add(durations[:-1])
         self._last = at + sum(durations[:-1])
         self._last_duration = durations[-1]
+        self._shown = max(self._shown, *map(add, accumulate(durations[:-1], initial=at), offsets))
         self._composition.add(offsets)
         self._sizes.append(struct.pack(f">{len(sizes)}I", *sizes))
         if self.header.handler == "vide":
@@ -181,8 +185,8 @@ class TrackTables:
 
     @property
     def end_ns(self) -> int:
-        """When the last sample ends, in nanoseconds from the movie's beginning."""
-        return (self._last + self._last_duration) * NS // self.timescale
+        """When what is shown last ends, in nanoseconds from the movie's beginning."""
+        return (self._shown + self._last_duration) * NS // self.timescale
 
     def boxes(self, base: int, created: int, duration_ns: int) -> list[Part]:
         """`trak`, of a movie that lasts `duration_ns` and whose `mdat` has its payload at `base`."""
