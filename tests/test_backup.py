@@ -128,7 +128,7 @@ async def test_what_is_half_done_or_damaged_does_not_count(recorded: Rig, tmp_pa
     await run(tmp_path, "backup", str(backup))
     ledger = state(backup) / "ledger" / f"{CAMERA}.jsonl"
     data = ledger.read_bytes()
-    ledger.write_bytes(data[:-10] + b"x" + data[-9:])
+    ledger.write_bytes(data[:-10] + bytes([data[-10] ^ 1]) + data[-9:])
     damaged = await run(tmp_path, "restore", str(backup), where="new")
     assert (damaged.code, "is damaged" in damaged.err) == (1, True)
     ledger.write_bytes(data)
