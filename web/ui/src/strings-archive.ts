@@ -193,8 +193,6 @@ export const archiveStrings = {
     to: "To (UTC); empty: until somebody else does",
     save: "Save",
     onwards: "since then",
-    search: "Search a wearer",
-    found: "Where they were",
   },
 
   map: {

@@ -77,6 +77,13 @@ export class HoldList extends LitElement {
     ${this.renderRelease()}`;
   }
 
+  /** Of those who may export, whoever placed it or configures the camera: the server asks the same. */
+  private mayRelease({ camera, hold }: Listed): boolean {
+    const rights = store.camera(camera)?.rights ?? [];
+    const mine = hold.placed_by === store.session?.user.name;
+    return rights.includes("export") && (mine || rights.includes("configure"));
+  }
+
   private renderHold(entry: Listed) {
     const { camera, from, hold } = entry;
     const name = this.many ? `${store.camera(camera)?.name ?? camera} · ` : "";
@@ -87,7 +94,7 @@ export class HoldList extends LitElement {
         <small>${name}${utcDateTime(Date.parse(hold.from))} – ${to}</small>
         <small>${words.placed(hold.placed_by, utcMinute(Date.parse(hold.placed)))}</small>
       </button>
-      ${store.camera(camera)?.rights.includes("export")
+      ${this.mayRelease(entry)
         ? html`<button data-testid="hold-release" @click=${() => (this.releasing = entry)}>${words.release}</button>`
         : nothing}
     </li>`;
