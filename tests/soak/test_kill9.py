@@ -63,6 +63,7 @@ asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
 """
 
 
+@pytest.mark.timely
 @pytest.mark.parametrize(
     "rounds", [1, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])], ids=["once", "50 times"]
 )
