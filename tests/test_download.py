@@ -63,7 +63,7 @@ def test_whatever_was_recorded_comes_back_with_its_bytes_and_times(data):
         takes.append(by_time(pictures, sound(moments[-1] - at, start=at), [document(when) for when in moments[::7]]))
         at = moments[-1] + data.draw(st.sampled_from([0.5, 3.0, 9 * 3600.0]))
     start = data.draw(st.floats(0, 2))
-    end = data.draw(st.floats(start, at + 1))
+    end = data.draw(st.floats(start, max(start, at) + 1))
     with TemporaryDirectory() as folder:
         film = Film(Path(folder))
         for take in takes:
