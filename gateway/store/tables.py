@@ -64,6 +64,8 @@ users = Table(
     Column("groups", JSON, nullable=False, server_default="[]"),  # camera groups this user is limited to; []: no limit
     Column("issuer", Text),  # of an account that an OpenID Connect provider vouches for
     Column("subject", Text),
+    Column("password_encrypted", LargeBinary),  # of an nvr account: digests are checked with the password itself
+    Column("cameras", JSON, nullable=False, server_default="[]"),  # ids this user is limited to; []: no limit
     UniqueConstraint("issuer", "subject"),
 )
 
@@ -257,6 +259,15 @@ exports = Table(
     Column("created_ns", BigInteger, nullable=False),
     Column("finished_ns", BigInteger),
     Index(None, "created_ns"),
+)
+
+onvif_devices = Table(
+    "onvif_devices",
+    metadata,
+    # The virtual ONVIF device of a camera: kept when the camera is gone, so that it comes back as the same.
+    Column("camera", Text, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),  # its port, counted from [onvif] base_port
+    Column("uuid", Text, nullable=False),
 )
 
 revisions = Table(
