@@ -88,5 +88,5 @@ def test_the_oldest_of_a_camera_goes_by_age_or_bytes_whichever_comes_first():
     assert days_left(30, 10, None, 500, 100) == 20
     assert days_left(30, 40, None, 500, 100) == 0
     assert days_left(30, 10, 1000, 500, 100) == 5
-    assert days_left(None, 10, None, 500, 100) == NEVER
-    assert days_left(None, 10, 1000, 500, 0) == NEVER
+    assert days_left(NEVER, 10, None, 500, 100) == NEVER
+    assert days_left(NEVER, 10, 1000, 500, 0) == NEVER

@@ -55,6 +55,7 @@ async def test_what_another_has_placed_is_released_by_who_may_configure(gateway)
     administrator, supervisor = gateway.client(), gateway.client(Role.SUPERVISOR)
     _, hold, _ = await administrator.call("POST", HOLDS, json=DAY | {"reason": "case 13", "category": "arrest"})
     assert hold["category"] == "arrest"
+    assert (await supervisor.get("/api/policy"))["categories"] == ["arrest"]
     one = f"{HOLDS}/{hold['id']}"
     assert (await supervisor.call("DELETE", one, headers=supervisor.headers | WHY))[0] == 403
     assert (await administrator.call("DELETE", one, headers=administrator.headers | WHY))[0] == 200
@@ -116,6 +117,17 @@ async def test_who_may_read_metrics_is_told_when_room_runs_out_and_when_it_comes
     assert report["disk"] == {"total": 100 << 30, "free": 10 << 30, "keep_free": 5 << 30, "warn_free": 15 << 30}
     assert (report["level"], report["full_days"], report["cameras"]) == ("low", None, [])
     assert report["warnings"] == low["warnings"]
+
+
+async def test_who_is_given_the_right_is_told_of_the_room_at_once(gateway, monkeypatch):
+    monkeypatch.setattr(SystemFiles, "space", lambda _: Space(100 << 30, 10 << 30))
+    dispatcher = gateway.client(Role.DISPATCHER)
+    async with dispatcher.http.ws_connect("/api/events", headers=dispatcher.headers) as socket, asyncio.timeout(20):
+        while (await gateway.client().get("/api/storage"))["level"] == "ok":
+            await asyncio.sleep(0.05)
+        for role, kinds in (("auditor", ["state", "state", "storage"]), ("dispatcher", ["state"])):
+            assert (await gateway.client().call("PATCH", "/api/users/dispatcher", json={"role": role}))[0] == 200
+            assert [json.loads(await socket.receive_str())["type"] for _ in kinds] == kinds
 
 
 async def test_what_is_kept_free_changes_while_the_gateway_runs(gateway):

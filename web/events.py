@@ -118,8 +118,6 @@ class Events:
             place = session.place
             if session.owner == who.key and place is not None and place.trouble is not None:
                 listener.send(_quality(session.id, place.quality, place.trouble))
-        if parts.keeping.warnings():
-            self._tell_storage(listener)
         self._listeners.add(listener)
         return listener
 
@@ -245,6 +243,8 @@ class Events:
             listener.saw(camera, look)
         cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
         listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
+        if parts.keeping.warnings():
+            self._tell_storage(listener)
 
     def _tell_owner(self, owner: bytes, message: str) -> None:
         for listener in list(self._listeners):

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.base.policy import DEFAULT_CATEGORY
 from gateway.base.rfc3339 import parse_utc
 from gateway.media.model import UtcNs
 from gateway.recording.holds import Hold
@@ -49,9 +48,9 @@ async def place(request: web.Request) -> web.Response:
     start_ns = _moment(values, "from")
     end_ns = None if values.get("to") is None else _moment(values, "to")
     category = None if values.get("category") is None else member(values, "category")
-    known = {row.category for row in parts.authority.policy.retention} - {DEFAULT_CATEGORY}
+    known = parts.authority.policy.categories
     if category is not None and category not in known:
-        offered = f"it has {', '.join(sorted(known))}" if known else "write [[policy.retention]] in the settings file"
+        offered = f"it has {', '.join(known)}" if known else "write [[policy.retention]] in the settings file"
         raise BadRequestError(f'the policy has no category "{category}": {offered}', pointer="/category")
     why = checked(member(values, "reason"))
     await _known(request, camera_id)

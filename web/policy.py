@@ -25,7 +25,14 @@ async def read(request: web.Request) -> web.Response:
     if authority.may(who, Right.CONFIGURE) or authority.may(who, Right.AUDIT):
         whole = [{"line": statement.line, "says": statement.says} for statement in statements(authority.policy)]
     holds = summary(authority, who, parts.fleet.cameras)
-    return web.json_response({"reasons": authority.policy.reasons, "holds": holds, "policy": whole})
+    return web.json_response(
+        {
+            "reasons": authority.policy.reasons,
+            "categories": authority.policy.categories,
+            "holds": holds,
+            "policy": whole,
+        }
+    )
 
 
 async def explain(request: web.Request) -> web.Response:

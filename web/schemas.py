@@ -10,7 +10,7 @@ from gateway.base.roles import GRANTED, OF_ONE_CAMERA
 from gateway.evidence.export import Kind, Status
 from gateway.ingest.fleet import CameraStatus
 from gateway.ledger.chain import Fault
-from gateway.media.model import GapReason
+from gateway.media.model import GapReason, TrackKind
 from gateway.recording.disk_space import Level
 from gateway.viewing.renditions import Quality, Trouble
 
@@ -287,8 +287,9 @@ PRIVACY_CHANGE = _object(["on", "reason"], on={"type": "boolean"}, reason=_TEXT)
 _SENTENCES = {"type": "array", "items": _TEXT}
 _LINE = {"type": ["integer", "null"], "description": "of the settings file; null: it is the default"}
 POLICY = _object(
-    ["reasons", "holds", "policy"],
+    ["reasons", "categories", "holds", "policy"],
     reasons={"type": "array", "items": _TEXT, "description": "offered where a reason is asked"},
+    categories={"type": "array", "items": _TEXT, "description": "that a hold may be for, beside until it is released"},
     holds={**_SENTENCES, "description": "for who asks"},
     policy=_or_null({"type": "array", "items": _object(["line", "says"], line=_LINE, says=_TEXT)}),
 )
@@ -355,14 +356,23 @@ _BOOKMARK = {"utc": _TIME, "text": _TEXT}
 NEW_BOOKMARK = _object(["utc", "text"], **_BOOKMARK)
 BOOKMARKS = _list("bookmarks", ref("Bookmark"))
 TIMELINE = _object(
-    ["recordings", "gaps", "privacy", "bookmarks", "holds", "assignments", "deleted", "first", "last"],
+    ["recordings", "imported", "gaps", "privacy", "bookmarks", "holds", "assignments", "deleted", "first", "last"],
     recordings={"type": "array", "items": ref("Recording")},
+    imported={
+        "type": "array",
+        "items": ref("Recording"),
+        "description": "what of the recordings came from a dock or a card",
+    },
     gaps={
         "type": "array",
         "items": {
             "allOf": [
                 ref("Gap"),
-                _object(["count"], count={"type": "integer", "description": "so many, closer than can be told apart"}),
+                _object(
+                    ["count", "track"],
+                    count={"type": "integer", "description": "so many, closer than can be told apart"},
+                    track={"enum": [*(kind.value for kind in TrackKind), None], "description": "null: all"},
+                ),
             ]
         },
     },
@@ -457,11 +467,13 @@ STORAGE = _object(
     cameras={
         "type": "array",
         "items": _object(
-            ["camera", "bytes", "bytes_a_day", "from", "to", "retention_days"],
+            ["camera", "bytes", "bytes_a_day", "from", "to", "retention_days", "keep_days", "max_bytes"],
             camera=_TEXT,
             **_GROWTH,
             **{"from": _TIME, "to": _TIME},
             retention_days={**_DAYS, "description": "until its own rule deletes its oldest; null: it has none"},
+            keep_days={**_DAYS, "description": "how long the policy has it kept; null: until its room is needed"},
+            max_bytes={"type": ["integer", "null"], "description": "how much of it is kept; null: what fits"},
         ),
     },
 )

@@ -59,6 +59,8 @@ def _camera_json(camera: CameraStorage) -> dict[str, Any]:
         "from": utc(usage.oldest_ns),
         "to": utc(usage.newest_ns),
         "retention_days": _days(camera.retention_days),
+        "keep_days": _days(camera.keep_days),
+        "max_bytes": camera.max_bytes,
     }
 
 

@@ -138,6 +138,11 @@ class Policy(Section):
             raise ValueError("; ".join(found))
         return self
 
+    @property
+    def categories(self) -> list[str]:
+        """What a hold may be for, as the rows of `retention` name it, in their order; the default is none."""
+        return [name for name in dict.fromkeys(row.category for row in self.retention) if name != DEFAULT_CATEGORY]
+
     def line(self, *path: str | int) -> int | None:
         """The line of the settings file on which a key stands, or else what it is in; None: it is not written there."""
         while path:

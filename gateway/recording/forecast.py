@@ -32,8 +32,11 @@ def days_until(room: float, growths: Iterable[Growth]) -> float:
     return NEVER
 
 
-def days_left(kept_days: float | None, age_days: float, max_bytes: int | None, stored: int, a_day: float) -> float:
-    """After how many days a camera's oldest is deleted by its own rule, age or bytes; NEVER: by none."""
-    by_age = NEVER if kept_days is None else max(0.0, kept_days - age_days)
+def days_left(keep_days: float, age_days: float, max_bytes: int | None, stored: int, a_day: float) -> float:
+    """After how many days a camera's oldest is deleted by its own rule, age or bytes; NEVER: by none.
+
+    `keep_days` NEVER: there is no rule for its age.
+    """
+    by_age = max(0.0, keep_days - age_days)
     by_bytes = NEVER if max_bytes is None or a_day <= 0 else max(0.0, (max_bytes - stored) / a_day)
     return min(by_age, by_bytes)

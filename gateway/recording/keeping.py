@@ -37,6 +37,10 @@ class CameraStorage:
     usage: CameraUsage
     retention_days: float
     """In how many days its oldest is deleted by its own rule; 0: it is by now; NEVER: by none."""
+    keep_days: float
+    """How long the policy has it kept, holds apart; NEVER: until its room is needed."""
+    max_bytes: int | None
+    """How much of it the policy has kept, holds apart; None: as much as fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Keeping:
             self._cameras = await self._usage.of_cameras()
             self._counted_at = self._clock.monotonic()
         now_ns = self._clock.utc_ns()
-        cameras = [CameraStorage(usage, self._days_left(usage, now_ns)) for usage in self._cameras]
+        cameras = [self._judged(usage, now_ns) for usage in self._cameras]
         growths = [
             Growth(camera.usage.bytes_a_day, camera.retention_days)
             for camera in cameras
@@ -152,11 +156,12 @@ class Keeping:
             return "The oldest recordings that may be deleted are."
         return f"Below {written(self.space.limits.keep)} the oldest recordings that may be deleted are."
 
-    def _days_left(self, usage: CameraUsage, now_ns: UtcNs) -> float:
-        keep_seconds = self.retention.keep_seconds(usage.camera)
-        kept_days = None if keep_seconds is None else keep_seconds * NS / DAY_NS
+    def _judged(self, usage: CameraUsage, now_ns: UtcNs) -> CameraStorage:
+        keep_seconds, max_bytes = self.retention.keep_seconds(usage.camera), self.retention.max_bytes(usage.camera)
+        keep_days = NEVER if keep_seconds is None else keep_seconds * NS / DAY_NS
         age_days = (now_ns - usage.oldest_ns) / DAY_NS
-        return days_left(kept_days, age_days, self.retention.max_bytes(usage.camera), usage.bytes, usage.bytes_a_day)
+        left = days_left(keep_days, age_days, max_bytes, usage.bytes, usage.bytes_a_day)
+        return CameraStorage(usage, left, keep_days, max_bytes)
 
     def _looked(self) -> None:
         now = self.space.level, self.keeper.problem, self.keeper.nothing_left, self._time.problem
