@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import onvif
@@ -130,6 +131,21 @@ async def test_what_is_in_no_table_is_not_supported(name: str) -> None:
     assert answer.status == 500
     assert fault_of(answer).subcodes == ("ter:ActionNotSupported",)
     assert device.counters.unsupported == 1
+
+
+@pytest.mark.parametrize(("name", "action"), [("tds:GetScopes", "urn:a/GetScopesResponse"), ("tds:Foo", "soap/fault")])
+async def test_who_addresses_a_message_is_answered_to_it(name: str, action: str) -> None:
+    asked = request(element(name))
+    headers = [element("wsa:Action", "urn:a/GetScopesRequest"), element("wsa:MessageID", "urn:uuid:1")]
+    header = parse_envelope(asked.body).header
+    assert header is not None
+    answer = await make_device(clock=CLOCK).handle(
+        replace(asked, body=build_envelope(element(name), [*header, *headers]))
+    )
+    envelope = parse_envelope(answer.body)
+    assert envelope.header_text("wsa:Action").endswith(action)
+    assert envelope.header_text("wsa:RelatesTo") == "urn:uuid:1"
+    assert parse_envelope((await make_device(clock=CLOCK).handle(asked)).body).header is None
 
 
 @pytest.mark.parametrize(

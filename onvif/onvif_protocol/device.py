@@ -27,12 +27,16 @@ from onvif_protocol.soap import (
     SoapError,
     build_envelope,
     build_fault,
+    element,
     parse_envelope,
 )
 
 MAX_REQUEST_BYTES: Final = 256 * 1024
 """No request of any client comes near this."""
 
+_ANONYMOUS: Final = "http://www.w3.org/2005/08/addressing/anonymous"
+_FAULT_ACTION: Final = "http://www.w3.org/2005/08/addressing/soap/fault"
+"""ONVIF Core 9.9: all faults have this one."""
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -77,6 +81,10 @@ class Call:
     base_url: str
     user: str | None
     """None: nobody logged in, the operation is open."""
+    target: str = ""
+    """Path and query that the request came to: a subscription has its own."""
+    peer: str = ""
+    """The client's address."""
 
     @property
     def host(self) -> str:
@@ -92,6 +100,8 @@ class Operation:
     handler: Callable[[Call], Element] | Callable[[Call], Awaitable[Element]]
     open: bool = False
     """Whether it answers without credentials (Core 5.9.1: the access class PRE_AUTH)."""
+    prefixes: tuple[str, ...] = ()
+    """Those that only occur inside the answer's text, where XML tools cannot see them: `tns1` in a topic."""
 
 
 Operations: TypeAlias = Mapping[str, Operation]
@@ -173,11 +183,13 @@ class Device:
             self.counters.unsupported += 1
             return _faulty(Fault("Receiver", "this operation is not supported", ("ter:ActionNotSupported",)))
         try:
-            answer = operation.handler(Call(envelope.body, request.base_url, user))
+            answer = operation.handler(Call(envelope.body, request.base_url, user, request.target, request.peer))
             body = await answer if isinstance(answer, Awaitable) else answer
         except FaultError as error:
-            return _faulty(error.fault)
-        return Response(200, (("Content-Type", CONTENT_TYPE),), build_envelope(body))
+            return _faulty(error.fault, addressing=_addressing(envelope, _FAULT_ACTION))
+        headers = _addressing(envelope, _answer_action(envelope))
+        message = build_envelope(body, headers, keep=operation.prefixes)
+        return Response(200, (("Content-Type", CONTENT_TYPE),), message)
 
     def _authenticate(self, request: Request, envelope: Envelope) -> str | None:
         return self._authenticator.authenticate(
@@ -201,8 +213,32 @@ class Device:
 _NOT_AUTHORIZED: Final = Fault("Sender", "the sender is not authorized", ("ter:NotAuthorized",))
 
 
-def _faulty(fault: Fault, *, status: int | None = None, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    return Response(status or fault.http_status, (("Content-Type", CONTENT_TYPE), *headers), build_fault(fault))
+def _faulty(
+    fault: Fault,
+    *,
+    status: int | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    addressing: Sequence[Element] = (),
+) -> Response:
+    message = build_fault(fault, addressing)
+    return Response(status or fault.http_status, (("Content-Type", CONTENT_TYPE), *headers), message)
+
+
+def _addressing(envelope: Envelope, action: str) -> list[Element]:
+    """The WS-Addressing headers of an answer (Core 9, WS-Addressing 1.0 Core 3.4), for who sent some.
+
+    Clients that never heard of it get none: some take them for an error.
+    """
+    if not envelope.header_text("wsa:Action"):
+        return []
+    message = envelope.header_text("wsa:MessageID")
+    relates = [element("wsa:RelatesTo", message)] if message else []
+    return [element("wsa:To", _ANONYMOUS), element("wsa:Action", action), *relates]
+
+
+def _answer_action(envelope: Envelope) -> str:
+    """What the WSDLs name the answer to a request of this action."""
+    return envelope.header_text("wsa:Action").removesuffix("Request") + "Response"
 
 
 def invalid_argument(reason: str, subcode: str) -> FaultError:

@@ -16,6 +16,7 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -49,6 +50,8 @@ NS: Final[Mapping[str, str]] = {
     "tns1": "http://www.onvif.org/ver10/topics",
     "wsnt": "http://docs.oasis-open.org/wsn/b-2",
     "wstop": "http://docs.oasis-open.org/wsn/t-1",
+    "wsrf-r": "http://docs.oasis-open.org/wsrf/r-2",
+    "wsrf-bf": "http://docs.oasis-open.org/wsrf/bf-2",
     "xs": "http://www.w3.org/2001/XMLSchema",
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
@@ -189,6 +192,8 @@ class Fault:
     code: str
     reason: str
     subcodes: tuple[str, ...] = ()
+    detail: Element | None = None
+    """What WS-BaseNotification says in more than a code (SOAP 1.2 Part 1 5.4.5)."""
 
     @property
     def http_status(self) -> int:
@@ -202,7 +207,7 @@ class Fault:
         return any(word in words for word in ("notauthorized", "failedauthentication", "authori", "authenticat"))
 
 
-def build_fault(fault: Fault) -> bytes:
+def build_fault(fault: Fault, headers: Iterable[Element] = ()) -> bytes:
     """The message that carries `fault`."""
     code = element("s:Code", element("s:Value", f"s:{fault.code}"))
     parent = code
@@ -213,7 +218,8 @@ def build_fault(fault: Fault) -> bytes:
     text = element("s:Text", fault.reason)
     text.set(_XML_LANG, "en")
     prefixes = {subcode.partition(":")[0] for subcode in fault.subcodes} & NS.keys()
-    return build_envelope(element("s:Fault", code, element("s:Reason", text)), keep=sorted(prefixes))
+    detail = element("s:Detail", deepcopy(fault.detail)) if fault.detail is not None else None
+    return build_envelope(element("s:Fault", code, element("s:Reason", text), detail), headers, keep=sorted(prefixes))
 
 
 def parse_fault(envelope: Envelope) -> Fault | None:
