@@ -22,6 +22,7 @@ from gateway.recording.files import STAGING
 from gateway.recording.importing import Imported, Importer, Interval
 from gateway.recording.imports import Staging
 from gateway.recording.media_file import UnreadableError
+from gateway.recording.timeline import Timelines
 from gateway.store.tables import audit, segments
 from tests.cards import RATE, card
 from tests.command_line import sightline
@@ -96,6 +97,8 @@ async def test_a_file_fills_the_gap_beside_a_recorder_and_nothing_else(tmp_path:
         ]
         assert await it.made.spans() == [(0, 10), (10, 30), (30, pytest.approx(40, abs=0.6))]
         assert await it.made.gaps() == []
+        timeline = await Timelines(it.made.catalog._database, it.made.catalog).of(CAMERA, T0, T0 + 60 * NS)
+        assert [(seconds(one.start_ns), seconds(one.end_ns)) for one in timeline.imported] == [(10, 30)]
         (row,) = it.rows()
         assert row["original"] == {
             "name": "MOVI0001.MP4",

@@ -54,6 +54,9 @@ async def gateway(tmp_path_factory) -> AsyncIterator[Running]:
     hidden = {"hides_position": True, "hides_stream": True, "recording": True}
     row = tables.privacy.insert().values(camera=CAMERA, start_ns=T0 + 141 * NS, end_ns=T0 + 142 * NS, **hidden)
     await database.write(lambda connection: connection.execute(row) and None)
+    lost = {"reason": GapReason.LOSS.value, "track": "audio", "packets": 1, "detail": ""}
+    row = tables.gaps.insert().values(camera=CAMERA, start_ns=T0 + 20 * NS, end_ns=T0 + 21 * NS, **lost)
+    await database.write(lambda connection: connection.execute(row) and None)
     database.close()
     async with running(folder, IDLE) as gateway:
         yield gateway
@@ -180,7 +183,10 @@ async def test_the_timeline_shows_it_all(gateway):
     found = await client.get(f"{path}/timeline", params={"from": at(0), "to": at(200)})
     assert found["recordings"] == [{"start": at(0), "end": at(70)}, {"start": at(130), "end": at(150)}]
     (missing,) = [one for one in found["gaps"] if one["start"] == at(70)]
-    assert (missing["end"], missing["reason"]) == (at(130), "camera disconnected")
+    assert (missing["end"], missing["reason"], missing["track"]) == (at(130), "camera disconnected", None)
+    (silent,) = [one for one in found["gaps"] if one["start"] == at(20)]
+    assert (silent["end"], silent["reason"], silent["track"]) == (at(21), "packets lost", "audio")
+    assert found["imported"] == []
     assert found["privacy"] == [{"start": at(141), "end": at(142), "hides": ["position", "stream"]}]
     assert found["bookmarks"] == [made]
     assert (found["first"], found["last"]) == (at(0), at(150))

@@ -11,6 +11,7 @@ from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.base.rfc3339 import parse_utc
 from gateway.recording.bookmarks import Bookmark
+from gateway.recording.catalog import Span
 from web.assignments import assignment_json
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse
@@ -43,13 +44,15 @@ async def timeline(request: web.Request) -> web.Response:
     holds = await parts.keeping.holds.of(camera, start, end)
     assignments = await parts.assignments.of(camera, start, end)
     body = {
-        "recordings": [{"start": utc(span.start_ns), "end": utc(span.end_ns)} for span in found.recordings],
+        "recordings": [_span_json(span) for span in found.recordings],
+        "imported": [_span_json(span) for span in found.imported],
         "gaps": [
             {
                 "start": utc(gaps.start_ns),
                 "end": utc(gaps.end_ns),
                 "reason": gaps.missing.reason,
                 "detail": gaps.missing.detail,
+                "track": None if gaps.missing.kind is None else gaps.missing.kind.value,
                 "count": gaps.count,
             }
             for gaps in found.gaps
@@ -127,6 +130,10 @@ def bookmark_json(bookmark: Bookmark) -> dict[str, Any]:
         "created_by": bookmark.created_by,
         "created": utc(bookmark.created_ns),
     }
+
+
+def _span_json(span: Span) -> dict[str, Any]:
+    return {"start": utc(span.start_ns), "end": utc(span.end_ns)}
 
 
 async def _known(request: web.Request, camera: str) -> None:

@@ -72,6 +72,8 @@ class Timeline:
     """All but holds and assignments, whose owners tell of them."""
 
     recordings: list[Span]
+    imported: list[Span]
+    """What of the recordings came from a dock or a card."""
     gaps: list[Gaps]
     privacy: list[Hidden]
     bookmarks: list[Bookmark]
@@ -102,8 +104,10 @@ class Timelines:
 def _read(connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs, growing: Growing | None) -> Timeline:
     close_ns = (to_ns - from_ns) // STEPS
     first_ns, last_ns = _extent(connection, camera, growing)
+    spans = list(_spans(connection, camera, from_ns, to_ns, growing))
     return Timeline(
-        _merged(_spans(connection, camera, from_ns, to_ns, growing), close_ns, _joined_spans),
+        _merged((span for span, _ in spans), close_ns, _joined_spans),
+        _merged((span for span, imported in spans if imported), close_ns, _joined_spans),
         list(_gaps_of(connection, camera, from_ns, to_ns, close_ns)),
         _privacy_of(connection, camera, from_ns, to_ns),
         bookmarks_of(connection, camera, from_ns, to_ns, MAX_BOOKMARKS),
@@ -118,9 +122,12 @@ def _read(connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs, gro
 
 def _spans(
     connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs, growing: Growing | None
-) -> Iterator[Span]:
+) -> Iterator[tuple[Span, bool]]:
+    """Each with whether it was imported."""
     table = _recordings.c
-    query = select(table.id, table.start_ns, table.end_ns).where(
+    # What is imported makes Recordings of its own: one Segment tells for all of them.
+    imported = select(_segments.c.imported).where(_segments.c.recording_id == table.id).limit(1).scalar_subquery()
+    query = select(table.id, table.start_ns, table.end_ns, imported.label("imported")).where(
         table.camera == camera, table.start_ns < to_ns,
         or_(table.end_ns.is_(None), table.end_ns > from_ns, table.start_ns >= from_ns),
     )  # fmt: skip
@@ -129,7 +136,7 @@ def _spans(
         if end_ns is None:
             end_ns = _reach(connection, camera, row.id, row.start_ns, growing)
         if end_ns > from_ns:
-            yield Span(row.start_ns, end_ns)
+            yield Span(row.start_ns, end_ns), bool(row.imported)
 
 
 def _reach(connection: Connection, camera: str, recording: int, start_ns: UtcNs, growing: Growing | None) -> UtcNs:
