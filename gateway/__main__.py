@@ -243,7 +243,7 @@ def _care(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str
     add(keys, "list", care.keys_list, "List the keys.", prefix="keys ")
     text = "Make new keys, beside a running gateway: both, or the one that is named."
     fresh = add(keys, "rotate", care.keys_rotate, text, prefix="keys ")
-    fresh.add_argument("--passwords", action="store_true", help="what encrypts the cameras' passwords")
+    fresh.add_argument("--passwords", action="store_true", help="what encrypts the passwords of cameras and NVRs")
     fresh.add_argument("--signing", action="store_true", help="what signs the ledgers")
 
 

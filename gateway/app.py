@@ -26,6 +26,7 @@ from gateway.access.browsers import Browsers
 from gateway.access.fetch import Fetcher
 from gateway.access.jwt import Machines
 from gateway.access.log_ins import LogIns
+from gateway.access.nvr_accounts import NvrAccounts
 from gateway.access.oidc import Providers
 from gateway.access.privacy import PrivacyModes
 from gateway.access.secrets import Vault
@@ -141,18 +142,21 @@ async def run(
         if left := await views.close_left():
             log.warning("the gateway was killed while %d views were open: the audit says so", left)
         stack.push_async_callback(views.flush)
-        users = Users(catalog_database, audit, clock)
-        stack.callback(users.close)
         vault = Vault.open(settings.data_dir)
+        users = Users(catalog_database, vault, audit, clock)
+        stack.callback(users.close)
         browsers = Browsers(vault, clock)
         fetcher = Fetcher()
         stack.push_async_callback(fetcher.close)
         machines = Machines(settings.jwt, fetcher, clock)
         providers = Providers(settings.oidc, fetcher, vault, clock)
         log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock, machines)
+        nvr_accounts = NvrAccounts(catalog_database, vault, audit, tally, clock)
+        stack.push_async_callback(nvr_accounts.close)
         live = LiveSettings(settings, read_settings, audit, clock, vault.mark)
         watcher = Watcher(catalog_database, clock)
         await watcher.look()
+        await nvr_accounts.load()
         registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
         positions = PositionStore(positions_database, clock)
         catalog = Catalog(catalog_database)
@@ -290,6 +294,7 @@ async def run(
         watcher.on(HOLDS, keeping.holds.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
+        watcher.on(USERS, nvr_accounts.load)
         for name, work in (
             ("fleet", fleet.run),
             ("recorders", recorders.watch),

@@ -52,8 +52,9 @@ def accounts(folder: Path, passwords: Passwords = CHEAP) -> Iterator[Accounts]:
     database = open_catalog(folder)
     audit = Audit(database, clock)
     tally = Tally(audit, clock)
-    browsers = Browsers(Vault.open(folder), clock)
-    users = Users(database, audit, clock, passwords=passwords)
+    vault = Vault.open(folder)
+    browsers = Browsers(vault, clock)
+    users = Users(database, vault, audit, clock, passwords=passwords)
     try:
         yield Accounts(clock, users, browsers, LogIns(database, users, browsers, audit, tally, clock), audit, tally)
     finally:

@@ -110,8 +110,9 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
     clock = SystemClock()
     database = open_catalog(data_dir)
     audit = Audit(database, clock)
-    users = Users(database, audit, clock, passwords=CHEAP)
-    log_ins = LogIns(database, users, Browsers(Vault.open(data_dir), clock), audit, Tally(audit, clock), clock)
+    vault = Vault.open(data_dir)
+    users = Users(database, vault, audit, clock, passwords=CHEAP)
+    log_ins = LogIns(database, users, Browsers(vault, clock), audit, Tally(audit, clock), clock)
     known = {user.name for user in await users.list()}
     tokens = {}
     for role in Role:

@@ -21,6 +21,7 @@ class Who:
     role: Role
     groups: tuple[str, ...] = ()
     name: str = "ann"
+    cameras: tuple[str, ...] = ()
 
 
 def authority(**policy: object) -> Authority:

@@ -35,7 +35,7 @@ async def keys(gateway: Running, *words: str) -> Ran:
 async def test_passwords_are_encrypted_anew_and_the_gateway_goes_on(gateway: Running):
     old = (gateway.data_dir / "secret.key").read_bytes()
     ran = await keys(gateway, "rotate", "--passwords")
-    assert (ran.code, ran.out) == (0, "The passwords of 1 cameras are encrypted with a new key.\n")
+    assert (ran.code, ran.out) == (0, "The passwords of 1 cameras and 1 NVR accounts are encrypted with a new key.\n")
     assert (gateway.data_dir / "secret.key").read_bytes() != old
     assert not (gateway.data_dir / PREVIOUS_FILE).exists()
     changed = {"name": "Unit 1"}
@@ -45,7 +45,7 @@ async def test_passwords_are_encrypted_anew_and_the_gateway_goes_on(gateway: Run
     assert (await gateway.client().call("POST", "/api/cameras", json=second))[0] == 201
     assert (await beside("camera", "list", "--config", gateway.data_dir.parent / "sightline.toml")).code == 0
     (row,) = [entry for entry in await gateway.audit() if entry.action == Action.KEY_ROTATE]
-    assert (row.actor.startswith("shell:"), row.detail) == (True, {"key": "camera passwords", "cameras": 1})
+    assert (row.actor.startswith("shell:"), row.detail) == (True, {"key": "passwords", "cameras": 1, "users": 1})
 
 
 @pytest.mark.parametrize("method", ["begin_rotation", "encrypt", "end_rotation"])

@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from gateway.access.audit import Audit
 from gateway.access.rights import NEEDED, Right, Role
+from gateway.access.secrets import Vault
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
@@ -319,7 +320,7 @@ async def _hold(data_dir) -> None:
 
 async def _askers(gateway: Running) -> list[Asker]:
     clock, database = SystemClock(), open_catalog(gateway.data_dir)
-    users = Users(database, Audit(database, clock), clock, passwords=CHEAP)
+    users = Users(database, Vault.open(gateway.data_dir), Audit(database, clock), clock, passwords=CHEAP)
     askers = []
     for role in Role:
         for limit, groups in LIMITS.items():
@@ -407,6 +408,7 @@ async def test_a_socket_tells_nothing_of_what_one_may_not_see(gateway):
             assert status == 403, body
             continue
         messages = "".join(told[asker.name])
+        assert ('{"type":"storage"' in messages) == of_everything(Right.METRICS)(asker), asker.name
         assert (f'"{CAMERA}"' in messages) == (NAME in messages) == asker.sees, asker.name
         assert ('{"type":"fix"' in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name
         assert (str(LATITUDE) in messages) == (asker.sees and asker.has(Right.POSITION)), asker.name

@@ -86,5 +86,5 @@ async def test_a_new_password_ends_the_sessions_but_one(have):
 async def test_a_role_that_cannot_log_in_to_the_page_has_no_session_left(have):
     await have.add("ann")
     key, _ = await have.log_in()
-    await have.users.change("ann", role=Role.NVR, **FROM)
+    await have.users.change("ann", role=Role.NVR, password="battery staple", **FROM)
     assert await have.log_ins.by_session(key) is None

@@ -36,7 +36,16 @@ class Asker(Protocol):
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The camera groups they are limited to; (): no limit."""
+        """The camera groups they are limited to."""
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras they are limited to, beside those of `groups`; neither: no limit."""
+
+
+def limited(who: Asker) -> bool:
+    """Whether somebody is limited to some cameras."""
+    return bool(who.groups or who.cameras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ class Authority:
         self.policy = policy
         self._cameras = dict(cameras or {})
         self._private: dict[str, Privacy] = {}
-        self._known: dict[tuple[Role, tuple[str, ...], str], frozenset[Right]] = {}
+        self._known: dict[tuple[Role, tuple[str, ...], tuple[str, ...], str], frozenset[Right]] = {}
         self._asked: dict[str, Asks] = {}
 
     def update(
@@ -108,7 +117,7 @@ class Authority:
             return right in RIGHTS[who.role]
         if camera is not None:
             return right in self.rights(who, camera)
-        return not who.groups and any(not groups and right in rights for groups, rights in self.rows(who.role))
+        return not limited(who) and any(not groups and right in rights for groups, rights in self.rows(who.role))
 
     def may_somewhere(self, who: Asker, right: Right) -> bool:
         """Whether there could be a camera for which `who` has `right`."""
@@ -116,30 +125,31 @@ class Authority:
 
     def rights(self, who: Asker, camera: str) -> frozenset[Right]:
         """All that `who` may do with `camera` now. A camera that is not known is in no group."""
-        key = who.role, who.groups, camera
+        key = who.role, who.groups, who.cameras, camera
         known = self._known.get(key)
         if known is None:
             private = self._private.get(camera)
-            known = self.rights_in(who, self.groups(camera)) - (frozenset() if private is None else private.hidden)
+            hidden = frozenset[Right]() if private is None else private.hidden
+            known = self.rights_in(who, camera, self.groups(camera)) - hidden
             if camera in self._cameras:  # not any name that somebody tries
                 self._known[key] = known
         return known
 
-    def rights_in(self, who: Asker, groups: Iterable[str]) -> frozenset[Right]:
-        """What `who` may do with a camera that is in `groups`, private or not."""
+    def rights_in(self, who: Asker, camera: str, groups: Iterable[str]) -> frozenset[Right]:
+        """What `who` may do with a camera of that id once it is in `groups`, private or not."""
         of_camera = set(groups)
-        if who.groups and of_camera.isdisjoint(who.groups):
+        if limited(who) and camera not in who.cameras and of_camera.isdisjoint(who.groups):
             return frozenset()
         held: set[Right] = set()
         for wanted, rights in self.rows(who.role):
             if not wanted or not of_camera.isdisjoint(wanted):
                 held |= rights
-        return frozenset(held & OF_ONE_CAMERA if who.groups else held) - {Right.LOGGED_IN}
+        return frozenset(held & OF_ONE_CAMERA if limited(who) else held) - {Right.LOGGED_IN}
 
     def sees(self, who: Asker, camera: str) -> bool:
         """Whether `who` may know that there is such a camera. To others it does not exist."""
         private = self._private.get(camera)
-        rights = self.rights(who, camera) if private is None else self.rights_in(who, self.groups(camera))
+        rights = self.rights(who, camera) if private is None else self.rights_in(who, camera, self.groups(camera))
         return not SEEING.isdisjoint(rights)
 
     def rows(self, role: Role) -> list[tuple[tuple[str, ...], frozenset[Right]]]:

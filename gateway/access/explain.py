@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.access.authority import Asker, Authority
+from gateway.access.authority import Asker, Authority, limited
 from gateway.access.rights import RIGHTS
 from gateway.base.policy import DEFAULT_CATEGORY, Policy, Retention, View
 from gateway.base.rfc3339 import format_utc
@@ -98,11 +98,10 @@ def statements(policy: Policy) -> list[Statement]:
 def ruling(authority: Authority, who: Named, right: Right, camera: str) -> Ruling:
     """Whether `who` has `right` for `camera` now, and why."""
     groups = authority.groups(camera)
-    if who.groups and set(groups).isdisjoint(who.groups):
-        limit = f"{who.name} is limited to {_named(who.groups)}, and {camera} is in {_named(groups)}"
-        return Ruling(False, limit)
-    if who.groups and right not in OF_ONE_CAMERA:
-        return Ruling(False, f"{who.name} is limited to {_named(who.groups)}, and this is about the whole gateway")
+    if limited(who) and camera not in who.cameras and set(groups).isdisjoint(who.groups):
+        return Ruling(False, f"{who.name} is limited to {_limit(who)}, and {camera} is in {_named(groups)}")
+    if limited(who) and right not in OF_ONE_CAMERA:
+        return Ruling(False, f"{who.name} is limited to {_limit(who)}, and this is about the whole gateway")
     private = authority.private(camera)
     if private is not None and right in private.hidden:
         hidden = f"its wearer's privacy mode hides its {_WHAT_IS_HIDDEN[right]} since {format_utc(private.since_ns)}"
@@ -123,7 +122,7 @@ def ruling(authority: Authority, who: Named, right: Right, camera: str) -> Rulin
 
 def explanation(authority: Authority, who: Named, camera: str) -> list[str]:
     """All that holds for `who` and `camera`, a sentence each."""
-    limit = f", limited to {_named(who.groups)}" if who.groups else ""
+    limit = f", limited to {_limit(who)}" if limited(who) else ""
     told = [f"{who.name} has the role {who.role}{limit}.", f"{camera} is in {_named(authority.groups(camera))}."]
     if not authority.sees(who, camera):
         told.append(f"To {who.name} there is no such camera: it is in no list, no event and no search.")
@@ -136,7 +135,7 @@ def explanation(authority: Authority, who: Named, camera: str) -> list[str]:
 
 def summary(authority: Authority, who: Named, cameras: Iterable[str]) -> list[str]:
     """What holds for `who` over all cameras, a sentence for each right."""
-    limit = f", limited to {_named(who.groups)}" if who.groups else ""
+    limit = f", limited to {_limit(who)}" if limited(who) else ""
     told = [f"{who.name} has the role {who.role}{limit}."]
     seen = [camera for camera in cameras if authority.sees(who, camera)]
     for right in GRANTED:
@@ -237,6 +236,11 @@ def _lines_say(lines: tuple[int, ...], one: str, several: str) -> str:
     if len(lines) == 1:
         return f"line {lines[0]} {one}"
     return f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]} {several}"
+
+
+def _limit(who: Asker) -> str:
+    cameras = f"the camera{'s' if len(who.cameras) > 1 else ''} {', '.join(who.cameras)}" if who.cameras else ""
+    return " and ".join(filter(None, (_named(who.groups) if who.groups else "", cameras)))
 
 
 def _named(groups: tuple[str, ...]) -> str:

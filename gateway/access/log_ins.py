@@ -367,7 +367,15 @@ def csrf_token(key: str) -> str:
 
 
 def _principal(row: Row[Any], key: bytes, *, by_token: bool, ends_ns: int | None) -> Principal:
-    return Principal(row.name, Role(row.role), key, by_token=by_token, groups=tuple(row.groups), ends_ns=ends_ns)
+    return Principal(
+        row.name,
+        Role(row.role),
+        key,
+        by_token=by_token,
+        groups=tuple(row.groups),
+        ends_ns=ends_ns,
+        cameras=tuple(row.cameras),
+    )
 
 
 def _token(row: Row[Any]) -> Token:
@@ -380,7 +388,7 @@ def _holding(table: Table, keys: set[bytes], now: int) -> Any:
     if table is sessions:
         columns.append(sessions.c.method)
     return (
-        select(users.c.name, users.c.role, users.c.groups, *columns)
+        select(users.c.name, users.c.role, users.c.groups, users.c.cameras, *columns)
         .join(table, table.c.user_id == users.c.id)
         .where(table.c.token_sha256.in_(keys), or_(table.c.expires_ns.is_(None), table.c.expires_ns > now))
     )

@@ -1,6 +1,6 @@
-"""Secrets at rest: passwords of cameras encrypted with a key file, passwords of people hashed, tokens digested.
+"""Secrets at rest: passwords of cameras and NVRs encrypted with a key file, those of people hashed, tokens digested.
 
-The key file `data_dir/secret.key` has mode 0600 and is made at first use. Without it camera passwords in the database
+The key file `data_dir/secret.key` has mode 0600 and is made at first use. Without it these passwords in the database
 cannot be read: back it up apart from the database.
 """
 
@@ -150,6 +150,16 @@ class Vault:
         self._ciphers = [AESGCM(key) for key in keys]
         self._marking_key = hashlib.blake2b(key=keys[0], person=b"marks").digest()
         self._seen = seen
+
+
+def of_camera(camera: str) -> str:
+    """The context of the password that the gateway knows of a camera."""
+    return f"camera {camera}"
+
+
+def of_user(name: str) -> str:
+    """The context of the password of an nvr account."""
+    return f"user {name}"
 
 
 def _read_key(path: Path) -> bytes:

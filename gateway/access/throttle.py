@@ -1,4 +1,4 @@
-"""Slows the guessing of passwords: says when a try may cost a hash, and how long an answer is kept back.
+"""Slows the guessing of passwords: says when a try may be made, and how long an answer is kept back.
 
 Three things are told apart. A *pair* of name and source: after five wrong passwords one try in 2, 4, 8 … at most 60
 seconds. A *source* (see `tally.source`), whatever names it tries: ten wrong ones, then one in twenty seconds. A
@@ -104,12 +104,22 @@ class Throttle:
         line.waiting += 1
         try:
             async with line.lock:
-                self._check(one)
+                if (wait := self.wait(one)) > 0:
+                    raise TooManyAttemptsError(math.floor(wait) + 1)
                 yield
         finally:
             line.waiting -= 1
             if not line.waiting:
                 del self._lines[one.source]
+
+    def wait(self, one: Try) -> float:
+        """Seconds until a try of this one may pass; 0: now. For who decides at once, without a `turn`."""
+        now = self._clock.monotonic()
+        _, until = self._failures.get(one.key, (0, 0.0))
+        wait = until - now
+        if one.browser is None:
+            wait = max(wait, (1 - self._left(one.source, now)) * self.REFILL)
+        return max(wait, 0.0)
 
     def failed(self, one: Try) -> None:
         """Count a wrong password."""
@@ -143,15 +153,6 @@ class Throttle:
             await self._clock.sleep(due - now)
         finally:
             self._held -= 1
-
-    def _check(self, one: Try) -> None:
-        now = self._clock.monotonic()
-        _, until = self._failures.get(one.key, (0, 0.0))
-        wait = until - now
-        if one.browser is None:
-            wait = max(wait, (1 - self._left(one.source, now)) * self.REFILL)
-        if wait > 0:
-            raise TooManyAttemptsError(math.floor(wait) + 1)
 
     def _left(self, source: str, now: float) -> float:
         bucket = self._buckets.get(source)

@@ -1,12 +1,13 @@
-"""The accounts: who there is, with which role, limited to which groups of cameras.
+"""The accounts: who there is, with which role, limited to which cameras, and what is kept of their passwords.
 
-How an account proves itself, and the log-ins that come of it, are in `gateway.access.log_ins`.
+How an account proves itself, and the log-ins that come of it, are in `gateway.access.log_ins`; those of the role nvr
+prove themselves to RTSP and ONVIF, with `gateway.access.nvr_accounts`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,10 +16,10 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.access.audit import Action, Audit, append
 from gateway.access.rights import Role
-from gateway.access.secrets import Passwords
+from gateway.access.secrets import Passwords, Vault, of_user
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, RefusedError
-from gateway.base.names import group_name
+from gateway.base.names import camera_id, group_name
 from gateway.base.workers import Threads
 from gateway.store.engine import Database, raise_revision
 from gateway.store.tables import sessions, tokens, users
@@ -26,6 +27,8 @@ from gateway.store.tables import sessions, tokens, users
 USER_NAME = re.compile(r"[^\s/:\x00-\x1f]{1,64}")
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
+_TYPEABLE = re.compile(r"[ -~]*")
+"""What every NVR can send: they encode other characters each in their own way, and digests are over bytes."""
 REVISION = "users"
 
 
@@ -39,9 +42,11 @@ class Principal:
     """The digest of the session key or token that proved it: names the log-in, proves nothing."""
     by_token: bool
     groups: tuple[str, ...] = ()
-    """The camera groups this log-in is limited to; (): no limit."""
+    """The camera groups this log-in is limited to."""
     ends_ns: int | None = None
     """UTC of its end, unless it is renewed; None: when it is revoked."""
+    cameras: tuple[str, ...] = ()
+    """The cameras it is limited to, beside those of `groups`; neither: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,13 @@ class User:
     role: Role
     created_ns: int
     groups: tuple[str, ...] = ()
-    """The camera groups they are limited to; (): no limit."""
+    """The camera groups they are limited to."""
     issuer: str | None = None
     """The OpenID Connect provider that vouches for them, and says their role and groups; None: a password of ours."""
+    cameras: tuple[str, ...] = ()
+    """The cameras they are limited to, beside those of `groups`; neither: no limit."""
+    has_password: bool = True
+    """False: nothing is kept that RTSP and ONVIF could check, so this nvr account needs a new password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,11 @@ class Vouched:
 class Users:
     """The accounts of a gateway."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock, *, passwords: Passwords | None = None) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, audit: Audit, clock: Clock, *, passwords: Passwords | None = None
+    ) -> None:
         self._database = database
+        self._vault = vault
         self._audit = audit
         self._clock = clock
         self._passwords = passwords or Passwords()
@@ -86,31 +98,34 @@ class Users:
         self._threads.close()
 
     async def add(
-        self, name: str, role: Role, password: str, *, actor: str, address: str, groups: Sequence[str] = ()
+        self,
+        name: str,
+        role: Role,
+        password: str,
+        *,
+        actor: str,
+        address: str,
+        groups: Sequence[str] = (),
+        cameras: Sequence[str] = (),
     ) -> None:
-        """Make an account; `groups` are the camera groups it is limited to.
+        """Make an account; `groups` and `cameras` are what it is limited to.
 
         Raises:
-            BadRequestError: the name, the password or a group cannot be used.
+            BadRequestError: the name, the password, a group or a camera cannot be used.
             ConflictError: there is one of that name.
         """
         check_name(name)
-        limit = camera_groups(groups)
-        hashed = await self._hash(password)
-        row = self._audit.row(Action.USER_ADD, actor=actor, address=address, user=name, role=role.value, groups=limit)
+        if role is Role.NVR:
+            _check_typeable(name, "the name of an nvr account", "/name")
+        limits: dict[str, Any] = {"groups": camera_groups(groups), "cameras": camera_ids(cameras)}
+        kept = await self._kept(role, password)
+        row = self._audit.row(Action.USER_ADD, actor=actor, address=address, user=name, role=role.value, **limits)
 
         def work(connection: Connection) -> None:
             if connection.execute(select(users.c.id).where(users.c.name == name)).first() is not None:
                 raise ConflictError(f'there is a user "{name}" already')
-            connection.execute(
-                insert(users).values(
-                    name=name,
-                    role=role.value,
-                    password_hash=hashed,
-                    created_ns=self._clock.utc_ns(),
-                    groups=limit,
-                )
-            )
+            values = {"name": name, "role": role.value, "created_ns": self._clock.utc_ns()} | limits | kept(name)
+            connection.execute(insert(users).values(**values))
             raise_revision(connection, REVISION)
             append(connection, row)
 
@@ -124,49 +139,57 @@ class Users:
         address: str,
         role: Role | None = None,
         groups: Sequence[str] | None = None,
+        cameras: Sequence[str] | None = None,
         password: str | None = None,
         but: bytes | None = None,
     ) -> User:
         """Change what is given of an account; returns it as it is then.
 
         What no longer holds ends with it: a new password ends every session (except `but`, a `Principal.key`), and so
-        does a role that cannot log in to the page. Tokens stay, with the rights of the new role.
+        does a role that cannot log in to the page. Tokens stay, with the rights of the new role. Who becomes an nvr
+        account, or stops being one, needs a new password: what an NVR knows is kept readable, and must open no page.
 
         Raises:
             NotFoundError: there is none of that name.
             ConflictError: it would be the last administrator that goes, or the account is its provider's.
-            BadRequestError: the password or a group cannot be used.
+            BadRequestError: the password, a group or a camera cannot be used, or a new password is needed.
         """
-        limit = None if groups is None else camera_groups(groups)
-        hashed = None if password is None else await self._hash(password)
+        limits: dict[str, tuple[str, ...]] = {}
+        if groups is not None:
+            limits["groups"] = tuple(camera_groups(groups))
+        if cameras is not None:
+            limits["cameras"] = tuple(camera_ids(cameras))
+        now = await self.user(name)
+        if now.issuer is not None:
+            raise ConflictError(f'"{name}" logs in at {now.issuer}, which says role and groups: change them there')
+        was, role = now.role, now.role if role is None else role
+        if password is None and (role is Role.NVR) is not (was is Role.NVR):
+            raise BadRequestError(
+                f'"{name}" needs a new password to go from {was.value} to {role.value}: what an NVR knows is kept so '
+                "that it can be read, and opens no page",
+                pointer="/password",
+            )
+        kept = None if password is None else await self._kept(role, password)
 
         def work(connection: Connection) -> User:
             found = _find(connection, name)
-            if found.issuer is not None:
-                raise ConflictError(
-                    f'"{name}" logs in at {found.issuer}, which says role and groups: change them there'
-                )
             before = _user(found)
-            after = User(
-                name,
-                before.role if role is None else role,
-                before.created_ns,
-                before.groups if limit is None else tuple(limit),
-            )
-            if after.role is not Role.ADMINISTRATOR:
+            if before != now:
+                raise ConflictError(f'"{name}" has just been changed by somebody else: look again')
+            if before.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
                 _keep_an_administrator(connection, before)
-            values: dict[str, Any] = {"role": after.role.value, "groups": list(after.groups)}
-            if hashed is not None:
-                values["password_hash"] = hashed
+            new_password = {} if kept is None else kept(name)
+            values = {key: list(limit) for key, limit in limits.items()} | {"role": role.value} | new_password
             connection.execute(update(users).where(users.c.id == found.id).values(**values))
-            if hashed is not None or after.role is Role.NVR:
+            after = _user(_find(connection, name))
+            if new_password or role is Role.NVR:
                 ended = delete(sessions).where(sessions.c.user_id == found.id)
                 connection.execute(ended if but is None else ended.where(sessions.c.token_sha256 != but))
             raise_revision(connection, REVISION)
             row = partial(self._audit.row, actor=actor, address=address, user=name)
-            if hashed is not None:
+            if new_password:
                 append(connection, row(Action.PASSWORD))
-            if after != before:
+            if _shown(after) != _shown(before):
                 append(connection, row(Action.USER_CHANGE, before=_shown(before), after=_shown(after)))
             return after
 
@@ -252,10 +275,21 @@ class Users:
         right = await self._threads.run(self._passwords.verify, password[:MAX_PASSWORD], stored)
         return found if right else None
 
-    async def _hash(self, password: str) -> str:
+    async def _kept(self, role: Role, password: str) -> Callable[[str], dict[str, Any]]:
+        """The columns that keep a password, once it is known whose: for an NVR encrypted, for people hashed.
+
+        Never both: one column is null. Encrypting waits for the transaction, so that no key is rotated in between.
+        """
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise BadRequestError(f"a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters", pointer="/password")
-        return await self._threads.run(self._passwords.hash, password)
+        if role is Role.NVR:
+            _check_typeable(password, "the password of an nvr account", "/password")
+            return lambda name: {
+                "password_hash": None,
+                "password_encrypted": self._vault.encrypt(password, of_user(name)),
+            }
+        hashed = await self._threads.run(self._passwords.hash, password)
+        return lambda _: {"password_hash": hashed, "password_encrypted": None}
 
 
 def check_name(name: str) -> None:
@@ -266,7 +300,7 @@ def check_name(name: str) -> None:
         )
 
 
-def camera_groups(groups: Sequence[str]) -> list[str]:
+def camera_groups(groups: Iterable[str]) -> list[str]:
     """The groups, each once and in order.
 
     Raises:
@@ -278,6 +312,25 @@ def camera_groups(groups: Sequence[str]) -> list[str]:
         raise BadRequestError(str(error), pointer="/groups") from None
 
 
+def camera_ids(cameras: Iterable[str]) -> list[str]:
+    """The cameras, each once and in order.
+
+    Raises:
+        BadRequestError: one of them cannot be the id of a camera.
+    """
+    try:
+        return sorted({camera_id(camera) for camera in cameras})
+    except ValueError as error:
+        raise BadRequestError(str(error), pointer="/cameras") from None
+
+
+def _check_typeable(text: str, what: str, pointer: str) -> None:
+    if not _TYPEABLE.fullmatch(text):
+        raise BadRequestError(
+            f"{what} has letters, digits and signs of ASCII only: all NVRs know these", pointer=pointer
+        )
+
+
 def _find(connection: Connection, name: str) -> Row[Any]:
     found = connection.execute(select(users).where(users.c.name == name)).first()
     if found is None:
@@ -286,7 +339,15 @@ def _find(connection: Connection, name: str) -> Row[Any]:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(row.name, Role(row.role), row.created_ns, tuple(row.groups), row.issuer)
+    return User(
+        row.name,
+        Role(row.role),
+        row.created_ns,
+        tuple(row.groups),
+        row.issuer,
+        tuple(row.cameras),
+        has_password=row.role != Role.NVR.value or row.password_encrypted is not None,
+    )
 
 
 def _keep_an_administrator(connection: Connection, leaving: User) -> None:
@@ -299,4 +360,5 @@ def _keep_an_administrator(connection: Connection, leaving: User) -> None:
 
 
 def _shown(user: User) -> dict[str, Any]:
-    return {"role": user.role.value, "groups": list(user.groups)}
+    named = {"cameras": list(user.cameras)} if user.cameras else {}
+    return {"role": user.role.value, "groups": list(user.groups), **named}

@@ -9,6 +9,7 @@ import sys
 
 from gateway import __version__
 from gateway.access.audit import Action
+from gateway.access.rotation import rotate_key
 from gateway.access.secrets import KEY_FILE, Vault
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
@@ -20,10 +21,13 @@ from gateway.recording.catalog import Catalog
 from gateway.store.engine import open_positions
 
 KEYS_WARNING = (
-    "It holds the keys: who has it reads the cameras' passwords and signs in this gateway's name. Keep it as safe as "
-    "the gateway itself, or use --without-keys and keep {keys} elsewhere."
+    "It holds the keys: who has it reads the passwords of cameras and NVRs and signs in this gateway's name. Keep it "
+    "as safe as the gateway itself, or use --without-keys and keep {keys} elsewhere."
 )
-NO_KEYS = "It holds no keys: keep {keys} elsewhere. Without them no camera's password can be read after a restore."
+NO_KEYS = (
+    "It holds no keys: keep {keys} elsewhere. Without them no password of a camera or an NVR can be read after a "
+    "restore."
+)
 POSTGRESQL = "The tables are in PostgreSQL: dump them now with pg_dump, as docs/operations.md says."
 
 
@@ -82,7 +86,7 @@ async def keys_list(arguments: argparse.Namespace) -> int:
         journals.close()
         since = dt.datetime.fromtimestamp(Vault.open(data_dir).since, dt.UTC)
     known = await asyncio.to_thread(PublicKeys.read, data_dir / LEDGER_FOLDER)
-    rows = [["passwords", "-", f"{since:%Y-%m-%dT%H:%M:%SZ}", "encrypts the cameras' passwords"]]
+    rows = [["passwords", "-", f"{since:%Y-%m-%dT%H:%M:%SZ}", "encrypts the passwords of cameras and NVRs"]]
     for key in known.keys.values():
         rows.append(["signing", key.id, key.utc[:19] + "Z", "signs" if key.id == current else "signed until the next"])
     table(["KIND", "ID", "SINCE", "USE"], rows)
@@ -97,8 +101,10 @@ async def keys_rotate(arguments: argparse.Namespace) -> int:
     me = who()
     async with open_state(arguments.settings) as state:
         if both or arguments.passwords:
-            count = await state.registry.rotate_key(actor=me["actor"], address=me["address"])
-            print(f"The passwords of {count} cameras are encrypted with a new key.")
+            vault = Vault.open(arguments.settings.data_dir)
+            rotated = await rotate_key(state.database, vault, state.audit, **me)
+            nvrs = f" and {rotated.users} NVR accounts" if rotated.users else ""
+            print(f"The passwords of {rotated.cameras} cameras{nvrs} are encrypted with a new key.")
         if both or arguments.signing:
             journals = await asyncio.to_thread(Journals.open, arguments.settings.data_dir, state.clock)
             try:

@@ -43,9 +43,9 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
     catalog: Database = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
     try:
         audit = Audit(catalog, clock)
-        users = Users(catalog, audit, clock)
+        vault = Vault.open(settings.data_dir)
+        users = Users(catalog, vault, audit, clock)
         try:
-            vault = Vault.open(settings.data_dir)
             log_ins = LogIns(catalog, users, Browsers(vault, clock), audit, Tally(audit, clock), clock)
             yield State(clock, users, log_ins, Registry(catalog, vault, audit, clock, settings.cameras), audit, catalog)
         finally:

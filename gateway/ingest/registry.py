@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from gateway.access.audit import Action, Audit, append
-from gateway.access.secrets import Vault
+from gateway.access.secrets import Vault, of_camera
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, SettingsError
 from gateway.base.settings import CameraSettings
@@ -156,40 +156,6 @@ class Registry:
 
         await self._database.write(work)
 
-    async def rotate_key(self, *, actor: str, address: str) -> int:
-        """Encrypt every password with a new key; returns how many. Can be repeated, whatever it was that stopped it.
-
-        Raises:
-            StorageError: a password cannot be decrypted, or disk or database refused. The passwords can be read.
-        """
-        if self._vault.rotating:
-            await self._encrypt_anew(actor, address, begin=False)
-        return await self._encrypt_anew(actor, address, begin=True)
-
-    async def _encrypt_anew(self, actor: str, address: str, *, begin: bool) -> int:
-        """The new key begins inside the transaction: until it ends, no other process can store what the old one
-        encrypted."""
-
-        def work(connection: Connection) -> int:
-            if connection.dialect.name == "postgresql":  # SQLite lets one write at a time
-                connection.execute(text("LOCK TABLE cameras IN EXCLUSIVE MODE"))
-            sealed = [(row["id"], row["password_encrypted"]) for row in _rows(connection) if row["password_encrypted"]]
-            passwords = [(camera, self._vault.decrypt(data, f"camera {camera}")) for camera, data in sealed]
-            if begin:
-                self._vault.begin_rotation()
-            for camera, password in passwords:
-                values = {"password_encrypted": self._vault.encrypt(password, f"camera {camera}")}
-                connection.execute(update(cameras).where(cameras.c.id == camera).values(**values))
-            what = self._audit.row(
-                Action.KEY_ROTATE, actor=actor, address=address, key="camera passwords", cameras=len(passwords)
-            )
-            append(connection, what)
-            return len(passwords)
-
-        count = await self._database.write(work)
-        self._vault.end_rotation()
-        return count
-
     def _refuse_file(self, camera_id: str) -> None:
         if any(camera.id == camera_id for camera in self.file_cameras):
             raise ConflictError(f'camera "{camera_id}" belongs to the settings file: change it there')
@@ -201,7 +167,7 @@ class Registry:
             "url": settings.url,
             "onvif": settings.onvif,
             "username": settings.username,
-            "password_encrypted": self._vault.encrypt(password, f"camera {settings.id}") if password else None,
+            "password_encrypted": self._vault.encrypt(password, of_camera(settings.id)) if password else None,
             "transport": settings.transport,
             "record": settings.record,
             "connect": settings.connect,
@@ -215,7 +181,7 @@ class Registry:
 
     def _from_row(self, row: RowMapping) -> CameraSettings:
         sealed = row["password_encrypted"]
-        password = self._vault.decrypt(sealed, f"camera {row['id']}") if sealed else ""
+        password = self._vault.decrypt(sealed, of_camera(row["id"])) if sealed else ""
         return CameraSettings(
             id=row["id"],
             name=row["name"],
