@@ -89,8 +89,8 @@ class NvrAccounts:
                 listener()
 
     async def close(self) -> None:
-        """End what is still being written."""
-        await self._tasks.close()
+        """Wait until the audit has what it is being told."""
+        await self._tasks.join()
 
     # ---- who they are
 
@@ -206,4 +206,4 @@ class NvrAccounts:
         if self._tasks.running < MAX_WRITING:
             self._tasks.start(row, name="audit")
         else:
-            row.close()
+            row.close()  # the database stalls while somebody floods

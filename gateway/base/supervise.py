@@ -92,6 +92,11 @@ class TaskOwner:
         """How many tasks have not ended."""
         return len(self._tasks)
 
+    async def join(self) -> None:
+        """Wait until each task has ended by itself."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self) -> None:
         """Cancel every task and wait until each has ended."""
         tasks = list(self._tasks)
