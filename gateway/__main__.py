@@ -178,17 +178,15 @@ def _accounts(add: Callable[..., argparse.ArgumentParser], group: Callable[[str,
     new = add(users, "add", accounts.user_add, "Add a user.", prefix="user ")
     new.add_argument("name")
     new.add_argument("--role", choices=roles, required=True)
-    new.add_argument(
-        "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
-    )
+    _limits(new)
     _new_password(new)
-    change = add(users, "set", accounts.user_set, "Change a user's role or groups.", prefix="user ")
+    change = add(users, "set", accounts.user_set, "Change a user's role or limits.", prefix="user ")
     change.add_argument("name")
     change.add_argument("--role", choices=roles)
-    change.add_argument(
-        "--group", action="append", default=[], metavar="G", help="limit to this group of cameras; may be repeated"
-    )
-    change.add_argument("--all-groups", action="store_true", help="lift the limit")
+    _limits(change)
+    change.add_argument("--all-groups", action="store_true", help="lift the limit by group")
+    change.add_argument("--all-cameras", action="store_true", help="lift the limit by camera")
+    _new_password(change)
     password = add(users, "password", accounts.user_password, "Give a user a new password.", prefix="user ")
     password.add_argument("name")
     _new_password(password)
@@ -250,6 +248,14 @@ def _care(add: Callable[..., argparse.ArgumentParser], group: Callable[[str, str
 def _interval(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--from", dest="from_", metavar="TIME", help="from this day or time on (UTC)")
     sub.add_argument("--to", dest="to_", metavar="TIME", help="up to this day, with it, or before this time (UTC)")
+
+
+def _limits(sub: argparse.ArgumentParser) -> None:
+    """The cameras that a user may have to do with."""
+    text = "limit to this group of cameras; may be repeated"
+    sub.add_argument("--group", action="append", default=[], metavar="G", help=text)
+    text = "limit to these cameras, beside those of the groups: ids with commas between them"
+    sub.add_argument("--cameras", default="", metavar="A,B", help=text)
 
 
 def _new_password(sub: argparse.ArgumentParser) -> None:

@@ -55,8 +55,34 @@ async def test_a_password_that_is_made_is_shown_once_and_works(gateway):
     client = await browser(gateway, "ann", user["password"])
     assert (await client.get("/api/session"))["user"]["name"] == "ann"
     await client.http.close()
-    assert "password" not in str(await admin.get("/api/users"))
+    assert user["password"] not in str(await admin.get("/api/users"))
     await admin.call("DELETE", "/api/users/ann")
+
+
+async def test_an_nvrs_account_is_limited_to_cameras_and_becomes_another(gateway):
+    admin = gateway.client()
+    for camera in ("unit-1", "unit-2"):
+        settings = {"id": camera, "url": "rtsp://127.0.0.1:1/s", "connect": "on_demand", "record": False}
+        assert (await admin.call("POST", "/api/cameras", json=settings))[0] == 201
+    new = {"name": "frigate", "role": "nvr", "cameras": ["unit-2"]}
+    status, user, _ = await admin.call("POST", "/api/users", json=new)
+    assert (status, user["cameras"], len(user["password"]) >= 12) == (201, ["unit-2"], True)
+    token = (await admin.call("POST", "/api/tokens", json={"name": "t", "user": "frigate"}))[1]["token"]
+    nvr = Client(gateway.http, {"Authorization": f"Bearer {token}"})
+    assert (await nvr.call("GET", "/api/cameras/unit-2/positions"))[0] == 200
+    assert (await nvr.call("GET", "/api/cameras/unit-1/positions"))[0] == 404, "it does not learn of others"
+
+    status, problem, _ = await admin.call("PATCH", "/api/users/frigate", json={"role": "auditor"})
+    assert (status, problem["pointer"]) == (400, "/password")
+    change = {"role": "auditor", "password": None, "cameras": ["unit-1"]}
+    status, user, _ = await admin.call("PATCH", "/api/users/frigate", json=change)
+    assert (status, user["role"], user["cameras"], user["has_password"]) == (200, "auditor", ["unit-1"], True)
+    client = await browser(gateway, "frigate", user["password"])
+    seen = await client.get("/api/cameras")
+    assert [camera["id"] for camera in seen["cameras"]] == ["unit-1"]
+    await client.http.close()
+    for path in ("/api/users/frigate", "/api/cameras/unit-1", "/api/cameras/unit-2"):
+        assert (await admin.call("DELETE", path))[0] == 204
 
 
 @pytest.mark.parametrize(
@@ -67,6 +93,10 @@ async def test_a_password_that_is_made_is_shown_once_and_works(gateway):
         ({"name": "ann"}, "/role"),
         ({"name": "ann", "role": "auditor", "groups": "north"}, "/groups"),
         ({"name": "ann", "role": "auditor", "groups": ["a/b"]}, "/groups"),
+        ({"name": "ann", "role": "nvr", "cameras": "unit-1"}, "/cameras"),
+        ({"name": "ann", "role": "nvr", "cameras": ["unit-7"]}, "/cameras"),
+        ({"name": "änn", "role": "nvr"}, "/name"),
+        ({"name": "ann", "role": "nvr", "password": "pässwörter"}, "/password"),
         ({"name": "ann", "role": "auditor", "password": "short"}, "/password"),
         ({"name": "ann", "role": "auditor", "password": 7}, "/password"),
         ({"name": "ann", "role": "auditor", "admin": True}, "/admin"),

@@ -124,9 +124,9 @@ def test_users_are_added_listed_and_removed(config) -> None:
     assert [len(line) >= 12 and " " not in line for line in made.lines] == [True], "the password that was made, alone"
     listed = sightline("user", "list", "--config", config)
     assert [line.split() for line in listed.lines] == [
-        ["NAME", "ROLE", "GROUPS", "LOGS", "IN", "AT"],
-        ["ada", "administrator", "all"],
-        ["bo", "dispatcher", "all"],
+        ["NAME", "ROLE", "GROUPS", "CAMERAS", "LOGS", "IN", "AT"],
+        ["ada", "administrator", "all", "all"],
+        ["bo", "dispatcher", "all", "all"],
     ]
 
     twice = sightline("user", "add", "ada", "--role", "auditor", "--config", config)
@@ -158,6 +158,27 @@ def test_roles_groups_and_passwords_are_changed(config) -> None:
     given = sightline("user", "password", "bo", "--password-stdin", *to, stdin=PASSWORD)
     assert (given.code, given.out) == (0, "")
     assert sightline("user", "password", "cy", *to).code == 1
+
+
+def test_an_nvrs_account_is_limited_to_cameras_and_becomes_another(config) -> None:
+    to = ("--config", config)
+    for camera in ("unit-1", "unit-2"):
+        sightline("camera", "add", camera, "rtsp://127.0.0.1:1/s", *to)
+    nobody = sightline("user", "add", "frigate", "--role", "nvr", "--cameras", "unit-1,unit-7", *to)
+    assert (nobody.code, 'no camera "unit-7"' in nobody.err) == (2, True)
+    made = sightline("user", "add", "frigate", "--role", "nvr", "--cameras", "unit-2,unit-1", *to)
+    assert (made.code, len(made.lines)) == (0, 1), "the password that was made, alone"
+    listed = [line.split() for line in sightline("user", "list", *to).lines]
+    assert listed[1:] == [["frigate", "nvr", "-", "unit-1,unit-2"]]
+    assert sightline("user", "set", "frigate", "--cameras", "unit-1", *to).out.endswith("limited to unit-1.\n")
+    assert sightline("user", "set", "frigate", "--cameras", "unit-1", "--all-cameras", *to).code == 2
+    other = sightline("user", "set", "frigate", "--role", "dispatcher", *to)
+    assert (other.code, len(other.lines), other.lines == made.lines) == (0, 1, False), "another password"
+    assert other.err == "frigate is now dispatcher, limited to unit-1.\n"
+    back = sightline(
+        "user", "set", "frigate", "--role", "nvr", "--all-cameras", "--password-stdin", *to, stdin=PASSWORD
+    )
+    assert (back.code, back.out) == (0, "frigate is now nvr, all cameras.\n")
 
 
 def test_tokens_and_sessions_are_listed_and_ended(config) -> None:

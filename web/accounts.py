@@ -16,7 +16,7 @@ from web.schemas import USERS, ref
 from web.services import address, principal, services
 from web.views import utc
 
-_CHANGEABLE = frozenset({"role", "groups", "password"})
+_CHANGEABLE = frozenset({"role", "groups", "cameras", "password"})
 
 
 async def list_users(request: web.Request) -> web.Response:
@@ -29,27 +29,43 @@ async def add_user(request: web.Request) -> web.Response:
     users, who = services(request).users, principal(request)
     values = await json_object(request)
     no_others(values, _CHANGEABLE | {"name"})
-    name, role, groups = member(values, "name"), _role(values), _groups(values) or ()
+    name, role = member(values, "name"), _role(values)
+    groups, cameras = _names(values, "groups") or (), _cameras(request, values) or ()
     made = None if values.get("password") is not None else new_password()
     await users.add(
-        name, role, made or member(values, "password"), groups=groups, actor=who.name, address=address(request)
+        name,
+        role,
+        made or member(values, "password"),
+        groups=groups,
+        cameras=cameras,
+        actor=who.name,
+        address=address(request),
     )
     shown = _shown(await users.user(name)) | ({} if made is None else {"password": made})
     return web.json_response(shown, status=201, headers={"Location": str(request.rel_url / name)})
 
 
 async def change_user(request: web.Request) -> web.Response:
-    """`PATCH /api/users/{name}`: the members that are given change. What no longer holds ends at once."""
+    """`PATCH /api/users/{name}`: the members that are given change. What no longer holds ends at once.
+
+    A password null is made, and shown in this answer alone.
+    """
     users, who, name = services(request).users, principal(request), request.match_info["name"]
     values = await json_object(request)
     no_others(values, _CHANGEABLE)
     role = _role(values) if "role" in values else None
-    groups = _groups(values)
-    password = member(values, "password") if "password" in values else None
+    made = new_password() if "password" in values and values["password"] is None else None
     changed = await users.change(
-        name, role=role, groups=groups, password=password, but=who.key, actor=who.name, address=address(request)
+        name,
+        role=role,
+        groups=_names(values, "groups"),
+        cameras=_cameras(request, values),
+        password=made or (member(values, "password") if "password" in values else None),
+        but=who.key,
+        actor=who.name,
+        address=address(request),
     )
-    return web.json_response(_shown(changed))
+    return web.json_response(_shown(changed) | ({} if made is None else {"password": made}))
 
 
 async def remove_user(request: web.Request) -> web.Response:
@@ -66,13 +82,28 @@ def _role(values: dict[str, Any]) -> Role:
         raise BadRequestError(f'"role" is one of {", ".join(role.value for role in Role)}', pointer="/role") from None
 
 
-def _groups(values: dict[str, Any]) -> list[str] | None:
-    groups = values.get("groups")
-    if groups is None:
+def _names(values: dict[str, Any], key: str) -> list[str] | None:
+    """The groups, or the cameras, that a user is to be limited to; None: nothing is said of it."""
+    names = values.get(key)
+    if names is None:
         return None
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise BadRequestError('"groups" must be a list of the names of camera groups', pointer="/groups")
-    return groups
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        what = "names of camera groups" if key == "groups" else "ids of cameras"
+        raise BadRequestError(f'"{key}" must be a list of {what}', pointer=f"/{key}")
+    return names
+
+
+def _cameras(request: web.Request, values: dict[str, Any]) -> list[str] | None:
+    """Those of `_names`.
+
+    Raises:
+        BadRequestError: one of them is not there, so that somebody who mistypes limits nobody to nothing.
+    """
+    cameras = _names(values, "cameras")
+    for camera in cameras or ():
+        if camera not in services(request).fleet.cameras:
+            raise BadRequestError(f'there is no camera "{camera}"', pointer="/cameras")
+    return cameras
 
 
 def _shown(user: User) -> dict[str, Any]:
@@ -80,6 +111,8 @@ def _shown(user: User) -> dict[str, Any]:
         "name": user.name,
         "role": user.role.value,
         "groups": list(user.groups),
+        "cameras": list(user.cameras),
+        "has_password": user.has_password,
         "created_utc": utc(user.created_ns),
         "issuer": user.issuer,
     }
@@ -101,7 +134,7 @@ ROUTES = [
         "PATCH",
         "/api/users/{name}",
         change_user,
-        "Change a user's role, groups or password",
+        "Change a user's role, limits or password",
         "accounts",
         takes=Body(schema=ref("UserChange")),
         answers={200: _USER},

@@ -56,8 +56,13 @@ _SETTINGS = {
 }
 
 _ROLE = {"enum": [role.value for role in Role]}
-_USER_GROUPS = {"type": "array", "items": _TEXT, "description": "limited to these groups of cameras; empty: no limit"}
-_PASSWORD = {"type": "string", "writeOnly": True}
+_USER_GROUPS = {"type": "array", "items": _TEXT, "description": "limited to these groups of cameras"}
+_USER_CAMERAS = {
+    "type": "array",
+    "items": _TEXT,
+    "description": "limited to these cameras, beside those of the groups; neither: no limit",
+}
+_PASSWORD = {"type": ["string", "null"], "writeOnly": True, "description": "null: one is made"}
 _LOG_IN = {
     "id": _TEXT,
     "user": _TEXT,
@@ -192,16 +197,20 @@ COMPONENTS: dict[str, Any] = {
         released={**_TIME_OR_NULL, "description": "null: it holds"},
     ),
     "User": _object(
-        ["name", "role", "groups", "created_utc", "issuer"],
+        ["name", "role", "groups", "cameras", "created_utc", "issuer", "has_password"],
         name=_TEXT,
         created_utc=_TIME,
         issuer={"type": ["string", "null"], "description": "the OpenID Connect provider that says role and groups"},
-        password={"type": "string", "description": "one that was made: in the answer to POST alone"},
+        has_password={"type": "boolean", "description": "false: this nvr account logs in once it gets a new password"},
+        password={"type": "string", "description": "one that was made: in the answer to POST or PATCH alone"},
         role=_ROLE,
         groups=_USER_GROUPS,
+        cameras=_USER_CAMERAS,
     ),
-    "NewUser": _object(["name", "role"], name=_TEXT, password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS),
-    "UserChange": _object([], password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS),
+    "NewUser": _object(
+        ["name", "role"], name=_TEXT, password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS, cameras=_USER_CAMERAS
+    ),
+    "UserChange": _object([], password=_PASSWORD, role=_ROLE, groups=_USER_GROUPS, cameras=_USER_CAMERAS),
     "Session": _object(
         ["id", "user", "method", "address", "agent", "created_utc", "seen_utc", "expires_utc", "current"],
         method={"enum": ["password", "oidc"]},
@@ -268,16 +277,17 @@ LOG_IN = _object(["username", "password"], username=_TEXT, password=_TEXT)
 SESSION = _object(
     ["user", "csrf"],
     user=_object(
-        ["name", "role", "groups", "rights", "everywhere"],
+        ["name", "role", "groups", "cameras", "rights", "everywhere"],
         name=_TEXT,
         role=_TEXT,
-        groups={"type": "array", "items": _TEXT, "description": "limited to these groups of cameras; empty: no limit"},
+        groups=_USER_GROUPS,
+        cameras=_USER_CAMERAS,
         rights={"type": "array", "items": _TEXT, "description": "what one may do, be it with some cameras only"},
         everywhere={"type": "array", "items": _TEXT, "description": "those of them that hold for all cameras"},
     ),
     csrf={"type": ["string", "null"]},
 )
-PASSWORD_CHANGE = _object(["old", "new"], old=_PASSWORD, new=_PASSWORD)
+PASSWORD_CHANGE = _object(["old", "new"], old=_TEXT | {"writeOnly": True}, new=_TEXT | {"writeOnly": True})
 PROVIDERS = _list("providers", _object(["name", "url"], name=_TEXT, url=_TEXT))
 USERS = _list("users", ref("User"))
 SESSIONS = _list("sessions", ref("Session"))

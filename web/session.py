@@ -89,6 +89,7 @@ def _session_json(authority: Authority, who: Principal, key: str) -> dict[str, A
             "name": who.name,
             "role": who.role.value,
             "groups": list(who.groups),
+            "cameras": list(who.cameras),
             "rights": [right.value for right in GRANTED if authority.may_somewhere(who, right)],
             "everywhere": [right.value for right in GRANTED if authority.may(who, right)],
         },

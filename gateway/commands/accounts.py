@@ -8,17 +8,20 @@ import sys
 
 from gateway.access.rights import Role
 from gateway.access.secrets import new_password
+from gateway.access.users import User, camera_ids
 from gateway.base.duration import parse_duration
 from gateway.base.errors import BadRequestError
 from gateway.base.rfc3339 import format_utc
-from gateway.commands.state import line_from_stdin, open_state, table, who
+from gateway.commands.state import State, line_from_stdin, open_state, table, who
 
 
 async def user_add(arguments: argparse.Namespace) -> int:
     """`sightline user add`."""
     password, made = _new_password(arguments)
     async with open_state(arguments.settings) as state:
-        await state.users.add(arguments.name, Role(arguments.role), password, groups=arguments.group, **who())
+        cameras = await _cameras(arguments, state)
+        role = Role(arguments.role)
+        await state.users.add(arguments.name, role, password, groups=arguments.group, cameras=cameras, **who())
     if made:
         print(password)
     print(f"Added {arguments.name} ({arguments.role}).", file=sys.stderr)
@@ -26,22 +29,33 @@ async def user_add(arguments: argparse.Namespace) -> int:
 
 
 async def user_set(arguments: argparse.Namespace) -> int:
-    """`sightline user set`: what is not given stays."""
+    """`sightline user set`: what is not given stays. Who goes to or from the role nvr gets a new password."""
     if arguments.group and arguments.all_groups:
         raise BadRequestError("--group limits the user, --all-groups lifts the limit: give one of them")
+    if arguments.cameras and arguments.all_cameras:
+        raise BadRequestError("--cameras limits the user, --all-cameras lifts the limit: give one of them")
     groups = () if arguments.all_groups else arguments.group or None
     role = Role(arguments.role) if arguments.role else None
-    if role is None and groups is None:
-        raise BadRequestError("say what to change: --role, --group or --all-groups")
+    if role is None and groups is None and not arguments.cameras and not arguments.all_cameras:
+        raise BadRequestError("say what to change: --role, --group, --all-groups, --cameras or --all-cameras")
     async with open_state(arguments.settings) as state:
-        user = await state.users.change(arguments.name, role=role, groups=groups, **who())
-    limit = f"limited to {', '.join(user.groups)}" if user.groups else "all cameras"
-    print(f"{user.name} is now {user.role.value}, {limit}.")
+        cameras = () if arguments.all_cameras else await _cameras(arguments, state) or None
+        password, made = None, False
+        if role is not None and (role is Role.NVR) is not ((await state.users.user(arguments.name)).role is Role.NVR):
+            password, made = _new_password(arguments)
+        user = await state.users.change(
+            arguments.name, role=role, groups=groups, cameras=cameras, password=password, **who()
+        )
+    if made:
+        print(password)
+    limit = ", ".join((*user.groups, *user.cameras))
+    told = f"{user.name} is now {user.role.value}, {f'limited to {limit}' if limit else 'all cameras'}."
+    print(told, file=sys.stderr if made else sys.stdout)
     return 0
 
 
 async def user_password(arguments: argparse.Namespace) -> int:
-    """`sightline user password`: ends every session of theirs."""
+    """`sightline user password`: ends every session of theirs, and what an NVR has open."""
     password, made = _new_password(arguments)
     async with open_state(arguments.settings) as state:
         await state.users.change(arguments.name, password=password, **who())
@@ -58,9 +72,19 @@ async def user_list(arguments: argparse.Namespace) -> int:
     if not users:
         print('No users yet: make one with "sightline user add NAME --role administrator".', file=sys.stderr)
         return 0
-    rows = [[user.name, user.role.value, ",".join(user.groups) or "all", user.issuer or ""] for user in users]
-    table(["NAME", "ROLE", "GROUPS", "LOGS IN AT"], rows)
+    rows = [[user.name, user.role.value, *_reach(user), user.issuer or ""] for user in users]
+    table(["NAME", "ROLE", "GROUPS", "CAMERAS", "LOGS IN AT"], rows)
+    for user in users:
+        if not user.has_password:
+            print(f'{user.name} needs a new password: run "sightline user password {user.name}".', file=sys.stderr)
     return 0
+
+
+def _reach(user: User) -> tuple[str, str]:
+    """The groups and the cameras that a user is limited to."""
+    if not user.groups and not user.cameras:
+        return "all", "all"
+    return ",".join(user.groups) or "-", ",".join(user.cameras) or "-"
 
 
 async def user_remove(arguments: argparse.Namespace) -> int:
@@ -138,6 +162,20 @@ def _new_password(arguments: argparse.Namespace) -> tuple[str, bool]:
             raise BadRequestError("the two passwords differ")
         return password, False
     return new_password(), True
+
+
+async def _cameras(arguments: argparse.Namespace, state: State) -> list[str]:
+    """The cameras that were named.
+
+    Raises:
+        BadRequestError: there is none of that name.
+    """
+    named = camera_ids(filter(None, arguments.cameras.split(",")))
+    known = {camera.settings.id for camera in await state.registry.all()}
+    for camera in named:
+        if camera not in known:
+            raise BadRequestError(f'--cameras: there is no camera "{camera}"')
+    return named
 
 
 def _time(ns: int | None) -> str:
