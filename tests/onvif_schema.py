@@ -13,6 +13,11 @@ from onvif_protocol.soap import Element
 WSDL_OF = {
     "http://www.onvif.org/ver10/device/wsdl": "devicemgmt.wsdl",
     "http://www.onvif.org/ver10/media/wsdl": "media.wsdl",
+    "http://www.onvif.org/ver10/events/wsdl": "events.wsdl",
+    "http://docs.oasis-open.org/wsn/b-2": "events.wsdl",
+    "http://www.onvif.org/ver10/search/wsdl": "search.wsdl",
+    "http://www.onvif.org/ver10/recording/wsdl": "recording.wsdl",
+    "http://www.onvif.org/ver10/replay/wsdl": "replay.wsdl",
 }
 
 

@@ -1,4 +1,4 @@
-"""What every module of this package shares: its error and its view of time.
+"""What every module of this package shares: its error, and its view of time and tasks.
 
 Nothing that speaks a protocol belongs here. The package knows neither the gateway nor the web, so what it needs of them
 it declares here, structurally: the gateway's own clock fits `Clock` as it is.
@@ -6,8 +6,10 @@ it declares here, structurally: the gateway's own clock fits `Clock` as it is.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -21,6 +23,23 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of monotonic time."""
+
+
+class Tasks(Protocol):
+    """Who owns what runs beside the requests: nobody's task is forgotten."""
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Run `coroutine` as a task of that name."""
+
+
+async def pause(clock: Clock, seconds: float, until: asyncio.Event) -> None:
+    """Return after `seconds`, or as soon as `until` is set."""
+    waits = {asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(until.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 class ErrorKind(StrEnum):
