@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.explain import ruling
+from gateway.access.portion import Portion
 from gateway.access.privacy import bounds
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, RefusedError, SightlineError
@@ -47,9 +48,9 @@ async def video(request: web.Request) -> web.StreamResponse:
     parts, camera = services(request), request.match_info["id"]
     from_ns, to_ns = _interval(request)
     why = reason(request, Right.EXPORT, camera)
-    rights = parts.authority.rights(principal(request), camera) & {Right.EXPORT, Right.AUDIO, Right.POSITION}
+    portion = Portion.of(parts.authority.rights(principal(request), camera))
     download = await parts.clips.download(
-        camera, from_ns, to_ns, await _selection(parts, camera, rights, from_ns, to_ns)
+        camera, from_ns, to_ns, await _selection(parts, camera, portion, from_ns, to_ns)
     )
     download, start, end = await _range(request, download)
     whole = (start, end) == (0, download.size)
@@ -74,8 +75,8 @@ async def video(request: web.Request) -> web.StreamResponse:
         reason=why,
         interval={"from": utc(from_ns), "to": utc(to_ns)},
         bytes={"from": start, "to": end, "of": download.size},
-        sound=Right.AUDIO in rights,
-        positions=Right.POSITION in rights,
+        sound=portion.sound,
+        positions=portion.positions,
     )
     sent, ended = 0, "the client went away"
     try:
@@ -83,7 +84,7 @@ async def video(request: web.Request) -> web.StreamResponse:
         async for block in parts.clips.blocks(download, start, end):
             if parts.clock.monotonic() - looked >= LOOK_SECONDS or not sent:
                 looked = parts.clock.monotonic()
-                await _still_allowed(request, camera, rights)
+                await _still_allowed(request, camera, portion.rights | {Right.EXPORT})
             if not sent:
                 await response.prepare(request)
             async with asyncio.timeout(STUCK_SECONDS):
@@ -104,11 +105,11 @@ async def video(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _selection(parts: Services, camera: str, rights: frozenset[Right], from_ns: UtcNs, to_ns: UtcNs) -> Selection:
+async def _selection(parts: Services, camera: str, portion: Portion, from_ns: UtcNs, to_ns: UtcNs) -> Selection:
     before_ns = from_ns - BEFORE_NS
     return Selection(
-        Right.AUDIO in rights,
-        Right.POSITION in rights,
+        portion.sound,
+        portion.positions,
         bounds(await parts.privacy.hidden_positions(camera, before_ns, to_ns)),
         bounds(await parts.privacy.hidden_streams(camera, before_ns, to_ns)),
     )

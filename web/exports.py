@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.errors import BadRequestError, NotFoundError
@@ -53,12 +54,11 @@ async def ask(request: web.Request) -> web.Response:
         raise BadRequestError('"from" must lie before "to"', pointer="/from")
     kind, burn_in = _kind(values)
 
-    def having(right: Right) -> frozenset[str]:
-        return frozenset(camera for camera in cameras if parts.authority.may(who, right, camera))
-
+    portions = {camera: Portion.of(parts.authority.rights(who, camera)) for camera in cameras}
     wanted = ExportRequest(
         cameras, from_ns, to_ns, who.name, address(request), kind, burn_in,
-        sound=having(Right.AUDIO), positions=having(Right.POSITION),
+        sound=frozenset(camera for camera, portion in portions.items() if portion.sound),
+        positions=frozenset(camera for camera, portion in portions.items() if portion.positions),
         audit=kind is Kind.PACKAGE and parts.authority.may(who, Right.AUDIT),
         reason=next(filter(None, reasons), None),
     )  # fmt: skip
@@ -90,12 +90,9 @@ async def fetch(request: web.Request) -> web.StreamResponse:
     """`GET /api/exports/{id}/files/{name}`: with Range and ETag."""
     parts, who, export = services(request), principal(request), _export(request)
     wanted = export.request
-    needed = {camera: {Right.EXPORT} for camera in wanted.cameras}
-    for right, cameras in ((Right.AUDIO, wanted.sound), (Right.POSITION, wanted.positions)):
-        for camera in cameras:
-            needed[camera].add(right)
-    for camera, rights in needed.items():
-        for right in sorted(rights - parts.authority.rights(who, camera)):
+    for camera in wanted.cameras:
+        needed = Portion(camera in wanted.sound, camera in wanted.positions).rights | {Right.EXPORT}
+        for right in sorted(needed - parts.authority.rights(who, camera)):
             await refuse(request, who, right, camera)
     if wanted.audit and not parts.authority.may(who, Right.AUDIT):
         await refuse(request, who, Right.AUDIT, None)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.explain import ruling
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.errors import RefusedError, SightlineError
@@ -54,14 +55,15 @@ async def open_session(request: web.Request) -> web.Response:
             if not camera.hub.tracks and not await camera.live(CONNECT_SECONDS):
                 raise NotLiveError(camera.reason or f"{camera.settings.label} is not live yet: try again in a moment")
             who, rights = await _still_allowed(request, camera)
+            portion = Portion.of(rights)
             session = await parts.whep.create(
                 camera.id,
                 camera.hub,
                 offer,
                 owner=who.key,
                 hold=camera.hold,
-                position=(lambda: camera.fix) if Right.POSITION in rights else None,
-                sound=Right.AUDIO in rights,
+                position=(lambda: camera.fix) if portion.positions else None,
+                sound=portion.sound,
             )
     except BaseException as error:
         why = str(error) if isinstance(error, SightlineError) else "the request came to nothing"
@@ -142,9 +144,10 @@ async def snapshot(request: web.Request) -> web.Response:
         if camera.hub.last_keyframe is None and not await camera.live(CONNECT_SECONDS):
             raise NotLiveError(camera.reason or f"{camera.settings.label} has no picture yet: try again in a moment")
         _, rights = await _still_allowed(request, camera)
+        positions = Portion.of(rights).positions
 
         def lines(utc_ns: UtcNs) -> tuple[str, ...]:
-            stamp = Stamp(camera.settings.label, utc_ns, camera.fix, tells_position=Right.POSITION in rights)
+            stamp = Stamp(camera.settings.label, utc_ns, camera.fix, tells_position=positions)
             return stamp.lines() if stamped else ()
 
         picture, utc_ns = await parts.snapshots.newest(camera.hub, width=width, lines=lines)

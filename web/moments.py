@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, RefusedError
 from gateway.base.rfc3339 import format_utc
@@ -113,7 +114,7 @@ async def _note(request: web.Request, camera: str, why: str | None, at_ns: UtcNs
 async def _stamp(request: web.Request, camera_id: str, utc_ns: UtcNs, exact: bool) -> tuple[str, ...]:
     parts = services(request)
     camera = parts.fleet.cameras.get(camera_id)
-    tells = parts.authority.may(principal(request), Right.POSITION, camera_id) and not (
+    tells = Portion.of(parts.authority.rights(principal(request), camera_id)).positions and not (
         await parts.privacy.hidden_positions(camera_id, utc_ns, utc_ns + 1)
     )
     fix = await _fix(parts, camera_id, utc_ns) if tells else None

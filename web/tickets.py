@@ -19,6 +19,7 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.explain import ruling
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.access.views import View
@@ -143,7 +144,7 @@ class Tickets:
         authority = self._parts.authority
         for ticket in list(self._tickets.values()):
             camera = ticket.showing.camera
-            needs = {Right.RECORDED, Right.AUDIO} if ticket.sound else {Right.RECORDED}
+            needs = Portion(sound=ticket.sound, positions=False).rights | {Right.RECORDED}
             if lost := needs - authority.rights(ticket.who, camera):
                 right = Right.RECORDED if Right.RECORDED in lost else Right.AUDIO
                 self._end(ticket, ruling(authority, ticket.who, right, camera).why, right)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from gateway.access.explain import ruling
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.access.views import View
@@ -67,12 +68,8 @@ class Watching:
 
     def opened(self, session: Session, who: Principal, noted: View) -> None:
         """A session of `who` has begun, and so stands in the audit."""
-        given = {Right.LIVE}
-        if session.viewer.audio is not None:
-            given.add(Right.AUDIO)
-        if session.tells_positions:
-            given.add(Right.POSITION)
-        self._views[session.id] = _View(session, who, frozenset(given), noted)
+        portion = Portion(sound=session.viewer.audio is not None, positions=session.tells_positions)
+        self._views[session.id] = _View(session, who, portion.rights | {Right.LIVE}, noted)
 
     def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
         """Users changed: `holding` has the log-ins that still hold, each with who it is now."""
