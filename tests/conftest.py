@@ -1,6 +1,7 @@
 """What holds for every test: what is costly and not its subject costs little.
 
-New databases need no run of the migrations, passwords of people no strong hash.
+New databases need no run of the migrations, passwords of people no strong hash, and no property is judged by how long
+an example takes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -17,6 +19,10 @@ from gateway.access import users
 from gateway.store import migrate
 from gateway.store.engine import sqlite_url
 from tests.accounts import CHEAP
+
+# A machine that others work on takes 300 ms for what takes it 2 ms otherwise.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

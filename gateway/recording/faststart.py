@@ -150,16 +150,23 @@ class _FirstPass:
         return count
 
     def _inside(self, fragment: Fragment, stretch: Stretch) -> tuple[list[Sample], list[Sample]]:
-        """Of a fragment's samples those before the clip, and those in it. Only sound is cut at the beginning."""
+        """Of a fragment's samples those before the clip, and those in it. Only sound is cut at the beginning.
+
+        Pictures are in it up to the one, in order of decoding, that is shown last before the end.
+        """
         timescale, at = fragment.track.timescale, fragment.decode_time
-        samples = fragment.samples
+        samples, handler = fragment.samples, fragment.track.handler
         begin = stretch.ticks(self.clip.start_ns, timescale)
         end = stretch.ticks(self.clip.end_ns, timescale)
-        if (begin <= at or fragment.track.handler != "soun") and at + fragment.duration <= end:
+        latest = max(sample.composition_offset for sample in samples)
+        if (begin <= at or handler != "soun") and at + fragment.duration + latest <= end:
             return [], samples
-        ends = list(accumulate((sample.duration for sample in samples), initial=at))
-        first = 0 if fragment.track.handler != "soun" else bisect_right(ends, begin, lo=1) - 1
-        return samples[:first], samples[first : bisect_left(ends, end, hi=len(samples))]
+        starts = list(accumulate((sample.duration for sample in samples), initial=at))
+        if handler == "vide":
+            shown = [start + sample.composition_offset for start, sample in zip(starts, samples, strict=False)]
+            return [], samples[: 1 + max((n for n, time in enumerate(shown) if time < end), default=-1)]
+        first = 0 if handler != "soun" else bisect_right(starts, begin, lo=1) - 1
+        return samples[:first], samples[first : bisect_left(starts, end, hi=len(samples))]
 
     def _tables_of(self, track: TrackHeader) -> TrackTables:
         key = track.handler, track.entry, track.timescale
