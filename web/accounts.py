@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.access.rights import Role
 from gateway.access.secrets import new_password
-from gateway.access.users import User
+from gateway.access.users import User, crosses
 from gateway.base.errors import BadRequestError
 from web.body import json_object, member, no_others
 from web.routes import Body, Route
@@ -48,19 +48,22 @@ async def add_user(request: web.Request) -> web.Response:
 async def change_user(request: web.Request) -> web.Response:
     """`PATCH /api/users/{name}`: the members that are given change. What no longer holds ends at once.
 
-    A password null is made, and shown in this answer alone.
+    A password that is null is made, and shown in this answer alone; so is the one that a change to or from the role
+    nvr needs, where none is given.
     """
     users, who, name = services(request).users, principal(request), request.match_info["name"]
     values = await json_object(request)
     no_others(values, _CHANGEABLE)
     role = _role(values) if "role" in values else None
-    made = new_password() if "password" in values and values["password"] is None else None
+    password = member(values, "password") if values.get("password") is not None else None
+    needed = role is not None and crosses((await users.user(name)).role, role)
+    made = new_password() if password is None and ("password" in values or needed) else None
     changed = await users.change(
         name,
         role=role,
         groups=_names(values, "groups"),
         cameras=_cameras(request, values),
-        password=made or (member(values, "password") if "password" in values else None),
+        password=made if password is None else password,
         but=who.key,
         actor=who.name,
         address=address(request),

@@ -163,7 +163,7 @@ class Users:
         if now.issuer is not None:
             raise ConflictError(f'"{name}" logs in at {now.issuer}, which says role and groups: change them there')
         was, role = now.role, now.role if role is None else role
-        if password is None and (role is Role.NVR) is not (was is Role.NVR):
+        if password is None and crosses(was, role):
             raise BadRequestError(
                 f'"{name}" needs a new password to go from {was.value} to {role.value}: what an NVR knows is kept so '
                 "that it can be read, and opens no page",
@@ -290,6 +290,11 @@ class Users:
             }
         hashed = await self._threads.run(self._passwords.hash, password)
         return lambda _: {"password_hash": hashed, "password_encrypted": None}
+
+
+def crosses(before: Role, after: Role) -> bool:
+    """Whether an account that changes its role so becomes an NVR's, or stops being one: it needs a new password."""
+    return (before is Role.NVR) is not (after is Role.NVR)
 
 
 def check_name(name: str) -> None:

@@ -8,7 +8,7 @@ import sys
 
 from gateway.access.rights import Role
 from gateway.access.secrets import new_password
-from gateway.access.users import User, camera_ids
+from gateway.access.users import User, camera_ids, crosses
 from gateway.base.duration import parse_duration
 from gateway.base.errors import BadRequestError
 from gateway.base.rfc3339 import format_utc
@@ -41,7 +41,7 @@ async def user_set(arguments: argparse.Namespace) -> int:
     async with open_state(arguments.settings) as state:
         cameras = () if arguments.all_cameras else await _cameras(arguments, state) or None
         password, made = None, False
-        if role is not None and (role is Role.NVR) is not ((await state.users.user(arguments.name)).role is Role.NVR):
+        if role is not None and crosses((await state.users.user(arguments.name)).role, role):
             password, made = _new_password(arguments)
         user = await state.users.change(
             arguments.name, role=role, groups=groups, cameras=cameras, password=password, **who()
