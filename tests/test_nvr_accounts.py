@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from gateway.access.nvr_accounts import DAY_SECONDS, NvrAccounts
+from gateway.access.nvr_accounts import DAY_SECONDS, NvrAccounts, Seen
 from gateway.access.rights import Role
 from gateway.access.rotation import Rotated, rotate_key
 from gateway.access.secrets import Vault
@@ -216,6 +216,21 @@ async def test_the_audit_has_a_log_in_a_day_and_refusals_by_the_minute(stage: St
     stage.have.clock.advance(DAY_SECONDS)
     stage.nvrs.succeeded(NVR, "milestone", "onvif")
     assert (await stage.audited())[0] == ("done", "milestone", NVR, "onvif")
+
+
+async def test_who_was_here_is_known_the_last_first_and_not_beyond_the_account(stage: Stage):
+    await stage.add()
+    await stage.add("frigate")
+    for name, address in (("milestone", NVR), ("frigate", ELSEWHERE), ("milestone", NVR)):
+        stage.have.clock.advance(1)
+        stage.nvrs.succeeded(address, name, "onvif")
+    now = stage.have.clock.utc_ns()
+    assert stage.nvrs.seen() == [
+        Seen("milestone", NVR, "onvif", now), Seen("frigate", ELSEWHERE, "onvif", now - 1_000_000_000),
+    ]  # fmt: skip
+    await stage.have.users.remove("milestone", **FROM)
+    await stage.nvrs.load()
+    assert [seen.name for seen in stage.nvrs.seen()] == ["frigate"]
 
 
 async def test_a_log_in_that_the_audit_did_not_take_is_told_with_the_next_request(

@@ -14,7 +14,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from sqlalchemy import Row, select
 
@@ -34,6 +34,7 @@ from gateway.store.tables import users
 log = logging.getLogger(__name__)
 
 Service: TypeAlias = Literal["rtsp", "onvif"]
+Key, Value = TypeVar("Key"), TypeVar("Value")
 
 DAY_SECONDS = 86400.0
 KEY_BYTES = 32
@@ -43,6 +44,17 @@ REMEMBERED = 10_000
 """Names and sources that were here: the newest."""
 MAX_WRITING = 256
 """Rows for the audit on their way at a time; what comes beyond them is in the metrics alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Somebody who has proved to be an account."""
+
+    name: str
+    address: str
+    service: Service
+    utc_ns: int
+    """When they did last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,7 @@ class NvrAccounts:
         """Accounts that do not log in here, and why: a clause."""
         self._proved: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         """Name and source of who has proved to be an account, with its key then."""
+        self._seen: OrderedDict[tuple[str, str, Service], Seen] = OrderedDict()
         self._told: OrderedDict[tuple[str, ...], float] = OrderedDict()
         """What was told of whom, and when (monotonic seconds)."""
 
@@ -109,6 +122,10 @@ class NvrAccounts:
         now = self.principal(who.name)
         return now if now is not None and now.key == who.key else None
 
+    def seen(self) -> list[Seen]:
+        """Who has proved to be one of the accounts that there are now, from where: the last first."""
+        return [seen for seen in reversed(self._seen.values()) if seen.name in self._accounts]
+
     # ---- guessing
 
     def refusal(self, address: str, name: str) -> float | None:
@@ -145,10 +162,8 @@ class NvrAccounts:
             return
         self._throttle.succeeded(self._try(address, name))
         here = source(address)
-        self._proved[name, here] = who.key
-        self._proved.move_to_end((name, here))
-        if len(self._proved) > REMEMBERED:
-            self._proved.popitem(last=False)
+        _remember(self._proved, (name, here), who.key)
+        _remember(self._seen, (name, here, service), Seen(name, address, service, self._clock.utc_ns()))
         if self._first_in_a_day("log-in", name, here, service):
             self._write(self._logged_in(address, name, service))
 
@@ -189,10 +204,7 @@ class NvrAccounts:
         now, told = self._clock.monotonic(), self._told.get(what)
         if told is not None and now - told < DAY_SECONDS:
             return False
-        self._told[what] = now
-        self._told.move_to_end(what)
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+        _remember(self._told, what, now)
         return True
 
     async def _logged_in(self, address: str, name: str, service: Service) -> None:
@@ -207,3 +219,11 @@ class NvrAccounts:
             self._tasks.start(row, name="audit")
         else:
             row.close()  # the database stalls while somebody floods
+
+
+def _remember(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    """As the newest of so many."""
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > REMEMBERED:
+        known.popitem(last=False)
