@@ -34,7 +34,8 @@ from gateway.store.tables import users
 log = logging.getLogger(__name__)
 
 Service: TypeAlias = Literal["rtsp", "onvif"]
-Key, Value = TypeVar("Key"), TypeVar("Value")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 DAY_SECONDS = 86400.0
 KEY_BYTES = 32
@@ -221,7 +222,7 @@ class NvrAccounts:
             row.close()  # the database stalls while somebody floods
 
 
-def _remember(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+def _remember(known: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
     """As the newest of so many."""
     known[key] = value
     known.move_to_end(key)
