@@ -23,7 +23,8 @@ from gateway.base.clock import SystemClock
 from gateway.hub import Hub, Start
 from gateway.media.h264 import NalType, nal_type, split_annex_b, video_parameters
 from gateway.media.model import NS, AccessUnit, Codec, TimeSource, Track, TrackKind, VideoParameters
-from gateway.rtsp.mount import Mount, Presentation
+from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
 from gateway.simulator.scene import Scene
 
@@ -149,7 +150,7 @@ async def main() -> None:
     names = [f"cam-{i:02d}" for i in range(given.count)]
     cameras = {name: clip_camera(name, pictures, i / given.count) for i, name in enumerate(names)}
 
-    async def find(path: str, user: str) -> Presentation | None:
+    async def find(path: str, client: Client) -> Presentation | None:
         camera = cameras.get(path)
         return None if camera is None else camera.mount
 

@@ -17,7 +17,7 @@ from benchmarks.camera import FPS, GRAIN, Camera, Clip
 from gateway.base.clock import SystemClock
 from gateway.media.h264 import split_annex_b
 from gateway.media.model import NS
-from gateway.rtsp.mount import Presentation
+from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
 from gateway.simulator.scene import Scene
 
@@ -53,7 +53,7 @@ async def main() -> None:
 
     camera = Camera("clock", picture, ring_bytes=16 << 20)
 
-    async def find(path: str, user: str) -> Presentation | None:
+    async def find(path: str, client: Client) -> Presentation | None:
         return camera.mount if path == "clock" else None
 
     server = Server(find, clock)

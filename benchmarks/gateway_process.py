@@ -139,6 +139,7 @@ class GatewayProcess:
             f"data_dir = {json.dumps(str(self._data_dir))}",
             '[http]\nlisten = "127.0.0.1:0"',
             '[webrtc]\nlisten = "127.0.0.1:0"',
+            '[rtsp]\nlisten = "127.0.0.1:0"',
             '[discovery]\ninterfaces = ["lo"]',
         ]
         for name, url in urls.items():

@@ -60,6 +60,7 @@ from gateway.ledger.journal import Journals
 from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
+from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
 from gateway.recording.archive import RECORDINGS, Archive
@@ -107,6 +108,9 @@ class Gateway:
     url: str
     """Where the page is, as seen from this machine."""
     fleet: Fleet
+    rtsp_port: int
+    rtsps_port: int | None
+    """None: there is no certificate."""
 
 
 async def run(
@@ -201,6 +205,8 @@ async def run(
         whep = await _open_whep(settings, clock, fleet, ingest, live)
         stack.push_async_callback(whep.close)
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
+        restream = Restream(fleet, authority, nvr_accounts, views, tally, clock)
+        stack.push_async_callback(restream.close)
 
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
@@ -257,6 +263,7 @@ async def run(
                 registry=registry,
                 fleet=fleet,
                 whep=whep,
+                restream=restream,
                 catalog=catalog,
                 archive=archive,
                 playback=archive.playback(playback_threads, processes),
@@ -288,6 +295,7 @@ async def run(
             tasks.start(refused, name="refusal")
 
         url = await _listen(app, settings, certificate, ServerLog(malformed), stack)
+        rtsp_port, rtsps_port = await _listen_rtsp(restream, settings, certificate)
 
         await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
         watcher.on(CAMERAS, roster.reconcile)
@@ -299,6 +307,7 @@ async def run(
             ("fleet", fleet.run),
             ("recorders", recorders.watch),
             ("viewing", whep.run),
+            ("restream", restream.run),
             ("positions", positions.run),
             ("tally", tally.run),
             ("views", views.run),
@@ -324,7 +333,7 @@ async def run(
         if not await users.list():
             log.warning('nobody can log in yet: run "sightline user add NAME --role administrator"')
         try:
-            on_ready(Gateway(url, fleet))
+            on_ready(Gateway(url, fleet, rtsp_port, rtsps_port))
             await stop.wait()
         finally:
             log.info("stopping")
@@ -451,6 +460,21 @@ async def _listen(
     return f"{scheme}://{Address(host, bound[1])}"
 
 
+async def _listen_rtsp(
+    restream: Restream, settings: Settings, certificate: Certificate | None
+) -> tuple[int, int | None]:
+    """Start the RTSP server, and RTSPS if there is a certificate; their ports."""
+    key, listen = "rtsp.listen", settings.rtsp.listen
+    try:
+        port = await restream.listen(parse_address(listen))
+        if certificate is None:
+            return port, None
+        key, listen = "rtsp.tls_listen", settings.rtsp.tls_listen
+        return port, await restream.listen(parse_address(listen), tls=certificate.context)
+    except OSError as error:
+        raise _cannot_listen(key, listen, error) from error
+
+
 def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
     why = {
         errno.EADDRINUSE: "something else listens there; stop it, or choose another port",
@@ -529,6 +553,7 @@ def demo_settings(settings: Settings, folder: Path, cameras: tuple[CameraSetting
                     "public_addresses": (),
                 }
             ),
+            "rtsp": settings.rtsp.model_copy(update={"listen": _free("127.0.0.1:8554", socket.SOCK_STREAM)}),
             "discovery": settings.discovery.model_copy(update={"interfaces": ("lo",)}),
         }
     )

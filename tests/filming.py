@@ -18,6 +18,7 @@ from gateway.base.settings import CameraSettings
 from gateway.hub import Hub, Start
 from gateway.media.model import AccessUnit, TimeSource
 from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client
 from gateway.rtsp.server import Server
 from gateway.store.engine import open_catalog
 from gateway.store.tables import segments
@@ -84,7 +85,7 @@ async def studio(camera_ids: Iterable[str]) -> AsyncIterator[Studio]:
     hub = Hub("source")
     mount = Mount("cam", lambda: hub.tracks, lambda: hub.subscribe("rtsp", start=Start.KEYFRAME), CLOCK)
 
-    async def find(_path: str, _user: str | None) -> Mount:
+    async def find(_path: str, _client: Client) -> Mount:
         return mount
 
     passwords = {camera_id: f"secret of {camera_id}" for camera_id in camera_ids}

@@ -64,6 +64,8 @@ class Running:
     """What the settings file says: its last item."""
     hangup: asyncio.Event
     """Set it, as SIGHUP does."""
+    rtsp_port: int
+    rtsps_port: int | None
 
     async def read_again(self, *cameras: CameraSettings, **sections: dict[str, Any]) -> Any:
         """Have the settings file say this, and the gateway read it again; what came of it."""
@@ -97,6 +99,7 @@ def settings(data_dir: Path, *cameras: CameraSettings, **sections: dict[str, Any
         "data_dir": data_dir,
         "http": {"listen": "127.0.0.1:0"},
         "webrtc": {"listen": "127.0.0.1:0"},
+        "rtsp": {"listen": "127.0.0.1:0", "tls_listen": "127.0.0.1:0"},
         "discovery": {"interfaces": ["lo"]},
         "cameras": list(cameras),
     }
@@ -134,7 +137,17 @@ async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str
     gateway = ready.result()
     try:
         async with aiohttp.ClientSession(gateway.url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-            yield Running(gateway.url, gateway.fleet, data_dir, http, tokens, file, hangup)
+            yield Running(
+                gateway.url,
+                gateway.fleet,
+                data_dir,
+                http,
+                tokens,
+                file,
+                hangup,
+                gateway.rtsp_port,
+                gateway.rtsps_port,
+            )
     finally:
         stop.set()
         await task

@@ -29,7 +29,8 @@ def configured(folder: Path, *, cameras: str = "", more: str = "") -> Path:
     """A settings file in `folder`, on free ports of the loopback."""
     config = folder / "sightline.toml"
     config.write_text(
-        f'data_dir = "data"\n{more}\n[http]\nlisten = "127.0.0.1:0"\n[webrtc]\nlisten = "127.0.0.1:0"\n'
+        f'data_dir = "data"\n{more}\n[http]\nlisten = "127.0.0.1:0"\n'
+        '[webrtc]\nlisten = "127.0.0.1:0"\n[rtsp]\nlisten = "127.0.0.1:0"\n'
         f'[discovery]\ninterfaces = ["lo"]\n{cameras}'
     )
     return config

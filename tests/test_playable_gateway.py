@@ -15,6 +15,7 @@ from gateway.hub import Hub, Start
 from gateway.media.model import NS, Codec, Fix
 from gateway.positions.formats import fix_json
 from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client
 from gateway.rtsp.server import Server
 from tests.reels import Reel, film
 from tests.running import running
@@ -33,7 +34,7 @@ async def rtsp_camera(*reels: Reel) -> AsyncIterator[str]:
     hub.open(tuple(reel[0].track for reel in reels))
     mount = Mount("cam", lambda: hub.tracks, lambda: hub.subscribe("rtsp", start=Start.KEYFRAME), clock)
 
-    async def find(_path: str, _user: str) -> Mount:
+    async def find(_path: str, _client: Client) -> Mount:
         return mount
 
     server = Server(find, clock)

@@ -30,7 +30,8 @@ from gateway.media.rtcp import Bye, SenderReport, SourceDescription, ntp_to_utc_
 from gateway.media.rtp import parse_rtp
 from gateway.media.timeline import Timeline
 from gateway.rtsp import delivery
-from gateway.rtsp.mount import Burst, Mount, Presentation
+from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Burst, Client, Presentation
 from gateway.rtsp.sdp import SessionDescription
 from gateway.rtsp.server import SWEEP_SECONDS, Server
 from gateway.rtsp.server_connection import MAX_WAITING_REQUESTS, METHODS
@@ -56,7 +57,7 @@ class Stage:
         self.frames = 0
         self.port = 0
 
-    async def find(self, path: str, user: str) -> Presentation | None:
+    async def find(self, path: str, client: Client) -> Presentation | None:
         return self.mount if path == "cam" else None
 
     def publish(self, *, key: bool = False, size: int = 3000, track: Track = VIDEO, pts_jump: int = 0) -> AccessUnit:
@@ -221,7 +222,7 @@ async def test_media_by_udp(stage: Stage) -> None:
     assert isinstance(parse_rtcp(await loop.sock_recv(sockets[1], 2000))[0], SenderReport)
     # The session outlives its connection: players close it and go on by UDP.
     await reader.close()
-    await until(lambda: stage.server.counters.connections == 1 and not stage.server._connections)
+    await until(lambda: stage.server.counters.connections == 1 and not stage.server.connections)
     stage.publish(size=10)
     assert frame_numbers([await loop.sock_recv(sockets[0], 2000)]) == [1]
     for s in sockets:
@@ -476,7 +477,7 @@ async def test_refusals_within_a_session(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
         b"DESCRIBE rtsp://x/cam RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 99999999\r\n\r\n",
         b"OPTIONS * RTSP/1.0\r\nX: " + b"a" * 20_000,

@@ -22,7 +22,8 @@ from gateway.ingest.registry import Configured, Origin
 from gateway.ingest.second import second_stream
 from gateway.media.model import AccessUnit, Codec, TrackKind
 from gateway.media.rtcp import ReceiverReport, ReportBlock, build_rtcp
-from gateway.rtsp.mount import Mount, Presentation
+from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
 from onvif_protocol.camera import Wsdls
 from onvif_protocol.device_model import MediaProfile
@@ -53,7 +54,7 @@ class TwoStreams(ExampleModel):
     def stream_uri(self, profile: MediaProfile, host: str) -> str:
         return f"rtsp://{host}:{self.port}/{profile.token}"
 
-    async def find(self, path: str, user: str) -> Presentation | None:
+    async def find(self, path: str, client: Client) -> Presentation | None:
         self.watched.append(path)
         return self.mounts.get(path)
 

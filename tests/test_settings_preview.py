@@ -16,6 +16,9 @@ from tests.running import running
 FILE = """data_dir = "data"
 [http]
 listen = "127.0.0.1:0"
+[rtsp]
+listen = "127.0.0.1:0"
+tls_listen = "127.0.0.1:0"
 [webrtc]
 listen = "127.0.0.1:0"
 [discovery]
@@ -102,7 +105,7 @@ async def test_what_waits_for_the_next_start_can_be_looked_up(gateway):
     assert (await client.get("/api/settings/pending"))["pending"] == []
     told = await gateway.read_again(camera(name="A"), rtsp={"listen": "127.0.0.1:9"}, webrtc={"max_sessions": 7})
     assert [change["key"] for change in told["applied"]] == ["cameras[a].name", "webrtc.max_sessions"]
-    waiting = {"key": "rtsp.listen", "before": "0.0.0.0:8554", "after": "127.0.0.1:9"}
+    waiting = {"key": "rtsp.listen", "before": "127.0.0.1:0", "after": "127.0.0.1:9"}
     assert waiting in told["pending"]
     assert (await client.get("/api/settings/pending")) == told
     for role in set(Role) - {Role.ADMINISTRATOR}:

@@ -113,7 +113,8 @@ def test_the_compiled_kernels_are_in_it_and_work(installed):
 @pytest_asyncio.fixture
 async def served(installed, tmp_path) -> AsyncIterator[Served]:
     config = tmp_path / "sightline.toml"
-    config.write_text('data_dir = "data"\n[http]\nlisten = "127.0.0.1:0"\n[webrtc]\nlisten = "127.0.0.1:0"\n')
+    listen = 'listen = "127.0.0.1:0"'
+    config.write_text(f'data_dir = "data"\n[http]\n{listen}\n[webrtc]\n{listen}\n[rtsp]\n{listen}\n')
     installed.run(
         "sightline", "user", "add", "ada", "--role", "administrator", "--password-stdin", "--config", config,
         stdin="correct horse\n",

@@ -105,6 +105,7 @@ class Events:
         parts.whep.on_anchor.append(self.anchor)
         parts.whep.on_quality.append(self.quality)
         parts.whep.on_viewers.append(self.camera_touched)
+        parts.restream.on_viewers.append(self.camera_touched)
         parts.keeping.on_changed.append(self.storage)
         parts.exports.on_changed.append(self.export)
         parts.exports.on_removed.append(self.export_removed)

@@ -26,6 +26,7 @@ from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
 from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
+from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
 from gateway.recording.assignments import Assignments
@@ -73,6 +74,7 @@ class Services:
     registry: Registry
     fleet: Fleet
     whep: Whep
+    restream: Restream
     catalog: Catalog
     archive: Archive
     playback: PlaybackMedia

@@ -22,6 +22,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
     """A Camera of the public surface, as `who` may see it: without the right to positions `position` is null."""
     settings, authority = camera.settings, parts.authority
     rights, private = authority.rights(who, camera.id), authority.private(camera.id)
+    viewers = parts.whep.viewers(camera.id) + parts.restream.viewers(camera.id)
     return {
         "id": camera.id,
         "name": settings.label,
@@ -30,7 +31,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "reason": camera.reason or parts.recording_problem(camera.id),
         "tracks": [{"kind": track.kind.value, "codec": track.label} for track in camera.hub.tracks],
         "position": fix_json(camera.fix) if Right.POSITION in rights and camera.fix is not None else None,
-        "viewers": parts.whep.viewers(camera.id),
+        "viewers": viewers,
         "recording": parts.recording(camera.id),
         "record_on": settings.record_on,
         "recorded_because": parts.on_event.cause(camera.id),
@@ -40,7 +41,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "rights": [right.value for right in GRANTED if right in rights & OF_ONE_CAMERA],
         "watermark": authority.watermark(who, camera.id),
         "reason_needed": authority.reason_needed(who, Right.LIVE, camera.id),
-        "watched": parts.whep.viewers(camera.id) if authority.asks(camera.id).tells_wearer else None,
+        "watched": viewers if authority.asks(camera.id).tells_wearer else None,
         "private": private is not None and private.hides_stream,
         "privacy": None if private is None else _privacy_json(private),
         "has_privacy": bool(authority.privacy_modes(camera.id)),

@@ -40,6 +40,9 @@ DELETED_BYTES = _counter("sightline_deleted_bytes_total", "Bytes that retention 
 RETENTION_ERRORS = _counter("sightline_retention_errors_total", "Deletions that disk or database refused")
 READER_MOVED = _counter("sightline_reader_moved_total", "Slow readers moved on", "camera", "reader")
 VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=REGISTRY)
+RTSP_READERS = Gauge("sightline_rtsp_readers", "NVRs that read a camera live", ["camera"], registry=REGISTRY)
+RTSP_CONNECTIONS = Gauge("sightline_rtsp_connections", "Open RTSP connections", registry=REGISTRY)
+RTSP = _counter("sightline_rtsp_total", "What happened at the RTSP server, by what it was", "what")
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
 VIEWER_ROUTES = Gauge(
     "sightline_viewer_routes",

@@ -216,6 +216,8 @@ class Rtsp(Section):
     """The RTSP server toward NVRs."""
 
     listen: Listen = "0.0.0.0:8554"
+    tls_listen: Listen = "0.0.0.0:8322"
+    """RTSPS, with the certificate of `http`; without one nobody listens there."""
 
 
 class Onvif(Section):

@@ -7,7 +7,6 @@ Who may do what belongs to `gateway.access`; a password is only ever used here, 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -211,6 +210,14 @@ class ClientAuthentication:
         return f"the camera offers no way to log in that is known here, only {names}"
 
 
+def claimed_name(authorization: str) -> str:
+    """Who an Authorization field says it is; empty: nobody. Proves nothing, and never raises."""
+    if authorization[:6].lower() == "basic ":
+        return _basic(authorization[6:])[0]
+    answers = parse_challenges((authorization,))
+    return _UNESCAPE.sub(r"\1", answers[0].parameters.get("username", "")) if answers else ""
+
+
 PasswordLookup: TypeAlias = Callable[[str], str | None]
 """The password of a user name; None: there is no such user."""
 
@@ -274,10 +281,7 @@ class ServerAuthentication:
     def _verify_basic(self, encoded: str) -> Verdict:
         if not self._allow_basic:
             return Verdict()
-        try:
-            username, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return Verdict()
+        username, password = _basic(encoded)
         return Verdict(username) if self._matches(username, lambda known: (known, password)) else Verdict()
 
     def _verify_digest(self, method: str, answer: Challenge, now: float) -> Verdict:
@@ -318,6 +322,15 @@ class ServerAuthentication:
         password = self._lookup(username)
         ours, theirs = compared(secrets.token_hex(16) if password is None else password)
         return hmac.compare_digest(_octets(ours), _octets(theirs)) and password is not None
+
+
+def _basic(encoded: str) -> tuple[str, str]:
+    """Name and password of RFC 7617 2; empty when they cannot be read."""
+    try:
+        name, _, password = base64.b64decode(encoded.strip()[:_MAX_FIELD], validate=True).decode().partition(":")
+    except (ValueError, UnicodeDecodeError):
+        return "", ""
+    return name, password
 
 
 def _octets(text: str) -> bytes:

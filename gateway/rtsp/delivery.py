@@ -15,7 +15,7 @@ from typing import Protocol
 from gateway.base.clock import Clock
 from gateway.base.supervise import TaskOwner
 from gateway.rtsp.headers import Pair
-from gateway.rtsp.mount import Burst
+from gateway.rtsp.presentation import Burst
 from gateway.rtsp.protocol import interleaved_header
 from gateway.rtsp.udp import bind_pair
 
@@ -237,9 +237,9 @@ class Delivery:
         elif now - self._progress_at > STUCK_SECONDS:
             self._finish(f"took nothing for {STUCK_SECONDS:.0f} s")
 
-    def end(self) -> None:
-        """The Mount has nothing more."""
-        self._finish("the camera is gone or changed")
+    def end(self, why: str) -> None:
+        """Nothing more comes."""
+        self._finish(why)
 
     def _finish(self, reason: str) -> None:
         if self._on_end is not None:

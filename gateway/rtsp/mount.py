@@ -12,16 +12,17 @@ from __future__ import annotations
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from gateway.base.clock import Clock
 from gateway.base.supervise import TaskOwner
-from gateway.media.model import NS, AccessUnit, Codec, Gap, Item, Track, TrackKind, UtcNs
+from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.media.payloads import payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.media.rtp import build_header
+from gateway.rtsp.presentation import Burst, Client, Playing, Receiver, RefusalError, Start
+from gateway.rtsp.protocol import Headers
 from gateway.rtsp.sdp import payload_type
 
 log = logging.getLogger(__name__)
@@ -39,15 +40,6 @@ CNAME = "sightline"
 """All senders share one clock (RFC 3550 6.5.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where a track begins for one receiver: the numbers of RTP-Info (RFC 2326 12.33)."""
-
-    sequence: int
-    timestamp: int | None
-    """None: not known before its first packet."""
-
-
 class Feed(Protocol):
     """A cursor into a camera's items: a `Subscription` of the hub has this shape."""
 
@@ -59,64 +51,6 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Let go. Idempotent."""
-
-
-class Receiver(Protocol):
-    """Who is attached. Its calls return at once and never raise."""
-
-    def deliver(self, burst: Burst) -> None:
-        """The next packets of a track."""
-
-    def report(self, track_id: int, packet: bytes) -> None:
-        """An RTCP packet of a track."""
-
-    def end(self) -> None:
-        """Nothing follows: the camera is gone or sends something else now."""
-
-
-class Presentation(Protocol):
-    """What the server serves under one path. `Mount` is one; one that leaves tracks out for some would be another."""
-
-    @property
-    def tracks(self) -> tuple[Track, ...]:
-        """What it carries now; empty while it carries nothing."""
-
-    def attach(self, receiver: Receiver) -> dict[int, Start]:
-        """Begin; where each track starts. Call `catch_up` in the same step of the loop."""
-
-    def catch_up(self, receiver: Receiver) -> None:
-        """Give `receiver` the sender reports and the packets since the last keyframe, so that it starts at once."""
-
-    def detach(self, receiver: Receiver) -> None:
-        """End. Idempotent."""
-
-    def ssrc(self, track_id: int) -> int:
-        """Of that track's packets."""
-
-
-class Burst:
-    """The RTP packets of one access unit. Shared: nobody changes it."""
-
-    __slots__ = ("_framed", "is_keyframe", "is_video", "packets", "sequence", "size", "timestamp", "track_id", "utc_ns")
-
-    def __init__(self, unit: AccessUnit, packets: tuple[bytes, ...]) -> None:
-        self.track_id = unit.track.id
-        self.is_video = unit.track.kind is TrackKind.VIDEO
-        self.is_keyframe = unit.is_keyframe
-        self.utc_ns = unit.utc_ns
-        self.packets = packets
-        self.size = sum(map(len, packets))
-        self.sequence = int.from_bytes(packets[0][2:4], "big")
-        self.timestamp = int.from_bytes(packets[0][4:8], "big")
-        self._framed: dict[int, bytes] = {}
-
-    def interleaved(self, channel: int) -> bytes:
-        """The packets as frames of `channel` (RFC 2326 10.12). Made once for each channel in use."""
-        framed = self._framed.get(channel)
-        if framed is None:
-            framed = b"".join(b"$%c%b%b" % (channel, len(p).to_bytes(2, "big"), p) for p in self.packets)
-            self._framed[channel] = framed
-        return framed
 
 
 class _Sender:
@@ -201,7 +135,7 @@ class _Sender:
 
 
 class Mount:
-    """Serves one camera. Reads its feed only while somebody is attached.
+    """Serves one camera, live, and is a Presentation for everybody. Reads its feed only while somebody is attached.
 
     `tracks()` says what the camera carries now; `subscribe()` opens a feed that begins with the last keyframe. Close
     it in the end, or use it as an async context manager.
@@ -219,6 +153,9 @@ class Mount:
         self._recent: deque[Burst] = deque()
         self._recent_bytes = 0
         self._feed: Feed | None = None
+        self._needs_keyframe = False
+        """The stream was broken: what comes before the next keyframe cannot be decoded."""
+        self._heard_at = clock.monotonic()
         self._owner = TaskOwner(f"mount {name}")
 
     @property
@@ -227,14 +164,30 @@ class Mount:
         return tuple(track for track in self._tracks() if track.codec is not Codec.UNSUPPORTED)
 
     @property
+    def options(self) -> frozenset[str]:  # noqa: D102
+        return frozenset()
+
+    @property
     def receivers(self) -> int:
         """How many are attached."""
         return len(self._receivers)
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long nothing came; 0.0 while nobody is attached."""
+        return self._clock.monotonic() - self._heard_at if self._receivers else 0.0
+
     def ssrc(self, track_id: int) -> int:  # noqa: D102
         return self._sender(next(track for track in self.tracks if track.id == track_id)).ssrc
 
-    def attach(self, receiver: Receiver) -> dict[int, Start]:  # noqa: D102
+    async def play(self, receiver: Receiver, asked: Headers, client: Client) -> Playing:  # noqa: D102
+        check_live(asked)
+        return self.attach(receiver)
+
+    def attach(self, receiver: Receiver) -> Playing:
+        """Begin with the last keyframe; nothing new for who is attached already (RFC 2326 10.5)."""
+        if receiver in self._receivers:
+            return Playing({})
         if self._feed is None:
             self._begin()
         self._receivers[receiver] = None
@@ -245,9 +198,31 @@ class Mount:
                 starts[track.id] = Start(first.sequence, first.timestamp)
             else:
                 starts[track.id] = Start(self._sender(track).sequence, None)
-        return starts
+        return Playing(starts, begin=lambda: self._catch_up(receiver))
 
-    def catch_up(self, receiver: Receiver) -> None:  # noqa: D102
+    def detach(self, receiver: Receiver, why: str) -> None:  # noqa: D102
+        self._receivers.pop(receiver, None)
+        if not self._receivers and self._feed is not None:
+            self._feed.close()  # its task then ends by itself
+            self._feed = None
+
+    def end(self, why: str) -> None:
+        """End every receiver, with a BYE."""
+        for receiver in tuple(self._receivers):
+            for sender in self._senders.values():
+                receiver.report(sender.track.id, sender.bye())
+            receiver.end(why)
+            self.detach(receiver, why)
+
+    async def close(self) -> None:
+        """End every receiver and stop reading."""
+        self.end("the camera is gone")
+        await self._owner.close()
+
+    # ---- inside
+
+    def _catch_up(self, receiver: Receiver) -> None:
+        """Give `receiver` the sender reports and the packets since the last keyframe, so that it starts at once."""
         begun: set[int] = set()
         for burst in self._recent:
             if burst.track_id not in begun:
@@ -255,22 +230,10 @@ class Mount:
                 receiver.report(burst.track_id, self._senders[burst.track_id].report_of(burst))
             receiver.deliver(burst)
 
-    def detach(self, receiver: Receiver) -> None:  # noqa: D102
-        self._receivers.pop(receiver, None)
-        if not self._receivers and self._feed is not None:
-            self._feed.close()  # its task then ends by itself
-            self._feed = None
-
-    async def close(self) -> None:
-        """End every receiver with a BYE and stop reading."""
-        self._end_receivers()
-        await self._owner.close()
-
-    # ---- inside
-
     def _begin(self) -> None:
-        self._recent.clear()
-        self._recent_bytes = 0
+        self._forget_recent()
+        self._needs_keyframe = False
+        self._heard_at = self._clock.monotonic()
         feed = self._feed = self._subscribe()
         for item in feed.take():
             self._handle(item)
@@ -285,7 +248,7 @@ class Mount:
         finally:
             feed.close()
         if feed is self._feed:
-            self._end_receivers()
+            self.end("the camera is gone")
 
     def _handle(self, item: Item) -> None:
         if type(item) is AccessUnit:
@@ -294,18 +257,26 @@ class Mount:
             for sender in self._senders.values():
                 if item.track_id is None or item.track_id == sender.track.id:
                     sender.skip(item.packets)
+            if item.reason is not GapReason.LOSS:
+                self._needs_keyframe = True
+                self._forget_recent()
 
     def _send(self, unit: AccessUnit) -> None:
         track = unit.track
         if track.codec is Codec.UNSUPPORTED or not unit.size:
             return
+        if self._needs_keyframe and track.kind is TrackKind.VIDEO:
+            if not unit.is_keyframe:
+                return
+            self._needs_keyframe = False
         sender = self._senders.get(track.id)
         if sender is None:
             sender = self._sender(track)
         elif sender.track is not track and not _continues(sender.track, track):
             # What was described is no longer what is sent: whoever reads must ask again.
-            self._end_receivers()
+            self.end("the camera sends something else now")
             self._senders.clear()
+            self._forget_recent()
             if self._feed is None:
                 return
             sender = self._sender(track)
@@ -315,7 +286,7 @@ class Mount:
             log.warning("%s: a unit of track %d is not sent: %s", self.name, track.id, error)
             return
         self._remember(burst)
-        now = self._clock.monotonic()
+        self._heard_at = now = self._clock.monotonic()
         report = sender.report(now) if sender.is_report_due(now) else None
         for receiver in tuple(self._receivers):
             if report is not None:
@@ -324,28 +295,33 @@ class Mount:
 
     def _remember(self, burst: Burst) -> None:
         if burst.is_video and burst.is_keyframe:
-            self._recent.clear()
-            self._recent_bytes = 0
+            self._forget_recent()
         elif not self._recent:
             return  # nothing that a decoder could start with
         self._recent.append(burst)
         self._recent_bytes += burst.size
         if self._recent_bytes > MAX_START_BYTES:
-            self._recent.clear()
-            self._recent_bytes = 0
+            self._forget_recent()
+
+    def _forget_recent(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
 
     def _sender(self, track: Track) -> _Sender:
         return self._senders.setdefault(track.id, _Sender(track))
 
-    def _end_receivers(self) -> None:
-        receivers: Sequence[Receiver] = tuple(self._receivers)
-        for receiver in receivers:
-            for sender in self._senders.values():
-                receiver.report(sender.track.id, sender.bye())
-            receiver.end()
-            self.detach(receiver)
+
+def check_live(asked: Headers) -> None:
+    """Raise RefusalError unless PLAY asks for what comes from now on: whatever it says in normal play time is taken."""
+    wanted = asked.get("Range")
+    if wanted and not wanted.lower().startswith("npt="):
+        raise RefusalError(457)
 
 
 def _continues(old: Track, new: Track) -> bool:
-    """Whether a receiver of `old` understands `new`: parameter sets may change, the codec may not."""
-    return (old.kind, old.codec, old.clock_rate) == (new.kind, new.codec, new.clock_rate)
+    """Whether a receiver of `old` understands `new`: parameter sets may change, for they are sent before each keyframe;
+    neither the codec nor what only the description tells of sound.
+    """
+    if (old.kind, old.codec, old.clock_rate) != (new.kind, new.codec, new.clock_rate):
+        return False
+    return old.kind is not TrackKind.AUDIO or old.parameters == new.parameters

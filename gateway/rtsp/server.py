@@ -1,8 +1,9 @@
 """The RTSP server: clients ask for a presentation and get its packets (RFC 2326).
 
-Here belong who is connected and which sessions there are. What each method answers stands in `server_connection`, what
-a presentation is in `mount`, how its packets reach one client in `delivery`; syntax, digests and descriptions are
-sans-IO neighbours. Who may see what is asked of `find` and `passwords`, which the composition root gives.
+Here belong who is connected, which sessions there are, and how many of either there may be. What comes on a connection
+is sorted in `front`, what each method answers stands in `server_connection`, what can be served in `presentation`, how
+its packets reach one client in `delivery`; syntax, digests and descriptions are sans-IO neighbours. Who may see what is
+asked of `find`, `passwords` and `guard`, which the composition root gives.
 """
 
 from __future__ import annotations
@@ -13,27 +14,48 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.base.clock import Clock
 from gateway.base.supervise import TaskOwner
 from gateway.rtsp.auth import PasswordLookup
-from gateway.rtsp.delivery import Address, DatagramOutlet, Delivery, InterleavedOutlet, UdpPorts
-from gateway.rtsp.mount import Presentation
-from gateway.rtsp.server_connection import RefusalError, ServerConnection
+from gateway.rtsp.delivery import Address, UdpPorts
+from gateway.rtsp.front import Front
+from gateway.rtsp.presentation import Client, Presentation, RefusalError
+from gateway.rtsp.server_connection import ServerConnection
+from gateway.rtsp.session import Opening, Outlets, Session
 
 log = logging.getLogger(__name__)
 
 SESSION_SECONDS = 60
 """How long a session lives without a sign of life (RFC 2326 12.37), and a connection without a session."""
 SWEEP_SECONDS = 5.0
-MAX_CONNECTIONS = 1000
-MAX_SESSIONS = 1000
-Outlets = InterleavedOutlet | DatagramOutlet
+STRANGER_SECONDS = 20.0
+"""How long a connection may stay on which nobody has logged in."""
+MAX_CONNECTIONS = 2000
+MAX_STRANGERS = 500
+"""Connections on which nobody has logged in: with one more, the oldest of them goes. So they cannot take all places."""
+MAX_SESSIONS = 2000
+MAX_SESSIONS_OF_A_CLIENT = 32
+"""On one connection."""
 
-Find = Callable[[str, str], Awaitable[Presentation | None]]
-"""(path without its leading slash, user name or empty) -> what to serve; None: there is nothing.
+Find = Callable[[str, Client], Awaitable[Presentation | None]]
+"""(path without its leading slash, who asks) -> what to serve; None: there is nothing.
 
-May raise RefusedError."""
+May raise RefusedError, RefusalError."""
+
+
+class Guard(Protocol):
+    """Slows the guessing of passwords. Addresses are those of connections, names what a client says."""
+
+    def refusal(self, address: str, name: str) -> float | None:
+        """For how many more seconds no try counts; None: it may try."""
+
+    def failed(self, address: str, name: str) -> None:
+        """A wrong password, or no such user."""
+
+    def succeeded(self, address: str, name: str) -> None:
+        """Somebody logged in. Called once for each connection."""
 
 
 @dataclass(slots=True)
@@ -42,10 +64,18 @@ class Counters:
 
     connections: int = 0
     rejected_connections: int = 0
+    """There was no room, or they made none for who came after."""
     requests: int = 0
     bad_requests: int = 0
+    bad_tunnels: int = 0
     unauthorized: int = 0
+    """Wrong user names or passwords."""
+    throttled: int = 0
+    """Tries that came too soon after wrong ones."""
+    stale_nonces: int = 0
+    """Right answers to a challenge of another connection, of long ago, or given before: replayed, mostly."""
     sessions: int = 0
+    rejected_sessions: int = 0
     timeouts: int = 0
     moved: int = 0
     """Times a slow client was passed over."""
@@ -56,7 +86,8 @@ class Counters:
 class Server:
     """Serves presentations to any number of clients.
 
-    `find` names what is under a path; without `passwords` no one has to log in. Close it in the end.
+    `find` names what is under a path; without `passwords` no one has to log in, without `guard` they may guess at them.
+    Close it in the end.
     """
 
     def __init__(
@@ -65,19 +96,25 @@ class Server:
         clock: Clock,
         *,
         passwords: PasswordLookup | None = None,
+        guard: Guard | None = None,
         realm: str = "Sightline",
         session_seconds: int = SESSION_SECONDS,
     ) -> None:
         self.find = find
         self.clock = clock
         self.passwords = passwords
+        self.guard = guard
         self.realm = realm
         self.session_seconds = session_seconds
         self.started_ns = clock.utc_ns()
         self.counters = Counters()
         self.owner = TaskOwner("RTSP server")
         self.sessions: dict[str, Session] = {}
-        self._connections: set[ServerConnection] = set()
+        self.tunnels: dict[tuple[str, str], ServerConnection] = {}
+        """Those whose GET is open, by the client's address and its cookie."""
+        self._fronts: set[Front] = set()
+        self._strangers: dict[Front, None] = {}
+        """Those on which nobody has logged in, oldest first."""
         self._listeners: list[asyncio.Server] = []
         self._udp: dict[str, UdpPorts] = {}
         self._by_rtcp: dict[Address, Session] = {}
@@ -90,7 +127,7 @@ class Server:
             OSError: the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: ServerConnection(self), host, port, ssl=tls)
+        listener = await loop.create_server(lambda: Front(self), host, port, ssl=tls)
         self._listeners.append(listener)
         if not self._sweeping:
             self._sweeping = True
@@ -103,38 +140,64 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for session in tuple(self.sessions.values()):
-            self.end(session)
-        for client in tuple(self._connections):
-            client.abort()
+            self.end(session, "the gateway stops")
+        for front in tuple(self._fronts):
+            front.abort()
         await self.owner.close()
         for listener in self._listeners:
             await listener.wait_closed()
         for ports in self._udp.values():
             ports.close()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._fronts)
+
     # ---- for the connections
 
-    def admit(self, client: ServerConnection) -> bool:
+    def admit(self, front: Front) -> bool:
         """Whether there is room for another connection."""
         self.counters.connections += 1
-        if len(self._connections) >= MAX_CONNECTIONS:
+        if len(self._fronts) >= MAX_CONNECTIONS:
             self.counters.rejected_connections += 1
             return False
-        self._connections.add(client)
+        if len(self._strangers) >= MAX_STRANGERS:
+            self.counters.rejected_connections += 1
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.abort()
+        self._fronts.add(front)
+        self._strangers[front] = None
         return True
 
-    def forget(self, client: ServerConnection) -> None:
-        """A connection is gone: so are its sessions, but for those that play by UDP."""
-        self._connections.discard(client)
+    def proven(self, client: ServerConnection) -> None:
+        """Somebody has logged in."""
+        for front in [front for front in self._strangers if front.client is client]:
+            del self._strangers[front]
+
+    def forget(self, front: Front) -> None:
+        """A connection is gone."""
+        self._fronts.discard(front)
+        self._strangers.pop(front, None)
+
+    def lost(self, client: ServerConnection) -> None:
+        """A client is gone: so are its sessions, but for those that play by UDP."""
         for session in tuple(self.sessions.values()):
             if session.client is client and (session.is_interleaved or not session.playing):
-                self.end(session)
+                self.end(session, "the client is gone")
+        for key in [key for key, other in self.tunnels.items() if other is client]:
+            del self.tunnels[key]
+            for front in [front for front in self._fronts if front.client is client]:
+                front.abort()
 
-    def open_session(self, presentation: Presentation, client: ServerConnection, outlet: Outlets) -> Session:
+    def open_session(self, opening: Opening, client: ServerConnection, outlet: Outlets) -> Session:
         """A new session for what `client` sets up."""
-        if len(self.sessions) >= MAX_SESSIONS:
-            raise RefusalError(503)
-        session = Session(secrets.token_hex(8), presentation, client, outlet, self)
+        mine = sum(session.client is client for session in self.sessions.values())
+        if len(self.sessions) >= MAX_SESSIONS or mine >= MAX_SESSIONS_OF_A_CLIENT:
+            self.counters.rejected_sessions += 1
+            raise RefusalError(453)
+        session = Session(secrets.token_hex(8), opening, client, outlet, self.clock, self._ended)
         self.sessions[session.id] = session
         self.counters.sessions += 1
         return session
@@ -153,16 +216,22 @@ class Server:
         """Receiver reports from `address` keep `session` alive."""
         self._by_rtcp[address] = session
 
-    def end(self, session: Session) -> None:
-        """Stop sending and forget the session. Idempotent."""
+    def end(self, session: Session, why: str) -> None:
+        """Stop sending and forget the session; `why` is a clause. Idempotent."""
         if self.sessions.pop(session.id, None) is None:
             return
-        session.pause()
+        session.pause(why)
         session.outlet.close()
         self.counters.moved += session.delivery.moved
         self._by_rtcp = {address: other for address, other in self._by_rtcp.items() if other is not session}
 
     # ---- inside
+
+    def _ended(self, session: Session, why: str) -> None:
+        log.info("RTSP session %s of %s ends: %s", session.id, session.client.peer, why)
+        self.counters.ended += 1
+        self.end(session, why)
+        session.client.close()
 
     def _heard_rtcp(self, address: Address) -> None:
         session = self._by_rtcp.get((address[0], address[1]))
@@ -172,48 +241,17 @@ class Server:
     async def _sweep(self) -> None:
         while True:
             await self.clock.sleep(SWEEP_SECONDS)
-            oldest = self.clock.monotonic() - self.session_seconds
+            now = self.clock.monotonic()
+            oldest = now - self.session_seconds
             for session in tuple(self.sessions.values()):
                 # Within the connection TCP itself tells whether the client lives: it takes what it is sent.
                 session.delivery.check()
                 if session.seen_at < oldest and not (session.is_interleaved and session.playing):
                     self.counters.timeouts += 1
-                    self.end(session)
+                    self.end(session, "the client was silent")
             busy = {session.client for session in self.sessions.values()}
-            for client in tuple(self._connections - busy):
-                if client.seen_at < oldest:
+            for front in tuple(self._fronts):
+                stranger = front in self._strangers and front.since < now - STRANGER_SECONDS
+                if stranger or (front.client not in busy and front.seen_at < oldest):
                     self.counters.timeouts += 1
-                    client.abort()
-
-
-class Session:
-    """What one client set up (RFC 2326 3.4)."""
-
-    def __init__(
-        self, name: str, presentation: Presentation, client: ServerConnection, outlet: Outlets, server: Server
-    ) -> None:
-        self.id = name
-        self.presentation = presentation
-        self.client = client
-        self.outlet = outlet
-        self.playing = False
-        self.seen_at = server.clock.monotonic()
-        self.tracks: set[int] = set()
-        self._server = server
-        self.delivery = Delivery(outlet, server.clock, self._ended)
-
-    @property
-    def is_interleaved(self) -> bool:
-        """Whether the packets travel within the RTSP connection."""
-        return isinstance(self.outlet, InterleavedOutlet)
-
-    def pause(self) -> None:
-        """Stop sending."""
-        self.playing = False
-        self.presentation.detach(self.delivery)
-
-    def _ended(self, reason: str) -> None:
-        log.info("RTSP session %s of %s ends: %s", self.id, self.client.peer, reason)
-        self._server.counters.ended += 1
-        self._server.end(self)
-        self.client.close()
+                    front.abort()

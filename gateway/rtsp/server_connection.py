@@ -1,83 +1,72 @@
-"""The server's end of one RTSP connection: what each method answers (RFC 2326 10).
+"""The server's end of one RTSP conversation: what each method answers (RFC 2326 10).
 
-Who is connected, and which sessions there are, belongs to `server`.
+Who is connected, and which sessions there are, belongs to `server`; the sockets, and what else may come on them, to
+`front`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from gateway.base.errors import RefusedError
+from gateway.base.errors import RefusedError, StorageError
 from gateway.media.model import NS
-from gateway.rtsp.auth import ServerAuthentication
+from gateway.rtsp.auth import ServerAuthentication, claimed_name
 from gateway.rtsp.delivery import DatagramOutlet, InterleavedOutlet
 from gateway.rtsp.headers import Pair, RtpInfo, Transport
 from gateway.rtsp.headers import Session as SessionField
-from gateway.rtsp.mount import Presentation
+from gateway.rtsp.presentation import Client, Presentation, RefusalError
 from gateway.rtsp.protocol import Connection, Headers, RemoteProtocolError, Request, Response, Role
 from gateway.rtsp.sdp import describe
+from gateway.rtsp.session import Opening, Session
 
 if TYPE_CHECKING:
-    from gateway.rtsp.server import Server, Session
+    from gateway.rtsp.server import Server
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING_REQUESTS = 16
 """Requests that one client may send ahead of their answers."""
+MAX_AGENT = 200
+"""Characters kept of what a client calls itself."""
 METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "PAUSE", "GET_PARAMETER", "SET_PARAMETER", "TEARDOWN")
 
 _TRACK = "trackID="  # how `sdp.describe` names a track's control URL
 
 
-class RefusalError(Exception):
-    """Answer with this status and these fields instead."""
+class ServerConnection:
+    """One client: requests are answered in their order, one at a time."""
 
-    def __init__(self, status: int, fields: dict[str, str] | None = None) -> None:
-        super().__init__(status)
-        self.response = Response(status, Headers.of(fields or {}))
-
-
-class ServerConnection(asyncio.Protocol):
-    """One connection: requests are answered in their order, one at a time."""
-
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, transport: asyncio.Transport, *, tunnelled: bool = False) -> None:
+        """`transport` takes what is sent. A `tunnelled` client takes it through HTTP, and cannot be sent datagrams."""
         self._server = server
+        self._transport = transport
         self._parser = Connection(Role.SERVER)
         self._waiting: deque[Request] = deque()
         self._answering = False
-        self._transport: asyncio.Transport
-        self._authentication: ServerAuthentication | None = None
-        self._local = self._remote = ""
-        self.peer = ""
+        self._secure = transport.get_extra_info("sslcontext") is not None
+        self._can_have_datagrams = not tunnelled and not self._secure
+        self._agent = ""
+        nobody = ("", 0)  # who is gone by now has no address
+        remote = transport.get_extra_info("peername") or nobody
+        self._local: str = (transport.get_extra_info("sockname") or nobody)[0]
+        self._remote: str = remote[0]
+        self.peer = f"{remote[0]}:{remote[1]}"
         """Address and port, for the log."""
         self.seen_at = server.clock.monotonic()
+        self._authentication: ServerAuthentication | None = None
         if server.passwords is not None:
-            self._authentication = ServerAuthentication(server.realm, server.passwords)
+            self._authentication = ServerAuthentication(server.realm, server.passwords, allow_basic=self._secure)
+        self.proven = self._authentication is None
+        """Whether the client has logged in, if it must."""
 
-    # ---- asyncio's side
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        nobody = ("", 0)  # who is gone by now has no address
-        self._local = (transport.get_extra_info("sockname") or nobody)[0]
-        self._remote, port = (transport.get_extra_info("peername") or nobody)[:2]
-        self.peer = f"{self._remote}:{port}"
-        if not self._server.admit(self):
-            self._transport.write(Response(503).encode())
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
-        self._waiting.clear()
-        self._server.forget(self)
-
-    def data_received(self, data: bytes) -> None:  # noqa: D102
-        if self._transport.is_closing():
-            return
+    def receive(self, data: bytes) -> None:
+        """Take what the client sent."""
         self.seen_at = self._server.clock.monotonic()
         try:
             for event in self._parser.receive(data):
@@ -95,6 +84,11 @@ class ServerConnection(asyncio.Protocol):
         elif self._waiting and not self._answering:
             self._answering = True
             self._server.owner.start(self._answer_all(), name=f"answer {self.peer}")
+
+    def lost(self) -> None:
+        """What is sent to the client does not reach it any more."""
+        self._waiting.clear()
+        self._server.lost(self)
 
     def close(self) -> None:
         """Close once what was written is sent; at once when the client takes nothing."""
@@ -126,6 +120,9 @@ class ServerConnection(asyncio.Protocol):
             response = refusal.response
         except RefusedError:
             response = Response(403)
+        except StorageError as error:
+            log.error("RTSP client %s: %s is refused: %s", self.peer, request.method, error)
+            response = Response(503, Headers.of({"Retry-After": "5"}))
         except Exception:
             log.exception("RTSP client %s: %s failed", self.peer, request.method)
             response = Response(500)
@@ -146,58 +143,77 @@ class ServerConnection(asyncio.Protocol):
             raise RefusalError(400)
         if request.method not in METHODS:
             raise RefusalError(501, {"Public": ", ".join(METHODS)})
-        if required := headers.get("Require"):
-            raise RefusalError(551, {"Unsupported": required})
         if request.method == "OPTIONS":
             return Response(200, Headers.of({"Public": ", ".join(METHODS)})), None
-        user = self._authenticate(request)
+        self._agent = headers.get("User-Agent", self._agent)[:MAX_AGENT]
+        client = Client(self._authenticate(request), self._remote, self._agent)
         match request.method:
             case "DESCRIBE":
-                return await self._describe(request, user), None
+                return await self._describe(request, client), None
             case "SETUP":
-                return await self._setup(request, user), None
+                return await self._setup(request, client), None
             case "PLAY":
-                return self._play(request)
+                return await self._play(request, client)
             case "PAUSE":
-                session = self._session(request)
-                session.pause()
+                session = self._session(request, client)
+                session.pause("the client paused it")
                 return _of(session), None
             case "TEARDOWN":
-                session = self._session(request)
-                return Response(200), lambda: self._server.end(session)
+                session = self._session(request, client)
+                return Response(200), lambda: self._server.end(session, "the client ended it")
             case _:
-                return self._parameters(request), None
+                return self._parameters(request, client), None
 
     def _authenticate(self, request: Request) -> str:
         """The user's name, or empty where nobody has to log in."""
         if self._authentication is None:
             return ""
-        now = self._server.clock.monotonic()
+        now, guard = self._server.clock.monotonic(), self._server.guard
         given = request.headers.get("Authorization")
+        name = claimed_name(given)
+        if given and not self.proven and guard is not None:
+            seconds = guard.refusal(self._remote, name)
+            if seconds is not None:
+                self._server.counters.throttled += 1
+                raise RefusalError(503, {"Retry-After": str(math.ceil(seconds))})
         verdict = self._authentication.verify(request.method, given, now)
         if verdict.username is not None:
+            if not self.proven:
+                self.proven = True
+                self._server.proven(self)
+                if guard is not None:
+                    guard.succeeded(self._remote, verdict.username)
             return verdict.username
-        if given and not verdict.stale:
+        if verdict.stale:
+            self._server.counters.stale_nonces += 1
+        elif given:
             self._server.counters.unauthorized += 1
+            if guard is not None:
+                guard.failed(self._remote, name)
         refusal = RefusalError(401)
         challenges = self._authentication.challenges(now, stale=verdict.stale)
         refusal.response = Response(401, Headers.of([("WWW-Authenticate", challenge) for challenge in challenges]))
         raise refusal
 
-    async def _describe(self, request: Request, user: str) -> Response:
+    async def _describe(self, request: Request, client: Client) -> Response:
         accept = request.headers.get("Accept", "application/sdp")
         if not any(kind in accept for kind in ("application/sdp", "application/*", "*/*")):
             raise RefusalError(406)
         path, _ = _split(request.url)
-        presentation = await self._find(path, user)
+        presentation = await self._find(path, client)
+        _check_options(request, presentation)
         started = self._server.started_ns // NS
         body = describe(presentation.tracks, name=path, session_id=started).encode()
         base = request.url.partition("?")[0].rstrip("/") + "/"
         return Response(200, Headers.of({"Content-Type": "application/sdp", "Content-Base": base}), body)
 
-    async def _setup(self, request: Request, user: str) -> Response:
+    async def _setup(self, request: Request, client: Client) -> Response:
         path, track_id = _split(request.url)
-        presentation = await self._find(path, user)
+        session = self._session(request, client) if request.headers.get("Session") else None
+        if session is not None and session.path != path:
+            raise RefusalError(459)
+        presentation = await self._find(path, client) if session is None else session.presentation
+        _check_options(request, presentation)
         tracks = {track.id for track in presentation.tracks}
         if track_id is None and len(tracks) == 1:
             (track_id,) = tracks
@@ -205,28 +221,26 @@ class ServerConnection(asyncio.Protocol):
             raise RefusalError(459)
         if track_id not in tracks:
             raise RefusalError(404)
-        session = self._session(request) if request.headers.get("Session") else None
-        if session is not None and session.presentation is not presentation:
-            raise RefusalError(459)
         if session is not None and (session.playing or track_id in session.tracks):
             raise RefusalError(455)
+        opening = Opening(path, client.user, presentation)
         for offer in Transport.parse(request.headers.get("Transport")):
             if not offer.unicast or offer.mode not in {"", "PLAY"}:
                 continue
-            if offer.tcp or offer.client_port is not None:
-                chosen, session = await self._carry(offer, track_id, presentation, session)
+            if offer.tcp or (offer.client_port is not None and self._can_have_datagrams):
+                chosen, session = await self._carry(offer, track_id, opening, session)
                 fields = {"Transport": chosen.encode(), "Session": self._field(session)}
                 return Response(200, Headers.of(fields))
         raise RefusalError(461)
 
     async def _carry(
-        self, offer: Transport, track_id: int, presentation: Presentation, session: Session | None
+        self, offer: Transport, track_id: int, opening: Opening, session: Session | None
     ) -> tuple[Transport, Session]:
         """Have `track_id` carried as offered, in `session` or a new one."""
-        ssrc = presentation.ssrc(track_id)
+        ssrc = opening.presentation.ssrc(track_id)
         if offer.tcp:
             if session is None:
-                session = self._server.open_session(presentation, self, InterleavedOutlet(self._transport))
+                session = self._server.open_session(opening, self, InterleavedOutlet(self._transport))
             if not isinstance(session.outlet, InterleavedOutlet) or session.client is not self:
                 raise RefusalError(461)
             pair = self._channels(offer.interleaved)
@@ -240,7 +254,7 @@ class ServerConnection(asyncio.Protocol):
             raise RefusalError(453) from None
         if session is None:
             outlet = DatagramOutlet(ports, self._remote, self._server.clock, self._server.owner)
-            session = self._server.open_session(presentation, self, outlet)
+            session = self._server.open_session(opening, self, outlet)
         if not isinstance(session.outlet, DatagramOutlet):
             raise RefusalError(461)
         assert offer.client_port is not None
@@ -267,49 +281,51 @@ class ServerConnection(asyncio.Protocol):
                 return first, first + 1
         raise RefusalError(453)
 
-    def _play(self, request: Request) -> tuple[Response, Callable[[], None] | None]:
-        session = self._session(request)
-        wanted = request.headers.get("Range")
-        if wanted and not wanted.lower().startswith("npt="):
-            raise RefusalError(457)
-        if session.playing:
-            return _of(session), None
+    async def _play(self, request: Request, client: Client) -> tuple[Response, Callable[[], None] | None]:
+        session = self._session(request, client)
+        _check_options(request, session.presentation)
+        playing = await session.presentation.play(session.delivery, request.headers, client)
+        if self._server.sessions.get(session.id) is not session:
+            session.presentation.detach(session.delivery, "the client was gone before it began")
+            raise RefusalError(454)
+        session.playing = True
         base = request.url.partition("?")[0]
         base = base.rpartition("/" + _TRACK)[0] or base.rstrip("/")
-        session.playing = True
-        starts = session.presentation.attach(session.delivery)
         info = ",".join(
-            RtpInfo(f"{base}/{_TRACK}{track}", starts[track].sequence, starts[track].timestamp).encode()
-            for track in sorted(session.tracks)
-            if track in starts
+            RtpInfo(f"{base}/{_TRACK}{track}", start.sequence, start.timestamp).encode()
+            for track, start in sorted(playing.starts.items())
+            if track in session.tracks
         )
-        headers = Headers.of({"Session": self._field(session), "Range": "npt=now-", "RTP-Info": info})
+        fields = {"Session": self._field(session), **playing.headers}
+        if info:
+            fields["RTP-Info"] = info
 
         def begin() -> None:
-            session.presentation.catch_up(session.delivery)
+            playing.begin()
             session.delivery.started()
 
-        return Response(200, headers), begin
+        return Response(200, Headers.of(fields)), begin
 
-    def _parameters(self, request: Request) -> Response:
+    def _parameters(self, request: Request, client: Client) -> Response:
         """GET_PARAMETER and SET_PARAMETER: a sign of life when empty; there is no parameter to name."""
         if request.headers.get("Session"):
-            session = self._session(request)
+            session = self._session(request, client)
             return Response(451) if request.body else _of(session)
         return Response(451 if request.body else 200)
 
-    async def _find(self, path: str, user: str) -> Presentation:
-        presentation = await self._server.find(path, user)
+    async def _find(self, path: str, client: Client) -> Presentation:
+        presentation = await self._server.find(path, client)
         if presentation is None:
             raise RefusalError(404)
         if not presentation.tracks:
             raise RefusalError(503, {"Retry-After": "2"})
         return presentation
 
-    def _session(self, request: Request) -> Session:
+    def _session(self, request: Request, client: Client) -> Session:
+        """The session that is named; somebody else's is none."""
         named = SessionField.parse(request.headers.get("Session"))
         session = self._server.sessions.get(named.id) if named is not None else None
-        if session is None:
+        if session is None or session.user != client.user:
             raise RefusalError(454)
         session.seen_at = self._server.clock.monotonic()
         return session
@@ -320,6 +336,13 @@ class ServerConnection(asyncio.Protocol):
 
 def _of(session: Session) -> Response:
     return Response(200, Headers.of({"Session": session.id}))
+
+
+def _check_options(request: Request, presentation: Presentation) -> None:
+    """Refuse what the client requires and the presentation does not know (RFC 2326 12.32)."""
+    required = {tag.strip() for tag in request.headers.get("Require").split(",")} - {""}
+    if unknown := required - presentation.options:
+        raise RefusalError(551, {"Unsupported": ", ".join(sorted(unknown))})
 
 
 def _split(url: str) -> tuple[str, int | None]:

@@ -27,7 +27,8 @@ from gateway.media.model import (
     UtcNs,
     VideoParameters,
 )
-from gateway.rtsp.mount import Mount, Presentation
+from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
 from gateway.simulator.device import SERVICE_PATH, CameraModel, DeviceSite, identity
 from gateway.simulator.encoder import Encoder, EncoderSettings
@@ -300,7 +301,7 @@ class SimulatedCamera:
             server, self._rtsp = self._rtsp, None
             await server.close()
 
-    async def _find(self, path: str, user: str) -> Presentation | None:
+    async def _find(self, path: str, client: Client) -> Presentation | None:
         return self._mount if path == RTSP_PATH else None
 
     def _password_of(self, user: str) -> str | None:

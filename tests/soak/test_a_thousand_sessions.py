@@ -112,7 +112,8 @@ async def set_up(folder: Path, url: str) -> tuple[Path, str]:
     """A settings file with the camera at `url`, and a token."""
     config = folder / "sightline.toml"
     config.write_text(
-        f'data_dir = "{folder / "data"}"\n[http]\nlisten = "127.0.0.1:0"\n[webrtc]\nlisten = "127.0.0.1:0"\n'
+        f'data_dir = "{folder / "data"}"\n[http]\nlisten = "127.0.0.1:0"\n'
+        '[webrtc]\nlisten = "127.0.0.1:0"\n[rtsp]\nlisten = "127.0.0.1:0"\n'
         f'[discovery]\ninterfaces = ["lo"]\n[[cameras]]\nid = "cam"\nurl = "{url}"\nrecord = false\n'
     )
     made = await beside(

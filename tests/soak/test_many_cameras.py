@@ -14,6 +14,7 @@ from gateway.base.metrics import REGISTRY
 from gateway.base.settings import CameraSettings
 from gateway.hub import Hub, Start
 from gateway.rtsp.mount import Mount
+from gateway.rtsp.presentation import Client
 from gateway.rtsp.server import Server
 from gateway.store.engine import open_catalog
 from gateway.store.tables import segments
@@ -41,7 +42,7 @@ async def test_every_picture_is_recorded(tmp_path, record_property):
     clock, hub, stop = SystemClock(), Hub("source"), asyncio.Event()
     mount = Mount("cam", lambda: hub.tracks, lambda: hub.subscribe("rtsp", start=Start.KEYFRAME), clock)
 
-    async def find(_path: str, _user: str | None) -> Mount:
+    async def find(_path: str, _client: Client) -> Mount:
         return mount
 
     server = Server(find, clock)

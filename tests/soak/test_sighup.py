@@ -32,7 +32,8 @@ def write(config: Path, cameras: Iterable[CameraSettings]) -> None:
         for c in cameras
     ]
     listen = 'listen = "127.0.0.1:0"'
-    config.write_text(f'[http]\n{listen}\n[webrtc]\n{listen}\n[discovery]\ninterfaces = ["lo"]\n{"".join(tables)}')
+    sections = f'[http]\n{listen}\n[webrtc]\n{listen}\n[rtsp]\n{listen}\n[discovery]\ninterfaces = ["lo"]\n'
+    config.write_text(sections + "".join(tables))
 
 
 async def test_one_cameras_new_password_costs_the_others_no_frame(tmp_path: Path, record_property) -> None:

@@ -1,0 +1,122 @@
+"""What stands between the RTSP server and what it serves: a presentation, and who receives its packets.
+
+Here belong the nouns both sides speak of. A live camera is one Presentation (`mount`); whatever else has tracks and can
+be played would be another. How a client is reached is `delivery`; what methods answer is `server_connection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.media.model import AccessUnit, Track, TrackKind
+from gateway.rtsp.protocol import Headers, Response
+
+
+class RefusalError(Exception):
+    """Answer with this status and these fields instead."""
+
+    def __init__(self, status: int, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.response = Response(status, Headers.of(fields or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks."""
+
+    user: str
+    """As proved; empty where nobody has to log in."""
+    address: str
+    agent: str = ""
+    """What its program calls itself (User-Agent), as it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a track begins for one receiver: the numbers of RTP-Info (RFC 2326 12.33)."""
+
+    sequence: int
+    timestamp: int | None
+    """None: not known before its first packet."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What PLAY came to."""
+
+    starts: Mapping[int, Start]
+    """By track."""
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Range": "npt=now-"})
+    """Of the answer: at least its Range (RFC 2326 12.29)."""
+    begin: Callable[[], None] = _nothing
+    """Called right after the answer was written, in the same step of the loop."""
+
+
+class Burst:
+    """The RTP packets of one access unit. Shared: nobody changes it."""
+
+    __slots__ = ("_framed", "is_keyframe", "is_video", "packets", "sequence", "size", "timestamp", "track_id", "utc_ns")
+
+    def __init__(self, unit: AccessUnit, packets: tuple[bytes, ...]) -> None:
+        self.track_id = unit.track.id
+        self.is_video = unit.track.kind is TrackKind.VIDEO
+        self.is_keyframe = unit.is_keyframe
+        self.utc_ns = unit.utc_ns
+        self.packets = packets
+        self.size = sum(map(len, packets))
+        self.sequence = int.from_bytes(packets[0][2:4], "big")
+        self.timestamp = int.from_bytes(packets[0][4:8], "big")
+        self._framed: dict[int, bytes] = {}
+
+    def interleaved(self, channel: int) -> bytes:
+        """The packets as frames of `channel` (RFC 2326 10.12). Made once for each channel in use."""
+        framed = self._framed.get(channel)
+        if framed is None:
+            framed = b"".join(b"$%c%b%b" % (channel, len(p).to_bytes(2, "big"), p) for p in self.packets)
+            self._framed[channel] = framed
+        return framed
+
+
+class Receiver(Protocol):
+    """Who is attached. Its calls return at once and never raise."""
+
+    def deliver(self, burst: Burst) -> None:
+        """The next packets of a track."""
+
+    def report(self, track_id: int, packet: bytes) -> None:
+        """An RTCP packet of a track."""
+
+    def end(self, why: str) -> None:
+        """Nothing follows. `why` is a clause, for the log and the audit."""
+
+
+class Presentation(Protocol):
+    """What the server serves under one path to one session."""
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """What it carries now; empty while it carries nothing."""
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The option tags that a client may require (RFC 2326 12.32)."""
+
+    def ssrc(self, track_id: int) -> int:
+        """Of that track's packets."""
+
+    async def play(self, receiver: Receiver, asked: Headers, client: Client) -> Playing:
+        """Begin, or go on from elsewhere: `asked` are the header fields of PLAY (Range, Scale, Rate-Control, Frames).
+
+        Raises:
+            RefusalError: not like that.
+            RefusedError: this client may not.
+        """
+
+    def detach(self, receiver: Receiver, why: str) -> None:
+        """End, as `why` says in a clause. Idempotent, and also for who never began."""
