@@ -244,8 +244,7 @@ class Events:
             listener.saw(camera, look)
         cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
         listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
-        if parts.keeping.warnings():
-            self._tell_storage(listener)
+        self._tell_storage(listener)
 
     def _tell_owner(self, owner: bytes, message: str) -> None:
         for listener in list(self._listeners):
