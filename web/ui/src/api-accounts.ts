@@ -10,15 +10,21 @@ export async function users(signal?: AbortSignal): Promise<User[]> {
 }
 
 /** Without a password the gateway makes one: it is in this answer and nowhere else. */
-export function addUser(user: { name: string; role: Role; groups: string[] }): Promise<User & { password: string }> {
+export function addUser(user: {
+  name: string;
+  role: Role;
+  groups: string[];
+  cameras: string[];
+}): Promise<User & { password: string }> {
   return json("/api/users", "POST", user);
 }
 
+/** `password` null, or a change to or from the role nvr without one: one is made, and in this answer alone. */
 export function changeUser(
   name: string,
-  change: { role?: Role; groups?: string[]; password?: string },
-): Promise<User> {
-  return json<User>(userPath(name), "PATCH", change);
+  change: { role?: Role; groups?: string[]; cameras?: string[]; password?: string | null },
+): Promise<User & { password?: string }> {
+  return json(userPath(name), "PATCH", change);
 }
 
 export async function removeUser(name: string): Promise<void> {

@@ -85,8 +85,10 @@ export interface Session {
   user: {
     name: string;
     role: Role;
-    /** The camera groups they are limited to; none: no limit. */
+    /** The camera groups they are limited to. */
     groups: string[];
+    /** The cameras they are limited to, beside those of the groups; neither: no limit. */
+    cameras: string[];
     /** What they may do, be it with some cameras only. */
     rights: Right[];
     /** Those of them that hold for all cameras, and for what is not about cameras. */
@@ -101,8 +103,12 @@ export type Role = "administrator" | "dispatcher" | "supervisor" | "auditor" | "
 export interface User {
   name: string;
   role: Role;
-  /** The camera groups they are limited to; none: no limit. */
+  /** The camera groups they are limited to. */
   groups: string[];
+  /** The cameras they are limited to, beside those of the groups; neither: no limit. */
+  cameras: string[];
+  /** False: this nvr account cannot log in before it gets a new password. */
+  has_password: boolean;
   created_utc: string;
   /** The OpenID Connect provider that says role and groups; null: a password of the gateway's. */
   issuer: string | null;

@@ -1,6 +1,6 @@
 /**
- * `<user-form>`: adds a user, or changes role and groups of one (`user` set). Fires `added` (the user with the password
- * that was made) or `changed` ({before, after}), then `close`.
+ * `<user-form>`: adds a user, or changes role and limits of one (`user` set). Fires `added` (the user with the password
+ * that was made) or `changed` ({before, after}; `after` with a password where one had to be made), then `close`.
  */
 
 import { css, html, LitElement, nothing } from "lit";
@@ -45,6 +45,10 @@ export class UserForm extends LitElement {
         grid-template-columns: repeat(auto-fill, minmax(140px, 1fr));
         column-gap: var(--s3);
       }
+      .cameras {
+        max-height: 180px;
+        overflow: auto;
+      }
       .actions {
         display: flex;
         justify-content: end;
@@ -64,6 +68,8 @@ export class UserForm extends LitElement {
 
   /** The user to change; none: add one. */
   @property({ attribute: false }) user: User | null = null;
+  /** The role of who is added, where it is not to be chosen. */
+  @property() role: Role | null = null;
   @state() private chosenRole: Role = "dispatcher";
   @state() private busy = false;
   @state() private error = "";
@@ -72,7 +78,7 @@ export class UserForm extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    if (this.user) this.chosenRole = this.user.role;
+    this.chosenRole = this.user?.role ?? this.role ?? this.chosenRole;
   }
 
   override firstUpdated(): void {
@@ -83,19 +89,20 @@ export class UserForm extends LitElement {
 
   private readonly submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const chosen = new FormData(this.form).getAll("group").filter((value) => typeof value === "string");
+    const chosen = (name: string) =>
+      new FormData(this.form).getAll(name).filter((value): value is string => typeof value === "string");
     const more = entered(this.form, "more").split(/[\s,]+/).filter(Boolean);
-    const limit = [...new Set([...chosen, ...more])];
+    const limits = { groups: [...new Set([...chosen("group"), ...more])], cameras: chosen("camera") };
     const role = this.chosenRole;
     this.busy = true;
     this.error = "";
     try {
       if (this.user) {
-        const after = await changeUser(this.user.name, { role, groups: limit });
+        const after = await changeUser(this.user.name, { role, ...limits });
         this.dispatchEvent(new CustomEvent("changed", { detail: { before: this.user, after } }));
       } else {
         const name = entered(this.form, "name").trim();
-        this.dispatchEvent(new CustomEvent("added", { detail: await addUser({ name, role, groups: limit }) }));
+        this.dispatchEvent(new CustomEvent("added", { detail: await addUser({ name, role, ...limits }) }));
       }
       this.leave();
     } catch (error) {
@@ -106,7 +113,8 @@ export class UserForm extends LitElement {
 
   override render() {
     const { user } = this;
-    return html`<modal-dialog heading=${user ? words.editTitle(user.name) : words.addTitle} @close=${this.leave}>
+    const title = user ? words.editTitle(user.name) : this.role ? words.addTo(strings.roles[this.role].name) : words.addTitle;
+    return html`<modal-dialog heading=${title} @close=${this.leave}>
       <form novalidate data-testid="user-form" @submit=${this.submit}>
         ${user
           ? nothing
@@ -114,21 +122,8 @@ export class UserForm extends LitElement {
               >${words.name}
               <input name="name" data-testid="user-name" autocomplete="off" autocapitalize="none" spellcheck="false"
             /></label>`}
-        <label
-          >${words.role}
-          <select
-            data-testid="user-role"
-            @change=${(event: Event) => (this.chosenRole = (event.target as HTMLSelectElement).value as Role)}
-          >
-            ${ROLES.map(
-              (role) =>
-                html`<option value=${role} ?selected=${role === this.chosenRole}>${strings.roles[role].name}</option>`,
-            )}
-          </select>
-          <span>${strings.roles[this.chosenRole].may}</span>
-        </label>
-        ${this.renderGroups()}
-        ${user ? nothing : html`<p class="quiet">${words.madeForThem}</p>`}
+        ${this.role ? nothing : this.renderRole()} ${this.renderCameras()} ${this.renderGroups()}
+        ${user && !this.needsPassword ? nothing : html`<p class="quiet">${user ? words.newForThem : words.madeForThem}</p>`}
         ${this.error ? html`<p class="error" role="alert" data-testid="user-error">${this.error}</p>` : nothing}
         <div class="actions">
           <button type="button" @click=${this.leave}>${strings.form.cancel}</button>
@@ -138,6 +133,53 @@ export class UserForm extends LitElement {
         </div>
       </form>
     </modal-dialog>`;
+  }
+
+  /** Whoever becomes an NVR's account, or stops being one, gets a new password: what an NVR knows opens no page. */
+  private get needsPassword(): boolean {
+    return this.user !== null && (this.user.role === "nvr") !== (this.chosenRole === "nvr");
+  }
+
+  private renderRole() {
+    return html`<label
+      >${words.role}
+      <select
+        data-testid="user-role"
+        @change=${(event: Event) => (this.chosenRole = (event.target as HTMLSelectElement).value as Role)}
+      >
+        ${ROLES.map(
+          (role) =>
+            html`<option value=${role} ?selected=${role === this.chosenRole}>${strings.roles[role].name}</option>`,
+        )}
+      </select>
+      <span>${strings.roles[this.chosenRole].may}</span>
+    </label>`;
+  }
+
+  private renderCameras() {
+    const mine = this.user?.cameras ?? [];
+    const known = (store.cameras ?? []).map(({ id, name }) => ({ id, name }));
+    const gone = mine.filter((id) => !store.camera(id)).map((id) => ({ id, name: id }));
+    const all = [...known, ...gone];
+    if (all.length === 0) return nothing;
+    return html`<fieldset>
+      <legend>${words.cameras}</legend>
+      <div class="known cameras">
+        ${all.map(
+          ({ id, name }) =>
+            html`<label class="check"
+              ><input
+                type="checkbox"
+                name="camera"
+                data-testid="user-camera"
+                value=${id}
+                ?checked=${mine.includes(id)}
+              />
+              ${name}</label
+            >`,
+        )}
+      </div>
+    </fieldset>`;
   }
 
   private renderGroups() {

@@ -77,14 +77,16 @@ export class UsersPage extends LitElement {
     void this.found.again();
   };
 
-  private readonly changed = (event: CustomEvent<{ before: User; after: User }>): void => {
+  private readonly changed = (event: CustomEvent<{ before: User; after: User & { password?: string } }>): void => {
     const { before, after } = event.detail;
+    const undo = async () => {
+      await changeUser(before.name, { role: before.role, groups: before.groups, cameras: before.cameras });
+      await this.found.again();
+    };
+    if (after.password !== undefined) this.made = { user: after.name, password: after.password };
     this.change = {
       sentence: words.changed(after.name, strings.roles[after.role].name, this.limit(after)),
-      undo: async () => {
-        await changeUser(before.name, { role: before.role, groups: before.groups });
-        await this.found.again();
-      },
+      undo: after.password === undefined ? undo : null, // the password before is gone
     };
     void this.found.again();
   };
@@ -96,7 +98,9 @@ export class UsersPage extends LitElement {
   }
 
   private limit(user: User): string {
-    return user.groups.length > 0 ? words.only(user.groups.join(", ")) : words.everything;
+    const cameras = user.cameras.map((id) => store.camera(id)?.name ?? id);
+    const limits = [...user.groups, ...cameras];
+    return limits.length > 0 ? words.only(limits.join(", ")) : words.everything;
   }
 
   override render() {
@@ -135,6 +139,7 @@ export class UsersPage extends LitElement {
         </small>
       </span>
       ${self ? html`<span class="chip here">${words.you}</span>` : nothing}
+      ${user.has_password ? nothing : html`<span class="chip" title=${words.noPasswordHint}>${words.noPassword}</span>`}
       <span class="actions">
         <button
           data-testid="user-more"
