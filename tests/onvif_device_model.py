@@ -7,16 +7,45 @@ from collections.abc import Sequence
 from gateway.base.clock import ManualClock
 from onvif_protocol.authentication import Authenticator, PasswordAuthenticator
 from onvif_protocol.base import Clock
-from onvif_protocol.device import Device
+from onvif_protocol.device import Device, host_of
+from onvif_protocol.device_io import DeviceIo
 from onvif_protocol.device_management import DeviceManagement
-from onvif_protocol.device_model import AudioEncoding, DeviceIdentity, MediaProfile, VideoSource
+from onvif_protocol.device_model import (
+    AudioEncoding,
+    DeviceIdentity,
+    Location,
+    MediaProfile,
+    NetworkAddress,
+    Transport,
+    VideoEncoding,
+    VideoSource,
+)
+from onvif_protocol.imaging import Imaging
 from onvif_protocol.media1 import Media1
+from onvif_protocol.media2 import Media2
+from onvif_protocol.media_profiles import Profiles
 
 PASSWORDS = {"op": "secret"}
 
-SOURCE = VideoSource("source_0", 1280, 720, 30)
-MAIN = MediaProfile("main", "Main", SOURCE, 1280, 720, 30, 2000, 60, audio=AudioEncoding("G711", 64, 8))
-SMALL = MediaProfile("small", "Small", SOURCE, 640, 360, 15, 500, 30, has_metadata=False)
+SOURCE = VideoSource("source_0", "Front", 1280, 720, 30)
+MAIN = MediaProfile(
+    "main",
+    "Main",
+    SOURCE,
+    VideoEncoding("main_video", "H264", "Main", 1280, 720, 30, 2000, 60),
+    AudioEncoding("main_audio", "PCMU", 64, 8),
+    "main_metadata",
+)
+SMALL = MediaProfile("small", "Small", SOURCE, VideoEncoding("small_video", "H264", "Baseline", 640, 360, 15, 500, 30))
+REAR = MediaProfile(
+    "rear",
+    "Rear",
+    VideoSource("source_1", "Rear", 1920, 1080, 25),
+    VideoEncoding("rear_video", "H265", "Main", 1920, 1080, 25, 4000, 50),
+    AudioEncoding("rear_audio", "mpeg4-generic", 32, 16, channels=2),
+    "rear_metadata",
+)
+"""Of H.265: only Media2 has words for it."""
 
 
 class ExampleModel:
@@ -37,14 +66,24 @@ class ExampleModel:
         self._profiles = profiles
         self.keyframes: list[str] = []
 
-    def profiles(self) -> Sequence[MediaProfile]:
+    discoverable = True
+    streams_over_tls = False
+    addresses = (NetworkAddress("10.0.0.1", 24),)
+    rtsp_port = 8554
+
+    def profiles(self, user: str) -> Sequence[MediaProfile]:
         return self._profiles
 
-    def stream_uri(self, profile: MediaProfile, host: str) -> str:
-        return f"rtsp://{host}:8554/{profile.token}"
+    def stream_uri(
+        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
+    ) -> str | None:
+        return None if secure else f"rtsp://{host_of(base_url)}:8554/{profile.token}"
 
-    def snapshot_uri(self, profile: MediaProfile, base_url: str) -> str | None:
-        return f"{base_url}/{profile.token}.jpg" if profile is MAIN else None
+    def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:
+        return f"{base_url}/{profile.token}.jpg" if profile.video is MAIN.video else None
+
+    def locations(self, user: str) -> Sequence[Location]:
+        return (Location("source_0", 52.5, -13.4, 34.0), Location("source_1", -1.25, 103.0))
 
     def set_synchronization_point(self, profile: MediaProfile) -> None:
         self.keyframes.append(profile.token)
@@ -59,5 +98,7 @@ def make_device(
 ) -> Device:
     model = model or ExampleModel()
     clock = clock or ManualClock()
-    media = Media1(model)
-    return Device([DeviceManagement(model, [media], clock), media], authenticator or passwords(), clock)
+    profiles = Profiles(model)
+    services = [Media1(model, profiles), Media2(model, profiles), DeviceIo(profiles), Imaging(profiles)]
+    authenticator = authenticator or passwords()
+    return Device([DeviceManagement(model, services, clock), *services], authenticator, clock)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.base.clock import ManualClock
-from onvif_protocol.authentication import HttpDigest
+from onvif_protocol.authentication import Credentials, HttpDigest
 from onvif_protocol.base import ErrorKind, OnvifError
 from onvif_protocol.camera import OnvifCamera, Wsdls
 from onvif_protocol.camera_media import DeviceInformation, StreamProfile, origin, playable, reachable
-from onvif_protocol.soap import Element, Fault, parse_envelope
+from onvif_protocol.soap import Fault, parse_envelope
 from tests.data import shared
 from tests.onvif_device_model import PASSWORDS, ExampleModel, make_device
 from tests.onvif_http import Handler, RecordedCamera, ScriptedCamera, device_handler, serving
@@ -114,12 +114,11 @@ class DigestOnly:
         self._digest = HttpDigest(PASSWORDS.get, realm="r", secret=b"0123456789abcdef", algorithms=[algorithm])
         self.accepted = 0
 
-    def authenticate(
-        self, *, method: str, target: str, authorization: str, header: Element | None, now_ns: int
-    ) -> str | None:
-        if not authorization:
+    def authenticate(self, credentials: Credentials, now_ns: int) -> str | None:
+        given = credentials
+        if not given.authorization:
             return None
-        user = self._digest.verify(authorization, method=method, target=target, now_ns=now_ns)
+        user = self._digest.verify(given.authorization, method=given.method, target=given.target, now_ns=now_ns)
         self.accepted += 1
         return user
 

@@ -13,8 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.base.clock import ManualClock, SystemClock
-from onvif_protocol.authentication import HttpDigest, StaleNonceError
-from onvif_protocol.device import MAX_REQUEST_BYTES, Device, Request, Response
+from onvif_protocol.authentication import (
+    Credentials,
+    HttpDigest,
+    PasswordAuthenticator,
+    SlowedError,
+    StaleNonceError,
+)
+from onvif_protocol.device import MAX_REQUEST_BYTES, Device, Outcome, Request, Response
 from onvif_protocol.soap import (
     NS,
     Element,
@@ -26,10 +32,10 @@ from onvif_protocol.soap import (
     element,
     parse_envelope,
     parse_fault,
-    parse_xml,
     qname,
     text_of,
 )
+from tests.onvif_calls import CALLS, CLOSED, NEWER, OPEN, call
 from tests.onvif_device_model import MAIN, PASSWORDS, ExampleModel, make_device
 from tests.onvif_http import device_handler, serving
 from tests.onvif_schema import violations
@@ -67,30 +73,6 @@ def fault_of(answer: Response) -> Fault:
 
 # --- Who may ask what
 
-OPEN = [
-    "tds:GetSystemDateAndTime",
-    "tds:GetServices",
-    "tds:GetCapabilities",
-    "tds:GetServiceCapabilities",
-    "tds:GetHostname",
-    "tds:GetEndpointReference",
-    "trt:GetServiceCapabilities",
-]
-CLOSED = [
-    "tds:GetDeviceInformation",
-    "tds:GetScopes",
-    "tds:GetNetworkInterfaces",
-    "trt:GetProfiles",
-    "trt:GetProfile",
-    "trt:GetVideoSources",
-    "trt:GetVideoSourceConfigurations",
-    "trt:GetVideoEncoderConfigurations",
-    "trt:GetMetadataConfigurations",
-    "trt:GetStreamUri",
-    "trt:GetSnapshotUri",
-    "trt:SetSynchronizationPoint",
-]
-
 
 @pytest.mark.parametrize("name", OPEN)
 async def test_open_operations_answer_everybody(name: str) -> None:
@@ -107,7 +89,7 @@ async def test_everything_else_wants_credentials(name: str) -> None:
     challenges = [value for header, value in answer.headers if header == "WWW-Authenticate"]
     assert [re.findall(r"algorithm=([\w-]+)", challenge) for challenge in challenges] == [["SHA-256"], ["MD5"]]
     assert fault_of(answer).subcodes == ("ter:NotAuthorized",)
-    assert device.counters.refused == 1
+    assert answer.outcome is Outcome.CHALLENGED
 
 
 @pytest.mark.parametrize(("user", "password"), [("op", "wrong"), ("nobody", "secret"), ("", "")])
@@ -124,13 +106,41 @@ async def test_a_token_is_accepted_once() -> None:
     assert (await device.handle(message)).status == 400
 
 
-@pytest.mark.parametrize("name", ["tds:SystemReboot", "tds:SetSystemFactoryDefault", "tds:CreateUsers", "d:Probe"])
-async def test_what_is_in_no_table_is_not_supported(name: str) -> None:
-    device = make_device(clock=CLOCK)
-    answer = await device.handle(request(element(name)))
-    assert answer.status == 500
-    assert fault_of(answer).subcodes == ("ter:ActionNotSupported",)
-    assert device.counters.unsupported == 1
+@pytest.mark.parametrize(
+    ("name", "code", "subcode"),
+    [("tds:GetSystemLog", "Receiver", "ter:ActionNotSupported"), ("tptz:Stop", "Sender", "ter:UnknownAction")],
+)
+async def test_what_is_in_no_table_is_not_supported(name: str, code: str, subcode: str) -> None:
+    answer = await make_device(clock=CLOCK).handle(request(element(name)))
+    assert (fault_of(answer).code, fault_of(answer).subcodes) == (code, (subcode,))
+    assert answer.outcome is Outcome.UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", ["tds:SystemReboot", "tds:SetSystemFactoryDefault", "tds:CreateUsers", "timg:Move"])
+async def test_what_would_change_the_device_is_prohibited(name: str) -> None:
+    answer = await make_device(clock=CLOCK).handle(request(element(name)))
+    assert answer.status == 400
+    assert fault_of(answer).subcodes == ("ter:OperationProhibited",)
+    assert answer.outcome is Outcome.FAULT
+
+
+class Slow(PasswordAuthenticator):
+    """An authenticator to whom everybody has guessed too often."""
+
+    def authenticate(self, credentials: Credentials, now_ns: int) -> str | None:
+        if credentials.claimed is None:
+            return None
+        raise SlowedError(11.5)
+
+
+async def test_who_guesses_too_often_is_told_to_wait() -> None:
+    authenticator = Slow(PASSWORDS.get, realm="Sightline", secret=b"0123456789abcdef")
+    device = make_device(clock=CLOCK, authenticator=authenticator)
+    answer = await device.handle(request(element("tds:GetScopes")))
+    assert (answer.status, dict(answer.headers)["Retry-After"]) == (429, "12")
+    assert fault_of(answer).subcodes == ("ter:NotAuthorized",)
+    assert answer.outcome is Outcome.SLOWED
+    assert (await device.handle(request(element("tds:GetScopes"), user=None))).outcome is Outcome.CHALLENGED
 
 
 @pytest.mark.parametrize(("name", "action"), [("tds:GetScopes", "urn:a/GetScopesResponse"), ("tds:Foo", "soap/fault")])
@@ -162,7 +172,7 @@ async def test_what_is_no_request_is_a_fault(body: bytes, status: int) -> None:
     answer = await device.handle(Request("/", body, "h"))
     assert answer.status == status
     assert fault_of(answer).subcodes == ("ter:WellFormed",)
-    assert device.counters.malformed == 1
+    assert answer.outcome is Outcome.MALFORMED
 
 
 @settings(max_examples=60)
@@ -288,6 +298,9 @@ async def test_addresses_carry_the_host_the_request_came_to(host: str, origin: s
     assert services == {
         NS["tds"]: f"{origin}/onvif/device_service",
         NS["trt"]: f"{origin}/onvif/media_service",
+        NS["tr2"]: f"{origin}/onvif/media2_service",
+        NS["tmd"]: f"{origin}/onvif/deviceio_service",
+        NS["timg"]: f"{origin}/onvif/imaging_service",
     }
 
 
@@ -319,23 +332,9 @@ async def test_a_stream_that_is_not_there_is_a_fault(stream: str, protocol: str,
     assert fault_of(answer).subcodes == ("ter:InvalidArgVal", subcode)
 
 
-MAIN_PROFILE = "<trt:ProfileToken>main</trt:ProfileToken>"
-ARGUMENTS = {
-    "trt:GetProfile": MAIN_PROFILE,
-    "trt:GetSnapshotUri": MAIN_PROFILE,
-    "trt:SetSynchronizationPoint": MAIN_PROFILE,
-    "trt:GetStreamUri": (
-        "<trt:StreamSetup><tt:Stream>RTP-Unicast</tt:Stream><tt:Transport><tt:Protocol>RTSP</tt:Protocol>"
-        f"</tt:Transport></trt:StreamSetup>{MAIN_PROFILE}"
-    ),
-    "tds:GetServices": "<tds:IncludeCapability>true</tds:IncludeCapability>",
-}
-
-
-@pytest.mark.parametrize("name", [*OPEN, *CLOSED])
+@pytest.mark.parametrize("name", [name for name in CALLS if not name.startswith("tr2:") and name not in NEWER])
 async def test_every_answer_is_valid_by_onvifs_schema(name: str) -> None:
-    declared = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items())
-    wanted = parse_xml(f"<{name} {declared}>{ARGUMENTS.get(name, '')}</{name}>".encode())
+    wanted = call(name)
     assert violations(wanted) == []
     answer = await ask(name, *wanted)
     assert answer.name == qname(name) + "Response"
@@ -383,6 +382,9 @@ async def test_onvif_zeep_async_reads_the_device(client: tuple[onvif.ONVIFCamera
     assert [service.Namespace for service in await device.GetServices({"IncludeCapability": True})] == [
         NS["tds"],
         NS["trt"],
+        NS["tr2"],
+        NS["tmd"],
+        NS["timg"],
     ]
 
 

@@ -26,7 +26,8 @@ from gateway.rtsp.mount import Mount
 from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
 from onvif_protocol.camera import Wsdls
-from onvif_protocol.device_model import MediaProfile
+from onvif_protocol.device import host_of
+from onvif_protocol.device_model import MediaProfile, Transport
 from tests.onvif_device_model import MAIN, SMALL, ExampleModel, make_device
 from tests.onvif_http import device_handler, serving
 from tests.running import running as running_gateway
@@ -51,8 +52,10 @@ class TwoStreams(ExampleModel):
         subscribe = lambda: hub.subscribe("rtsp", start=Start.KEYFRAME)  # noqa: E731
         return Mount(hub.camera_id, lambda: hub.tracks, subscribe, self.clock)
 
-    def stream_uri(self, profile: MediaProfile, host: str) -> str:
-        return f"rtsp://{host}:{self.port}/{profile.token}"
+    def stream_uri(
+        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
+    ) -> str | None:
+        return f"rtsp://{host_of(base_url)}:{self.port}/{profile.token}"
 
     async def find(self, path: str, client: Client) -> Presentation | None:
         self.watched.append(path)

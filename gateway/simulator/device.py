@@ -13,11 +13,21 @@ from aiohttp import web
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError
 from gateway.simulator.encoder import EncoderSettings
-from onvif_protocol.authentication import PasswordAuthenticator
-from onvif_protocol.device import MAX_REQUEST_BYTES, Device, Request
+from onvif_protocol.authentication import Credentials, PasswordAuthenticator
+from onvif_protocol.device import MAX_REQUEST_BYTES, Device, Request, host_of
 from onvif_protocol.device_management import DeviceManagement
-from onvif_protocol.device_model import AudioEncoding, DeviceIdentity, MediaProfile, VideoSource
+from onvif_protocol.device_model import (
+    AudioEncoding,
+    DeviceIdentity,
+    Location,
+    MediaProfile,
+    NetworkAddress,
+    Transport,
+    VideoEncoding,
+    VideoSource,
+)
 from onvif_protocol.media1 import Media1
+from onvif_protocol.media_profiles import Profiles
 from onvif_protocol.soap import NotAuthorizedError
 
 SERVICE_PATH = "/onvif/device_service"
@@ -57,32 +67,61 @@ class CameraModel:
         self._rtsp_port = rtsp_port
         self._rtsp_path = rtsp_path
         self._wants_keyframe = wants_keyframe
-        source = VideoSource("VideoSource_0", settings.width, settings.height, float(settings.fps))
+        source = VideoSource("VideoSource_0", who.name, settings.width, settings.height, float(settings.fps))
         self._profile = MediaProfile(
             token="main",  # noqa: S106 - the name of a profile
             name="Main stream",
             source=source,
-            width=settings.width,
-            height=settings.height,
-            frame_rate=settings.fps,
-            bitrate_kbps=settings.kbps,
-            gov_length=round(settings.fps * settings.keyframe_seconds),
-            h264_profile="Baseline",
-            audio=AudioEncoding("G711", 64, 8),
+            video=VideoEncoding(
+                token="main_video",  # noqa: S106
+                codec="H264",
+                profile="Baseline",
+                width=settings.width,
+                height=settings.height,
+                frame_rate=settings.fps,
+                bitrate_kbps=settings.kbps,
+                gov_length=round(settings.fps * settings.keyframe_seconds),
+            ),
+            audio=AudioEncoding("main_audio", "PCMU", 64, 8),
+            metadata="main_metadata",
         )
 
     @property
     def identity(self) -> DeviceIdentity:  # noqa: D102
         return self._identity
 
-    def profiles(self) -> Sequence[MediaProfile]:  # noqa: D102
+    @property
+    def discoverable(self) -> bool:  # noqa: D102
+        return True
+
+    @property
+    def streams_over_tls(self) -> bool:  # noqa: D102
+        return False
+
+    @property
+    def addresses(self) -> Sequence[NetworkAddress]:  # noqa: D102
+        return ()
+
+    @property
+    def rtsp_port(self) -> int:  # noqa: D102
+        return self._rtsp_port()
+
+    def profiles(self, user: str) -> Sequence[MediaProfile]:  # noqa: D102
         return (self._profile,)
 
-    def stream_uri(self, profile: MediaProfile, host: str) -> str:  # noqa: D102
-        return f"rtsp://{host}:{self._rtsp_port()}/{self._rtsp_path}"
+    def stream_uri(  # noqa: D102
+        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
+    ) -> str | None:
+        if secure or transport is Transport.HTTP:
+            return None
+        return f"rtsp://{host_of(base_url)}:{self._rtsp_port()}/{self._rtsp_path}"
 
-    def snapshot_uri(self, profile: MediaProfile, base_url: str) -> str | None:  # noqa: D102
+    def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:  # noqa: D102
         return base_url + SNAPSHOT_PATH
+
+    def locations(self, user: str) -> Sequence[Location]:
+        """Its position is in its metadata alone."""
+        return ()
 
     def set_synchronization_point(self, profile: MediaProfile) -> None:  # noqa: D102
         self._wants_keyframe()
@@ -98,7 +137,7 @@ class DeviceSite:
         snapshot: Callable[[], Awaitable[bytes]],
         clock: Clock,
     ) -> None:
-        media = Media1(model)
+        media = Media1(model, Profiles(model))
         self._authenticator = PasswordAuthenticator(password_of, realm=REALM, secret=uuid.uuid4().bytes)
         self._device = Device((DeviceManagement(model, (media,), clock), media), self._authenticator, clock)
         self._snapshot = snapshot
@@ -143,7 +182,7 @@ class DeviceSite:
         authorization = request.headers.get("Authorization", "")
         try:
             user = self._authenticator.authenticate(
-                method=request.method, target=request.raw_path, authorization=authorization, header=None, now_ns=now_ns
+                Credentials(request.method, request.raw_path, authorization), now_ns
             )
         except NotAuthorizedError:
             user = None

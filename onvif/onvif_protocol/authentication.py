@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from onvif_protocol.soap import Element, NotAuthorizedError, ReplayMemory, TokenVerifier, parse_username_token
@@ -24,17 +25,42 @@ class StaleNonceError(NotAuthorizedError):
     """The password may be right, but the nonce is too old: the client should try again with a new one."""
 
 
+class SlowedError(NotAuthorizedError):
+    """Too many wrong passwords came before: these were not looked at, and may be tried again in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many wrong passwords: try again in {seconds:.0f} seconds")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings to prove who sent it."""
+
+    method: str
+    target: str
+    """Path and query of the request."""
+    authorization: str = ""
+    """The HTTP header's value."""
+    header: Element | None = None
+    """The SOAP header."""
+    peer: str = ""
+    """The client's address."""
+
+    @property
+    def claimed(self) -> str | None:
+        """Who the client says it is; None: it has no credentials. Raises NotAuthorizedError for what has no name."""
+        if self.authorization:
+            return _parse_authorization(self.authorization).get("username", "")
+        token = parse_username_token(self.header)
+        return None if token is None else token.username
+
+
 class Authenticator(Protocol):
     """Decides whether a request's credentials hold."""
 
-    def authenticate(
-        self, *, method: str, target: str, authorization: str, header: Element | None, now_ns: int
-    ) -> str | None:
-        """The user's name, None when the request has no credentials at all. Raises NotAuthorizedError.
-
-        `target` is the path and query of the request, `authorization` the HTTP header's value or empty, `header` the
-        SOAP header.
-        """
+    def authenticate(self, credentials: Credentials, now_ns: int) -> str | None:
+        """The user's name, None when the request has no credentials at all. Raises NotAuthorizedError."""
 
     def challenges(self, now_ns: int, *, stale: bool = False) -> Sequence[str]:
         """The values of the `WWW-Authenticate` headers of a 401, best first."""
@@ -141,12 +167,11 @@ class PasswordAuthenticator:
         self._digest = HttpDigest(password_of, realm=realm, secret=secret, algorithms=algorithms)
         self._tokens = TokenVerifier(password_of)
 
-    def authenticate(  # noqa: D102
-        self, *, method: str, target: str, authorization: str, header: Element | None, now_ns: int
-    ) -> str | None:
-        if authorization:
-            return self._digest.verify(authorization, method=method, target=target, now_ns=now_ns)
-        token = parse_username_token(header)
+    def authenticate(self, credentials: Credentials, now_ns: int) -> str | None:  # noqa: D102
+        given = credentials
+        if given.authorization:
+            return self._digest.verify(given.authorization, method=given.method, target=given.target, now_ns=now_ns)
+        token = parse_username_token(given.header)
         return None if token is None else self._tokens.verify(token, now_ns)
 
     def challenges(self, now_ns: int, *, stale: bool = False) -> list[str]:  # noqa: D102

@@ -9,13 +9,15 @@ Sources: ONVIF Core Specification 5.8 (faults), 5.9.1 (authentication).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from onvif_protocol.authentication import Authenticator, StaleNonceError
+from onvif_protocol.authentication import Authenticator, Credentials, SlowedError, StaleNonceError
 from onvif_protocol.base import Clock
 from onvif_protocol.soap import (
     CONTENT_TYPE,
@@ -29,6 +31,7 @@ from onvif_protocol.soap import (
     build_fault,
     element,
     parse_envelope,
+    qname,
 )
 
 MAX_REQUEST_BYTES: Final = 256 * 1024
@@ -63,6 +66,26 @@ class Request:
         return f"{self.scheme}://{host}"
 
 
+class Outcome(StrEnum):
+    """What came of a request, for metrics."""
+
+    ANSWERED = "answered"
+    FAULT = "fault"
+    """The operation said no."""
+    CHALLENGED = "challenged"
+    """It came without credentials, or with a nonce that is too old: how every log-in by HTTP digest begins."""
+    REFUSED = "refused"
+    """Credentials that do not hold."""
+    SLOWED = "slowed"
+    """Refused unheard, as too many were wrong before."""
+    MALFORMED = "malformed"
+    """No SOAP request, or too long."""
+    UNSUPPORTED = "unsupported"
+    """An operation that is in no table."""
+    FAILED = "failed"
+    """The fault is ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """The HTTP response. `headers` may repeat a name."""
@@ -70,6 +93,7 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    outcome: Outcome = Outcome.ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +113,13 @@ class Call:
     @property
     def host(self) -> str:
         """The host of `base_url` without its port, an IPv6 address in brackets."""
-        host = urlsplit(self.base_url).hostname or "localhost"
-        return f"[{host}]" if ":" in host else host
+        return host_of(self.base_url)
+
+
+def host_of(base_url: str) -> str:
+    """The host of a URL without its port, an IPv6 address in brackets."""
+    host = urlsplit(base_url).hostname or "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +159,6 @@ class Service(Protocol):
         """Its table."""
 
 
-@dataclass(slots=True)
-class DeviceCounters:
-    """What was asked, for metrics."""
-
-    requests: int = 0
-    refused: int = 0
-    """Credentials that were missing or did not hold."""
-    malformed: int = 0
-    """What was no SOAP request, or too long."""
-    unsupported: int = 0
-    """Operations that are in no table."""
-
-
 class Device:
     """Serves one or more services under one authority.
 
@@ -150,64 +166,65 @@ class Device:
     """
 
     def __init__(self, services: Sequence[Service], authenticator: Authenticator, clock: Clock) -> None:
-        self.counters = DeviceCounters()
         self._authenticator = authenticator
         self._clock = clock
-        self._operations: dict[str, Operation] = {}
+        self._namespaces = {service.namespace for service in services}
+        self.operations: dict[str, Operation] = {}
         for service in services:
-            self._operations.update(service.operations())
+            self.operations.update(service.operations())
 
     async def handle(self, request: Request) -> Response:
         """Answer one request. Never raises for what a client sent."""
-        self.counters.requests += 1
         if len(request.body) > MAX_REQUEST_BYTES:
-            self.counters.malformed += 1
-            return _faulty(Fault("Sender", "the request is too long", ("ter:WellFormed",)), status=413)
+            return TOO_LONG
         try:
             envelope = parse_envelope(request.body)
         except SoapError as error:
-            self.counters.malformed += 1
-            return _faulty(Fault("Sender", f"not a SOAP 1.2 request: {error}", ("ter:WellFormed",)))
-        operation = self._operations.get(envelope.name)
+            fault = Fault("Sender", f"not a SOAP 1.2 request: {error}", ("ter:WellFormed",))
+            return _faulty(fault, Outcome.MALFORMED)
+        operation = self.operations.get(envelope.name)
         user = None
         if operation is None or not operation.open:
             try:
                 user = self._authenticate(request, envelope)
+            except SlowedError as error:
+                return _slowed(error.seconds)
             except NotAuthorizedError as error:
-                self.counters.refused += 1
                 return self._not_authorized(request, stale=isinstance(error, StaleNonceError))
             if user is None:
-                self.counters.refused += 1
-                return self._challenge(stale=False)
+                return self._challenge(Outcome.CHALLENGED, stale=False)
         if operation is None:
-            self.counters.unsupported += 1
-            return _faulty(Fault("Receiver", "this operation is not supported", ("ter:ActionNotSupported",)))
+            addressing = _addressing(envelope, _FAULT_ACTION)
+            return _faulty(self._unknown(envelope.name), Outcome.UNSUPPORTED, addressing=addressing)
         try:
             answer = operation.handler(Call(envelope.body, request.base_url, user, request.target, request.peer))
             body = await answer if isinstance(answer, Awaitable) else answer
         except FaultError as error:
-            return _faulty(error.fault, addressing=_addressing(envelope, _FAULT_ACTION))
+            return _faulty(error.fault, Outcome.FAULT, addressing=_addressing(envelope, _FAULT_ACTION))
         headers = _addressing(envelope, _answer_action(envelope))
         message = build_envelope(body, headers, keep=operation.prefixes)
         return Response(200, (("Content-Type", CONTENT_TYPE),), message)
 
     def _authenticate(self, request: Request, envelope: Envelope) -> str | None:
-        return self._authenticator.authenticate(
-            method=request.method,
-            target=request.target,
-            authorization=request.authorization,
-            header=envelope.header,
-            now_ns=self._clock.utc_ns(),
-        )
+        credentials = Credentials(request.method, request.target, request.authorization, envelope.header, request.peer)
+        return self._authenticator.authenticate(credentials, self._clock.utc_ns())
+
+    def _unknown(self, name: str) -> Fault:
+        """Core 5.8.2.2: what the device's services have but this one not, and what is no service's of the device."""
+        if name.partition("}")[0][1:] in self._namespaces:
+            return Fault("Receiver", "this operation is not supported", ("ter:ActionNotSupported",))
+        return Fault("Sender", "this device has no such operation", ("ter:UnknownAction",))
 
     def _not_authorized(self, request: Request, *, stale: bool) -> Response:
         """Credentials that do not hold: a 401 for who came with HTTP digest, a fault for who came with a token."""
-        return self._challenge(stale=stale) if request.authorization else _faulty(_NOT_AUTHORIZED)
+        if request.authorization:
+            return self._challenge(Outcome.CHALLENGED if stale else Outcome.REFUSED, stale=stale)
+        return _faulty(_NOT_AUTHORIZED, Outcome.REFUSED)
 
-    def _challenge(self, *, stale: bool) -> Response:
+    def _challenge(self, outcome: Outcome, *, stale: bool) -> Response:
         challenges = self._authenticator.challenges(self._clock.utc_ns(), stale=stale)
         headers = tuple(("WWW-Authenticate", challenge) for challenge in challenges)
-        return _faulty(_NOT_AUTHORIZED, status=401, headers=headers)
+        return _faulty(_NOT_AUTHORIZED, outcome, status=401, headers=headers)
 
 
 _NOT_AUTHORIZED: Final = Fault("Sender", "the sender is not authorized", ("ter:NotAuthorized",))
@@ -215,13 +232,30 @@ _NOT_AUTHORIZED: Final = Fault("Sender", "the sender is not authorized", ("ter:N
 
 def _faulty(
     fault: Fault,
+    outcome: Outcome,
     *,
     status: int | None = None,
     headers: tuple[tuple[str, str], ...] = (),
     addressing: Sequence[Element] = (),
 ) -> Response:
     message = build_fault(fault, addressing)
-    return Response(status or fault.http_status, (("Content-Type", CONTENT_TYPE), *headers), message)
+    return Response(status or fault.http_status, (("Content-Type", CONTENT_TYPE), *headers), message, outcome)
+
+
+def _slowed(seconds: float) -> Response:
+    """RFC 6585 4: to try the same at once would only take longer."""
+    wait = math.ceil(seconds)
+    reason = f"too many wrong passwords: try again in {wait} seconds"
+    fault = Fault("Sender", reason, ("ter:NotAuthorized",))
+    return _faulty(fault, Outcome.SLOWED, status=429, headers=(("Retry-After", str(wait)),))
+
+
+TOO_LONG: Final = _faulty(
+    Fault("Sender", "the request is too long", ("ter:WellFormed",)), Outcome.MALFORMED, status=413
+)
+"""For whoever need not read a body to see that."""
+FAILED: Final = _faulty(Fault("Receiver", "the device failed on this request", ("ter:Action",)), Outcome.FAILED)
+"""For whoever catches what no operation should raise."""
 
 
 def _addressing(envelope: Envelope, action: str) -> list[Element]:
@@ -244,3 +278,14 @@ def _answer_action(envelope: Envelope) -> str:
 def invalid_argument(reason: str, subcode: str) -> FaultError:
     """The fault for an argument that does not fit: `ter:InvalidArgVal` and, below it, `subcode`."""
     return FaultError(Fault("Sender", reason, ("ter:InvalidArgVal", subcode)))
+
+
+def refusing(prefix: str, names: Sequence[str]) -> dict[str, Operation]:
+    """A table of operations that devices of this kind have, and that nobody may use here: they would change the gateway
+    or restart it. Core 5.8.2.2: `ter:OperationProhibited`.
+    """
+    return {qname(f"{prefix}:{name}"): Operation(_prohibited) for name in names}
+
+
+def _prohibited(_: Call) -> Element:
+    raise FaultError(Fault("Sender", "nobody may do this over ONVIF", ("ter:OperationProhibited",)))
