@@ -269,7 +269,3 @@ def _new_password(sub: argparse.ArgumentParser) -> None:
 def _credentials(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--username", default="", help="the camera's user")
     sub.add_argument("--password-stdin", action="store_true", help="read the camera's password from standard input")
-
-
-if __name__ == "__main__":
-    main()

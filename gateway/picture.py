@@ -9,10 +9,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from gateway.media.stamp import draw, planes
-
 if TYPE_CHECKING:
     import av
 
@@ -29,6 +25,10 @@ def jpeg(frame: av.VideoFrame, width: int | None = None, lines: Sequence[str] = 
         width, height = width // 2 * 2, max(2, height // 2 * 2)
     picture = frame.reformat(width, height, format="yuvj420p")
     if lines:
+        import numpy as np  # most pictures do without, and it takes long to load
+
+        from gateway.media.stamp import draw, planes
+
         pixels = picture.to_ndarray().astype(np.uint8, copy=False)
         draw(planes(pixels), lines)
         picture = av.VideoFrame.from_ndarray(pixels, format="yuvj420p")

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.__main__ import main
+from gateway.command_line import main
 
 SIGHTLINE = (sys.executable, "-m", "gateway")
 START_SECONDS = 40.0

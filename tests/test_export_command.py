@@ -11,7 +11,7 @@ import av
 import pytest
 import pytest_asyncio
 
-from gateway.__main__ import parser
+from gateway.command_line import parser
 from gateway.access.audit import Action, Audit, Entry
 from gateway.base.clock import SystemClock
 from gateway.base.settings import load

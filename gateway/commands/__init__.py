@@ -2,5 +2,5 @@
 and take effect at once.
 
 A command prints its result on standard output and returns its exit code; what goes wrong is raised. What the command
-line looks like is `gateway.__main__`.
+line looks like is `gateway.command_line`.
 """

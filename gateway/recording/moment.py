@@ -1,7 +1,7 @@
 """The picture of a moment: which one it is, and where the bytes lie that it is decoded from.
 
-Decoding runs in a worker process, which reads the file itself. Who may see it, and what is drawn in, is said by who
-asks.
+A worker process decodes it (`gateway.recording.decoding`) and reads the file itself. Who may see it, and what is drawn
+in, is said by who asks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gateway.media.model import NS, UtcNs
 from gateway.media.sample_entries import decoder_config
 from gateway.recording.catalog import Catalog
 from gateway.recording.clip import buffered, unreadable
+from gateway.recording.decoding import Moment, decode, load
 from gateway.recording.files import Files
 from gateway.recording.footage import FootageFinder, Piece
 
@@ -39,23 +40,6 @@ class NoPictureError(NotFoundError):
         super().__init__(f"there is no picture of {camera} at {format_utc(at_ns)}{there_is}")
         self.before_ns = before_ns
         self.after_ns = after_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One recorded picture, and how to come by it."""
-
-    path: str
-    """The file, relative to the folder of recordings."""
-    utc_ns: UtcNs
-    """When it was captured."""
-    exact: bool
-    """Whether it is the one that was to be seen at the moment that was asked for, not just the nearest keyframe."""
-    decoder: str
-    config: bytes
-    """What the decoder is set up with."""
-    samples: tuple[tuple[int, int], ...]
-    """Where the coded pictures lie, from the keyframe to this one: offset and size of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +66,7 @@ class Moments:
 
     def prepare(self) -> None:
         """Pictures will be asked for soon: the process that makes them takes a second to start."""
-        self._processes.prepare(_import)
+        self._processes.prepare(load)
 
     async def find(self, camera: str, at_ns: UtcNs, *, thumbnail: bool = False) -> Moment:
         """The picture that was to be seen at `at_ns`; for a `thumbnail`, or far from a keyframe, the nearest keyframe.
@@ -115,7 +99,7 @@ class Moments:
             self._cache.move_to_end(key)
             return known
         try:
-            made = await self._processes.run(_decode, self._files, moment, width, tuple(lines))
+            made = await self._processes.run(decode, self._files, moment, width, tuple(lines))
         except OSError as error:
             raise unreadable(moment.path, error) from error
         except WorkerDiedError:
@@ -164,37 +148,3 @@ class Moments:
             piece.path, coded[wanted].utc_ns, wanted == shown, DECODERS[video.entry],
             decoder_config(video.sample_entry), samples,
         )  # fmt: skip
-
-
-def _import() -> None:
-    """In a worker: what `_decode` needs."""
-    import av  # noqa: F401
-
-    import gateway.picture  # noqa: F401
-
-
-def _decode(files: Files, moment: Moment, width: int | None, lines: tuple[str, ...]) -> bytes | None:
-    """In a worker: the picture as a JPEG; None when it cannot be decoded."""
-    import av
-    from av.error import FFmpegError
-
-    from gateway.picture import jpeg
-
-    context = av.CodecContext.create(moment.decoder, "r")
-    assert isinstance(context, av.VideoCodecContext)
-    context.extradata = moment.config
-    wanted = len(moment.samples) - 1
-    with files.reader(moment.path) as read_at:
-        coded = [read_at(*sample) for sample in moment.samples]
-    newest = None
-    for number, data in enumerate([*coded, None]):
-        packet = None if data is None else av.Packet(data)
-        if packet is not None:
-            packet.pts = packet.dts = number
-        try:
-            for frame in context.decode(packet):
-                if newest is None or newest.pts != wanted:  # pictures come out in the order in which they are shown
-                    newest = frame
-        except FFmpegError:
-            continue  # a damaged picture; those after it may be whole
-    return None if newest is None else jpeg(newest, width, lines)
