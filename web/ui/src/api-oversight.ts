@@ -1,7 +1,7 @@
-/** Calls about who may see what, and who did: groups, policy, audit, privacy. docs/interfaces.md has the meaning. */
+/** Calls about who may see what, who did, and what is kept and proved: groups, policy, audit, privacy, storage, evidence. docs/interfaces.md has the meaning. */
 
 import { json } from "./api";
-import type { AuditPage, Camera, Group, Policy, Proof, SettingsReading } from "./model";
+import type { AuditPage, Camera, EvidenceStanding, Group, Policy, Proof, SettingsReading, StorageReport } from "./model";
 
 const query = (values: Record<string, string>) => {
   const text = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "")).toString();
@@ -57,4 +57,12 @@ function inUtc(asked: Record<string, string>): Record<string, string> {
 /** Prove the rows of a day, `2026-11-22`, UTC. */
 export function verifyDay(day: string): Promise<Proof> {
   return json<Proof>(`/api/audit/verify${query({ day })}`);
+}
+
+export function storageReport(signal?: AbortSignal): Promise<StorageReport> {
+  return json<StorageReport>("/api/storage", "GET", undefined, signal);
+}
+
+export function evidenceStanding(signal?: AbortSignal): Promise<EvidenceStanding> {
+  return json<EvidenceStanding>("/api/evidence", "GET", undefined, signal);
 }

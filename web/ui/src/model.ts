@@ -159,6 +159,8 @@ export interface Proof {
 export interface Policy {
   /** Offered where a reason is asked; none: people write their own. */
   reasons: string[];
+  /** What a hold may be for, beside until it is released. */
+  categories: string[];
   /** What holds for who asks, in sentences. */
   holds: string[];
   /** The whole of it, for who may configure or read the audit. A `line` of null: it is the default. */
@@ -266,6 +268,78 @@ export interface ExportJob {
   files: ExportFile[];
 }
 
+/** How full the disk of the recordings is, best first. */
+export type DiskLevel = "ok" | "low" | "clearing" | "full";
+
+/** What is told of the disk as it happens. Sizes in bytes; null: the disk has not said. `warnings`: sentences. */
+export interface DiskNews {
+  level: DiskLevel;
+  free: number | null;
+  total: number | null;
+  warnings: string[];
+}
+
+/** What is kept of one camera, as of the last minute. */
+export interface CameraStorage {
+  camera: string;
+  bytes: number;
+  bytes_a_day: number;
+  from: string;
+  to: string;
+  /** Until its own rule deletes its oldest; null: it has none. */
+  retention_days: number | null;
+  /** How long the policy has it kept; null: until its room is needed. */
+  keep_days: number | null;
+  /** How much of it the policy has kept; null: what fits. */
+  max_bytes: number | null;
+}
+
+/** The disk of the recordings, and how long that goes well. */
+export interface StorageReport {
+  /** Null: the disk has not said. Below `warn_free` people are told, below `keep_free` the oldest goes. */
+  disk: { total: number; free: number; keep_free: number; warn_free: number } | null;
+  level: DiskLevel;
+  bytes: number;
+  /** Until room has to be made that no rule makes; null: rules make it before. */
+  full_days: number | null;
+  warnings: string[];
+  cameras: CameraStorage[];
+}
+
+/** A chain of rows: a camera's ledger, or the audit. */
+export interface ChainStanding {
+  rows: number;
+  /** Number and hash of the newest. */
+  head: string;
+  /** Of them, those that an anchor outside holds. */
+  anchored_rows: number;
+}
+
+/** Where anchors go. */
+export interface AnchorPlace {
+  kind: "file" | "timestamp";
+  where: string;
+  anchored_utc: string | null;
+  /** Why the last try failed, as a clause; null: it did not. */
+  problem: string | null;
+}
+
+/** How far the archive can be proved. */
+export interface EvidenceStanding {
+  /** All that was written until then is anchored outside; null: nothing is. */
+  anchored_utc: string | null;
+  /** As in `1h`. */
+  anchor_every: string;
+  places: AnchorPlace[];
+  /** The key that signs now. */
+  key: string;
+  keys: { id: string; public: string; since: string; previous: string | null }[];
+  audit: ChainStanding;
+  cameras: ({ id: string } & ChainStanding)[];
+  /** The last verification of the whole archive; null: there was none. */
+  verified: { utc: string; findings: number; anchored_utc: string | null } | null;
+}
+
 /** What /api/events sends. */
 export type ServerEvent =
   | { type: "state"; utc: string; cameras: Camera[] }
@@ -278,4 +352,5 @@ export type ServerEvent =
   | { type: "ended"; session: string; camera: string; right: Right; reason: string }
   | ({ type: "export" } & ExportJob)
   | { type: "export_removed"; id: string }
+  | ({ type: "storage" } & DiskNews)
   | { type: "ping"; utc: string };

@@ -9,7 +9,7 @@ import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
 import { Reasons } from "./reasons";
-import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
+import type { Camera, DiskNews, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
 export type Theme = "dark" | "light" | "system";
@@ -39,6 +39,7 @@ const NEEDED: Record<Section, Right | null> = {
   groups: null,
   users: "configure",
   audit: "audit",
+  storage: "metrics",
 };
 
 /** What is left of a unit that one may not know of any more. */
@@ -78,6 +79,8 @@ export class Store {
   asked: readonly string[] = [];
   /** Exports, the newest first: what was asked for, and what has been told of since. */
   exports: readonly ExportJob[] = [];
+  /** How full the disk is, as told last; null: one may not know. */
+  disk: DiskNews | null = null;
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -204,7 +207,7 @@ export class Store {
     });
   }
 
-  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports">>) {
+  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports" | "disk">>) {
     Object.assign(this, part);
     this.changed();
   }
@@ -270,6 +273,7 @@ export class Store {
       lit: null,
       dialog: null,
       exports: [],
+      disk: null,
       link: { downSince: null, retryAt: null, back: null },
     });
   }
@@ -363,6 +367,9 @@ export class Store {
         break;
       case "export_removed":
         this.takeExports(this.exports.filter((job) => job.id !== event.id));
+        break;
+      case "storage":
+        this.set({ disk: event });
         break;
       case "ping":
         this.clockOffset = Date.parse(event.utc) - Date.now();

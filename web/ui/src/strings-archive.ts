@@ -1,5 +1,5 @@
 /**
- * Every word of the archive and of the storage page, which are loaded when somebody goes there. Sentences that name a
+ * Every word of the archive, which is loaded when somebody goes there. Sentences that name a
  * camera or a number are functions.
  */
 
@@ -136,8 +136,10 @@ export const archiveStrings = {
     text: "What is held is kept, whatever the retention says, until somebody releases it. It stands in the audit.",
     from: "From (UTC)",
     to: "To (UTC); empty: from then on",
-    category: "For",
-    untilReleased: "until it is released",
+    category: "Kept",
+    untilReleased: "until somebody releases it",
+    as: (category: string) => `as “${category}”, for as long as the policy says`,
+    noCategories: "It is kept until somebody releases it: the policy has no categories to choose from.",
     reason: "Reason",
     placeholder: "Complaint 2026-118",
     submit: "Hold",
@@ -193,6 +195,17 @@ export const archiveStrings = {
     to: "To (UTC); empty: until somebody else does",
     save: "Save",
     onwards: "since then",
+    shown: "In the time that is shown",
+    find: "Find by wearer, at any time",
+    findPlaceholder: "Part of a name or badge number",
+    search: "Search",
+    searching: "Searching…",
+    notFound: (name: string) => `Nobody whose name has “${name}” in it wore a unit whose recordings you may see.`,
+    many: (n: number) => `These are the newest ${n} times. Write more of the name to see others.`,
+    why: "Why do you look? The policy asks for it.",
+    notRecorded: "nothing is recorded of that time",
+    recording: (time: string, length: string) => `${time} UTC, ${length}`,
+    more: (n: number) => (n === 1 ? "One more" : `${n} more`),
   },
 
   map: {

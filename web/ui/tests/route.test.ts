@@ -9,6 +9,7 @@ const views: View[] = [
   { name: "archive", cameras: ["unit-12", "unit 7/north,?"], at: Date.parse("2026-11-22T14:02:11.250Z") },
   { name: "settings", section: null, query: "" },
   { name: "settings", section: "users", query: "" },
+  { name: "settings", section: "storage", query: "" },
   { name: "settings", section: "audit", query: "actor=anna&camera=unit-12" },
 ];
 

@@ -2,7 +2,7 @@
 
 import { json, request, withReason } from "../api";
 import type { ExportJob, Fix } from "../model";
-import type { Assignment, Bookmark, ExportRequest, Hold, Timeline } from "./model";
+import type { Assignment, Bookmark, ExportRequest, Hold, Timeline, WearerFound } from "./model";
 
 const camera = (id: string) => `/api/cameras/${encodeURIComponent(id)}`;
 const iso = (at: number) => new Date(at).toISOString();
@@ -104,6 +104,12 @@ export function exportFile(id: string, name: string): string {
 }
 
 // ---- who wore a camera
+
+/** Those whose name has `name` in it, by name; of each by start. */
+export async function findWearers(name: string, reason: string | null): Promise<WearerFound[]> {
+  const query = new URLSearchParams({ name });
+  return (await because<{ wearers: WearerFound[] }>(`/api/wearers?${query.toString()}`, reason)).wearers;
+}
 
 export function assign(id: string, wanted: Omit<Assignment, "id">): Promise<Assignment> {
   return json<Assignment>(`${camera(id)}/assignments`, "POST", wanted);

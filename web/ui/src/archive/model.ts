@@ -49,6 +49,17 @@ export interface Assignment {
   to: string | null;
 }
 
+/** When somebody wore which unit, and what is recorded of that time. */
+export interface Worn extends Assignment {
+  camera: string;
+  recordings: { start: string; end: string }[];
+}
+
+export interface WearerFound {
+  wearer: string;
+  assignments: Worn[];
+}
+
 export interface DeletedEntry extends Interval {
   deleted: string;
   /** Why it could go, as a clause. */

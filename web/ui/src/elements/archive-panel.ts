@@ -18,6 +18,7 @@ import "./export-list";
 import "./hold-dialog";
 import "./hold-list";
 import "./wearer-list";
+import "./wearer-search";
 
 const words = archiveStrings.tabs;
 const TABS = ["bookmarks", "holds", "exports", "wearers"] as const;
@@ -174,7 +175,8 @@ export class ArchivePanel extends LitElement {
       case "exports":
         return html`<export-list @begin=${() => (this.dialog = "export")}></export-list>`;
       case "wearers":
-        return html`<wearer-list
+        return html`<wearer-search></wearer-search>
+          <wearer-list
           .lanes=${this.lanes}
           .window=${this.window}
           .leader=${this.leader}

@@ -1,6 +1,6 @@
 /**
  * `<audit-page>`: who did what: search, page by page, a file of what was found, and the proof that a day's rows are as
- * they were written. What is searched for stands in the address.
+ * they were written, with how far the archive can be proved. What is searched for stands in the address.
  */
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
@@ -15,6 +15,7 @@ import { store } from "../store";
 import { strings } from "../strings";
 import "./audit-row";
 import { controls } from "./controls";
+import "./evidence-state";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 import "./verify-day";
@@ -157,6 +158,7 @@ export class AuditPage extends LitElement {
       </div>
       <p class="lead">${words.lead}</p>
       <verify-day></verify-day>
+      <evidence-state></evidence-state>
       <details class="filters" ?open=${window.matchMedia("(min-width: 721px)").matches || this.query !== ""}>
         <summary>${words.filter}</summary>
         ${this.renderForm()}

@@ -9,6 +9,7 @@ import { strings } from "../strings";
 import type { ArchivePage } from "./archive-page";
 import "./camera-form";
 import { controls } from "./controls";
+import "./disk-banner";
 import "./find-cameras";
 import "./keyboard-help";
 import "./link-banner";
@@ -37,15 +38,16 @@ export class ControlRoom extends LitElement {
       }
       .room {
         display: grid;
-        grid-template: auto auto minmax(0, 1fr) / 56px minmax(0, 1fr);
+        grid-template: auto auto auto minmax(0, 1fr) / 56px minmax(0, 1fr);
         height: 100%;
       }
       nav-rail {
-        grid-row: 1 / 4;
+        grid-row: 1 / 5;
         min-height: 0;
       }
       top-bar,
-      link-banner {
+      link-banner,
+      disk-banner {
         grid-column: 2;
       }
       main {
@@ -84,15 +86,16 @@ export class ControlRoom extends LitElement {
       }
       @media (max-width: 720px) {
         .room {
-          grid-template: auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
+          grid-template: auto auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
         }
         top-bar,
         link-banner,
+        disk-banner,
         main {
           grid-column: 1;
         }
         nav-rail {
-          grid-row: 4;
+          grid-row: 5;
         }
         main,
         main.map {
@@ -161,6 +164,7 @@ export class ControlRoom extends LitElement {
         <nav-rail></nav-rail>
         <top-bar></top-bar>
         <link-banner></link-banner>
+        <disk-banner></disk-banner>
         <main class="${view.name} ${bare ? "bare" : ""}">
           ${view.name === "unit" || view.name === "settings" || view.name === "archive" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
           ${view.name === "settings" || view.name === "archive" ? nothing : this.renderAside()}

@@ -2,14 +2,17 @@
 
 import { html, LitElement, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { policy } from "../api-oversight";
 import { placeHold } from "../archive/api";
 import { fieldOf, momentIn } from "../archive/moments";
+import { Fetched } from "../controllers";
 import { entered } from "../fields";
 import { store } from "../store";
 import { archiveStrings } from "../strings-archive";
 import type { Proposal } from "./archive-panel";
 import { controls } from "./controls";
 import "./modal-dialog";
+import { fetched } from "./page-state";
 import { panelStyles } from "./panel-styles";
 
 const words = archiveStrings.holds;
@@ -22,6 +25,8 @@ export class HoldDialog extends LitElement {
   @property({ attribute: false }) proposal!: Proposal;
   @state() private error = "";
   @state() private busy = false;
+
+  private readonly offered = new Fetched(this, async (signal) => (await policy(signal)).categories);
 
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
@@ -41,7 +46,7 @@ export class HoldDialog extends LitElement {
     const hold = {
       from: iso(from),
       to: to === null ? null : iso(to),
-      category: entered(form, "category").trim() || null,
+      category: entered(form, "category") || null,
       reason: entered(form, "reason").trim(),
     };
     this.busy = true;
@@ -79,10 +84,7 @@ export class HoldDialog extends LitElement {
             placeholder=${words.placeholder}
           />
         </label>
-        <label
-          >${words.category}
-          <input name="category" autocomplete="off" placeholder=${words.untilReleased} />
-        </label>
+        ${fetched(this.offered, (categories) => this.renderCategories(categories))}
         ${this.error ? html`<p class="error" role="alert" data-testid="hold-error">${this.error}</p>` : nothing}
         <div class="actions">
           <button type="button" @click=${this.leave}>${archiveStrings.bookmarks.cancel}</button>
@@ -90,6 +92,18 @@ export class HoldDialog extends LitElement {
         </div>
       </form>
     </modal-dialog>`;
+  }
+
+  /** What it is kept as: without categories in the policy there is nothing to choose. */
+  private renderCategories(categories: readonly string[]) {
+    if (categories.length === 0) return html`<p class="quiet" data-testid="hold-no-categories">${words.noCategories}</p>`;
+    return html`<label
+      >${words.category}
+      <select name="category" data-testid="hold-category">
+        <option value="">${words.untilReleased}</option>
+        ${categories.map((category) => html`<option value=${category}>${words.as(category)}</option>`)}
+      </select>
+    </label>`;
   }
 }
 

@@ -15,6 +15,7 @@ import "./audit-page";
 import { controls } from "./controls";
 import "./groups-page";
 import "./policy-page";
+import "./storage-page";
 import "./users-page";
 
 const words = strings.settings;
@@ -182,6 +183,8 @@ export class SettingsView extends LitElement {
         return html`<users-page></users-page>`;
       case "audit":
         return html`<audit-page .query=${this.query}></audit-page>`;
+      case "storage":
+        return html`<storage-page></storage-page>`;
     }
   }
 }

@@ -86,7 +86,7 @@ export class WearerList extends LitElement {
       : nothing}
     ${listed.length === 0
       ? html`<p class="quiet">${words.none}</p>`
-      : html`<ul data-testid="wearers">
+      : html`<ul data-testid="wearers" aria-label=${words.shown}>
           ${listed.map(({ camera, assignment }) => this.renderEntry(camera, assignment))}
         </ul>`}
     ${this.renderDialog()}`;
