@@ -46,7 +46,8 @@ export class AccountPage extends LitElement {
 
   override render() {
     if (!store.session) return nothing;
-    const { name, role, groups } = store.session.user;
+    const { name, role, groups, cameras } = store.session.user;
+    const limits = [...groups, ...cameras.map((id) => store.camera(id)?.name ?? id)].join(", ");
     return html`<div class="head">
         <h1>${name}</h1>
         <div class="actions">
@@ -55,7 +56,7 @@ export class AccountPage extends LitElement {
       </div>
       <div class="who">
         <span>${strings.roles[role].name}: ${strings.roles[role].may}</span>
-        <span class="quiet">${groups.length > 0 ? words.limited(groups.join(", ")) : words.unlimited}</span>
+        <span class="quiet">${limits ? words.limited(limits) : words.unlimited}</span>
       </div>
       <section>
         <h2>${words.sessions}</h2>

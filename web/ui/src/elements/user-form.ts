@@ -69,7 +69,7 @@ export class UserForm extends LitElement {
   /** The user to change; none: add one. */
   @property({ attribute: false }) user: User | null = null;
   /** The role of who is added, where it is not to be chosen. */
-  @property() role: Role | null = null;
+  @property() only: Role | null = null;
   @state() private chosenRole: Role = "dispatcher";
   @state() private busy = false;
   @state() private error = "";
@@ -78,7 +78,7 @@ export class UserForm extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.chosenRole = this.user?.role ?? this.role ?? this.chosenRole;
+    this.chosenRole = this.user?.role ?? this.only ?? this.chosenRole;
   }
 
   override firstUpdated(): void {
@@ -113,7 +113,7 @@ export class UserForm extends LitElement {
 
   override render() {
     const { user } = this;
-    const title = user ? words.editTitle(user.name) : this.role ? words.addTo(strings.roles[this.role].name) : words.addTitle;
+    const title = user ? words.editTitle(user.name) : this.only ? words.addTo(strings.roles[this.only].name) : words.addTitle;
     return html`<modal-dialog heading=${title} @close=${this.leave}>
       <form novalidate data-testid="user-form" @submit=${this.submit}>
         ${user
@@ -122,7 +122,7 @@ export class UserForm extends LitElement {
               >${words.name}
               <input name="name" data-testid="user-name" autocomplete="off" autocapitalize="none" spellcheck="false"
             /></label>`}
-        ${this.role ? nothing : this.renderRole()} ${this.renderCameras()} ${this.renderGroups()}
+        ${this.only ? nothing : this.renderRole()} ${this.renderCameras()} ${this.renderGroups()}
         ${user && !this.needsPassword ? nothing : html`<p class="quiet">${user ? words.newForThem : words.madeForThem}</p>`}
         ${this.error ? html`<p class="error" role="alert" data-testid="user-error">${this.error}</p>` : nothing}
         <div class="actions">
