@@ -71,6 +71,7 @@ from gateway.recording.disk_space import limits
 from gateway.recording.files import SystemFiles
 from gateway.recording.holds import REVISION as HOLDS
 from gateway.recording.keeping import Keeping
+from gateway.recording.moment import Moments
 from gateway.recording.timeline import Timelines
 from gateway.rtsp.batches import Batches
 from gateway.settings_preview import LOCK_FILE
@@ -98,6 +99,7 @@ EXPORTS = "exports"
 DISK_THREADS = 4
 LAG_SECONDS = 0.1
 EXPIRY_SECONDS = 0.5
+PREPARE_SECONDS = 3.0
 LAST_ANCHOR_SECONDS = 2.0
 
 
@@ -237,6 +239,7 @@ async def run(
         )
         making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
         await making.release_left()
+        moments = archive.moments(playback_threads, moment_processes)
         exports = Exports(
             catalog_database,
             audit,
@@ -268,7 +271,7 @@ async def run(
                 archive=archive,
                 playback=archive.playback(playback_threads, processes),
                 clips=archive.clips(playback_threads),
-                moments=archive.moments(playback_threads, moment_processes),
+                moments=moments,
                 timelines=Timelines(catalog_database, catalog),
                 bookmarks=Bookmarks(catalog_database, audit, clock),
                 keeping=keeping,
@@ -326,6 +329,7 @@ async def run(
             tasks.start(forever("certificate", partial(certificate.watch, clock), clock), name="certificate")
         if reload is not None:
             tasks.start(forever("settings", partial(live.run, reload), clock), name="settings")
+        tasks.start(_prepare_pictures(moments, clock), name="pictures")
         await live.note()
         # What was built lives as long as the process: the collector need not walk it again and again.
         gc.collect()
@@ -512,6 +516,12 @@ async def _end_expired(log_ins: LogIns, watching: Watching, clock: Clock) -> Non
         await clock.sleep(EXPIRY_SECONDS)
         if watching.some_expired(clock.utc_ns()):
             await _look_at_log_ins(log_ins, watching)
+
+
+async def _prepare_pictures(moments: Moments, clock: Clock) -> None:
+    """Have the first picture of the past come as soon as any other, once the start is over."""
+    await clock.sleep(PREPARE_SECONDS)
+    moments.prepare()
 
 
 async def _measure_lag(clock: Clock) -> None:
