@@ -24,7 +24,7 @@ from onvif_protocol.soap import (
     qname,
     text_of,
 )
-from onvif_protocol.subscriptions import IDLE_SECONDS, MAX_OF_USER, MAX_SUBSCRIPTIONS, MAX_WAITING
+from onvif_protocol.subscriptions import IDLE_SECONDS, MAX_OF_USER, MAX_SUBSCRIPTIONS, MAX_WAITING, Fate
 from tests.onvif_schema import violations
 
 LOSS = Topic("tns1:VideoSource/SignalLoss", (("Source", "tt:ReferenceToken"),), (("State", "xs:boolean"),))
@@ -53,6 +53,12 @@ class ExampleEvents:
         self.cameras = list(cameras)
         self.listeners: list[Callable[[Notification], None]] = []
         self.hidden: set[str] = set()
+        self.views: list[str] = []
+        """Who began to be told, and why they are not told any more."""
+
+    async def begin(self, user: str, address: str) -> Callable[[str], None]:
+        self.views.append(f"{user} at {address}")
+        return self.views.append
 
     def topics(self) -> Iterable[Topic]:
         return (LOSS, PLACE, TRIGGER)
@@ -102,7 +108,8 @@ class Stage:
         self.source = ExampleEvents()
         self.webhook = Webhook()
         self.tasks = TaskOwner("test")
-        self.service = EventService(self.source, self.webhook, self.clock, self.tasks)
+        self.fates: list[Fate] = []
+        self.service = EventService(self.source, self.webhook, self.clock, self.tasks, self.fates.append)
         authenticator = PasswordAuthenticator(PASSWORDS.get, realm="Sightline", secret=b"0123456789abcdef")
         self.device = Device([self.service], authenticator, self.clock)
         self._nonce = 0
@@ -269,6 +276,7 @@ async def test_a_pull_point_ends_when_nobody_pulls(stage: Stage) -> None:
     assert await stage.fault(body, target) == "wsrf-r:ResourceUnknownFault"
     assert len(stage.service.subscriptions) == 0
     assert stage.source.listeners == []
+    assert stage.source.views == ["op at 10.0.0.7", "the subscription was not renewed"]
 
 
 async def test_it_is_renewed_and_ended(stage: Stage) -> None:
@@ -309,14 +317,14 @@ async def test_hundreds_of_abandoned_subscriptions_make_room(stage: Stage) -> No
         stage.clock.advance(IDLE_SECONDS)
         await stage.post(element("tev:CreatePullPointSubscription", element("tev:InitialTerminationTime", "P1D")))
         assert len(stage.service.subscriptions) <= MAX_OF_USER + 1
-    assert stage.service.subscriptions.counters.refused == 1
+    assert stage.fates.count(Fate.REFUSED) == 1
 
 
 async def test_one_that_nobody_reads_keeps_little_and_begins_anew_when_it_is_read(stage: Stage) -> None:
     target = await stage.open(element("tev:InitialTerminationTime", "P1D"))
     for number in range(MAX_WAITING + 10):
         stage.source.tell(place("unit-1", number))
-    assert stage.service.subscriptions.counters.overrun == 1
+    assert stage.fates.count(Fate.OVERRUN) == 1
     stage.source.tell(loss("unit-1", True))
     assert (await stage.pull(target))[0] == "Initialized unit-1 false"  # as it is now, says the source
     stage.source.tell(loss("unit-1", True))
@@ -441,7 +449,7 @@ async def test_a_consumer_that_does_not_answer_is_given_up(stage: Stage) -> None
         await settle()
         stage.clock.advance(10)
     assert stage.webhook.attempts == 5
-    assert stage.service.subscriptions.counters.given_up == 1
+    assert stage.fates == [Fate.OPENED, Fate.GIVEN_UP]
     assert (stage.tasks.running, len(stage.service.subscriptions)) == (0, 0)
 
 

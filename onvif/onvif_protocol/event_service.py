@@ -9,7 +9,7 @@ under `/onvif/`, which its operations are posted to, as WS-Addressing's referenc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from onvif_protocol.base import Clock, Tasks
@@ -22,6 +22,7 @@ from onvif_protocol.soap import NS, Element, Fault, FaultError, element, format_
 from onvif_protocol.subscriptions import (
     MAX_SUBSCRIPTIONS,
     EndedError,
+    Fate,
     Subscription,
     Subscriptions,
     SupersededError,
@@ -51,8 +52,15 @@ class EventService:
     path = "/onvif/event_service"
     version = (2, 60)
 
-    def __init__(self, source: EventSource, consumers: Consumers, clock: Clock, tasks: Tasks) -> None:
-        self.subscriptions = Subscriptions(source, clock)
+    def __init__(
+        self,
+        source: EventSource,
+        consumers: Consumers,
+        clock: Clock,
+        tasks: Tasks,
+        count: Callable[[Fate], None] = lambda _: None,
+    ) -> None:
+        self.subscriptions = Subscriptions(source, clock, count)
         self._source = source
         self._consumers = consumers
         self._clock = clock
@@ -103,11 +111,11 @@ class EventService:
 
     # ---- subscribing
 
-    def _create_pull_point_subscription(self, call: Call) -> Element:
+    async def _create_pull_point_subscription(self, call: Call) -> Element:
         request = call.request
         policy = request.find(qname("tev:SubscriptionPolicy"))
         changed_only = policy is not None and policy.find(qname("tev:ChangedOnly")) is not None
-        subscription = self._open(
+        subscription = await self._open(
             call,
             self._filter(request.find(qname("tev:Filter"))),
             self._lifetime(request, "tev:InitialTerminationTime", "UnacceptableInitialTerminationTimeFault"),
@@ -119,13 +127,13 @@ class EventService:
             *self._times("wsnt", subscription),
         )
 
-    def _subscribe(self, call: Call) -> Element:
+    async def _subscribe(self, call: Call) -> Element:
         request = call.request
         url = text_of(request, "wsnt:ConsumerReference/wsa:Address")
         refusal = self._consumers.refusal(url, call.peer)
         if refusal is not None:
             raise self._fault("wsnt:SubscribeCreationFailedFault", refusal)
-        subscription = self._open(
+        subscription = await self._open(
             call,
             self._filter(request.find(qname("wsnt:Filter"))),
             self._lifetime(request, "wsnt:InitialTerminationTime", "UnacceptableInitialTerminationTimeFault"),
@@ -139,16 +147,19 @@ class EventService:
             *self._times("wsnt", subscription),
         )
 
-    def _open(
+    async def _open(
         self, call: Call, event_filter: EventFilter, lifetime: float | None, *, changed_only: bool = False
     ) -> Subscription:
+        user = call.user or ""
+        ended = await self._source.begin(user, call.peer)
         try:
-            return self.subscriptions.open(
-                call.user or "", event_filter, lifetime or DEFAULT_LIFETIME, changed_only=changed_only
-            )
+            made = self.subscriptions.open(user, event_filter, lifetime or DEFAULT_LIFETIME, changed_only=changed_only)
         except TooManyError:
             reason = "there are too many subscriptions: end those that are not needed"
+            ended(reason)
             raise self._fault("wsnt:SubscribeCreationFailedFault", reason) from None
+        made.on_end = ended
+        return made
 
     # ---- with a subscription
 

@@ -72,6 +72,12 @@ class Notification:
 class EventSource(Protocol):
     """Who knows what happens at a device. All calls from the event loop's thread; none blocks."""
 
+    async def begin(self, user: str, address: str) -> Callable[[str], None]:
+        """`user` will be told, at `address`; what is returned is called in the end with why it ended, as a clause.
+
+        Whatever it raises keeps them from being told.
+        """
+
     def topics(self) -> Iterable[Topic]:
         """Everything it tells of."""
 

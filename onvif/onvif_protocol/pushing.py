@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from onvif_protocol.base import Clock
 from onvif_protocol.notification import PREFIXES, message_of
 from onvif_protocol.soap import build_envelope, element
-from onvif_protocol.subscriptions import EndedError, Subscription, Subscriptions
+from onvif_protocol.subscriptions import EndedError, Fate, Subscription, Subscriptions
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,7 @@ async def push(
         headers = [element("wsa:To", url), element("wsa:Action", _ACTION)]
         body = element("wsnt:Notify", *map(message_of, found))
         if not await _deliver(consumers, url, peer, build_envelope(body, headers, keep=PREFIXES), clock):
-            subscriptions.counters.given_up += 1
-            subscriptions.end(subscription)
+            subscriptions.end(subscription, Fate.GIVEN_UP)
             return
 
 

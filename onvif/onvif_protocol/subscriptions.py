@@ -12,7 +12,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from onvif_protocol.base import Clock, pause
@@ -31,6 +31,28 @@ LOOK_SECONDS: Final = 1.0
 """Between two looks for expired ones, when much happens."""
 
 
+class Fate(StrEnum):
+    """What happens to subscriptions, for metrics."""
+
+    OPENED = "opened"
+    REFUSED = "refused"
+    """There were too many."""
+    ENDED = "ended"
+    """Its client ended it, or the device does."""
+    EXPIRED = "expired"
+    OVERRUN = "overrun"
+    """Too much waited for one: it begins anew when it is read."""
+    GIVEN_UP = "given_up"
+    """Its consumer could not be told."""
+
+
+_WHY: Final = {
+    Fate.ENDED: "the subscription was ended",
+    Fate.EXPIRED: "the subscription was not renewed",
+    Fate.GIVEN_UP: "its events could not be delivered",
+}
+
+
 class TooManyError(Exception):
     """There is no room for another subscription."""
 
@@ -43,26 +65,14 @@ class EndedError(Exception):
     """The subscription has ended meanwhile."""
 
 
-@dataclass(slots=True)
-class SubscriptionCounters:
-    """What happened, for metrics."""
-
-    opened: int = 0
-    refused: int = 0
-    """There were too many."""
-    expired: int = 0
-    overrun: int = 0
-    """Times that too much waited for one."""
-    given_up: int = 0
-    """Those whose consumer could not be told."""
-
-
 class Subscription:
     """One client's. Made by `Subscriptions.open`."""
 
     def __init__(
         self, user: str, event_filter: EventFilter, lifetime: float, now: float, *, changed_only: bool = False
     ) -> None:
+        self.on_end: Callable[[str], None] = lambda _: None
+        """Called with why it ended, as a clause."""
         self.id = secrets.token_hex(12)
         """Nobody guesses it."""
         self.user = user
@@ -101,20 +111,21 @@ class Subscription:
         self._arrived.set()
         return True
 
-    def end(self) -> None:
+    def end(self, why: str) -> None:
         """Nothing more will come. Who reads is told."""
         self.ended = True
         self._waiting.clear()
         self._arrived.set()
+        self.on_end(why)
 
 
 class Subscriptions:
     """All of one device. All calls from the event loop's thread."""
 
-    def __init__(self, source: EventSource, clock: Clock) -> None:
-        self.counters = SubscriptionCounters()
+    def __init__(self, source: EventSource, clock: Clock, count: Callable[[Fate], None]) -> None:
         self._source = source
         self._clock = clock
+        self._count = count
         self._open: dict[str, Subscription] = {}
         self._stop: Callable[[], None] | None = None
         self._looked_at = 0.0
@@ -136,7 +147,7 @@ class Subscriptions:
             self._make_room(own if len(own) >= MAX_OF_USER else list(self._open.values()))
         made = Subscription(user, event_filter, lifetime, self._clock.monotonic(), changed_only=changed_only)
         self._open[made.id] = made
-        self.counters.opened += 1
+        self._count(Fate.OPENED)
         if self._stop is None:
             self._stop = self._source.subscribe(self._publish)
         self.synchronize(made)
@@ -153,10 +164,12 @@ class Subscriptions:
         subscription.lifetime = lifetime
         subscription.expires_at = self._clock.monotonic() + lifetime
 
-    def end(self, subscription: Subscription) -> None:
+    def end(self, subscription: Subscription, fate: Fate = Fate.ENDED) -> None:
         """Forget it. Idempotent."""
-        self._open.pop(subscription.id, None)
-        subscription.end()
+        if self._open.pop(subscription.id, None) is None:
+            return
+        self._count(fate)
+        subscription.end(_WHY[fate])
         if not self._open and self._stop is not None:
             self._stop()
             self._stop = None
@@ -232,19 +245,17 @@ class Subscriptions:
                 and self._source.may_see(subscription.user, notification)
                 and not subscription.put(notification)
             ):
-                self.counters.overrun += 1
+                self._count(Fate.OVERRUN)
 
     def _expire(self) -> None:
         self._looked_at = now = self._clock.monotonic()
         for subscription in [one for one in self._open.values() if one.expires_at <= now]:
-            self.counters.expired += 1
-            self.end(subscription)
+            self.end(subscription, Fate.EXPIRED)
 
     def _make_room(self, among: list[Subscription]) -> None:
         """End the one of them that has not been read for longest."""
         idle = min(among, key=lambda one: one.read_at)
         if self._clock.monotonic() - idle.read_at < IDLE_SECONDS:
-            self.counters.refused += 1
+            self._count(Fate.REFUSED)
             raise TooManyError
-        self.counters.expired += 1
-        self.end(idle)
+        self.end(idle, Fate.EXPIRED)
