@@ -22,6 +22,7 @@ from gateway.access.audit import Action
 from gateway.access.authority import Authority
 from gateway.access.explain import ruling
 from gateway.access.nvr_accounts import NvrAccounts
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.tally import Tally
 from gateway.access.users import Principal
@@ -32,7 +33,7 @@ from gateway.base.metrics import RIGHTS_ENDED, RTSP, RTSP_CONNECTIONS, RTSP_READ
 from gateway.base.settings import Address
 from gateway.hub import Start
 from gateway.ingest.fleet import Camera, CameraStatus, Fleet
-from gateway.media.model import Track, TrackKind
+from gateway.media.model import Track, UtcNs
 from gateway.rtsp.mount import Mount, check_live
 from gateway.rtsp.presentation import Client, Playing, Presentation, Receiver, RefusalError
 from gateway.rtsp.protocol import Headers
@@ -48,8 +49,6 @@ SILENT_SECONDS = 10.0
 """A reader stays for so long while nothing comes from the camera: over a short loss of coverage it goes on, and NVRs,
 which show a frozen picture until then, say soon after that that the camera is lost."""
 LOOK_SECONDS = 1.0
-RIGHT_OF = {TrackKind.VIDEO: Right.LIVE, TrackKind.AUDIO: Right.AUDIO, TrackKind.METADATA: Right.POSITION}
-"""What one must be allowed to have a track of that kind."""
 
 
 class RtspGuard:
@@ -72,14 +71,30 @@ class RtspGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """One that plays, as listed."""
+
+    id: int
+    account: str
+    address: str
+    agent: str
+    """What its program calls itself; empty: nothing."""
+    camera: str
+    portion: Portion
+    since_ns: UtcNs
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """One that plays."""
 
     receiver: Receiver
     who: Principal
     camera: Camera
-    kinds: frozenset[TrackKind]
-    """What it may have, and so needs for as long as it lasts."""
+    portion: Portion
+    """What it has beside the picture, and so needs for as long as it lasts."""
+    agent: str
+    since_ns: UtcNs
     view: View
     """As the audit knows it."""
     release: Callable[[], None]
@@ -90,18 +105,18 @@ class LiveCamera:
     """One camera as one account may have it: a Presentation."""
 
     def __init__(
-        self, restream: Restream, camera: Camera, mount: Mount, who: Principal, kinds: frozenset[TrackKind]
+        self, restream: Restream, camera: Camera, mount: Mount, who: Principal, portion: Portion
     ) -> None:
         self.camera = camera
         self.mount = mount
         self.who = who
-        self.kinds = kinds
+        self.portion = portion
         self._restream = restream
 
     @property
     def tracks(self) -> tuple[Track, ...]:
         """See `Presentation`."""
-        return tuple(track for track in self.mount.tracks if track.kind in self.kinds)
+        return tuple(track for track in self.mount.tracks if self.portion.has(track.kind))
 
     @property
     def options(self) -> frozenset[str]:
@@ -131,6 +146,9 @@ class Restream:
     ) -> None:
         self.on_viewers: list[Callable[[str], None]] = []
         """Called with a camera's id when the number of its readers has changed."""
+        self.port = 0
+        self.tls_port: int | None = None
+        """Where it listens, once it does; None: not for RTSPS."""
         self.server = Server(self.find, clock, passwords=accounts.password, guard=RtspGuard(accounts))
         self._fleet = fleet
         self._authority = authority
@@ -151,7 +169,34 @@ class Restream:
         Raises:
             OSError: the address cannot be had.
         """
-        return await self.server.listen(address.host, address.port, tls=tls)
+        port = await self.server.listen(address.host, address.port, tls=tls)
+        if tls is None:
+            self.port = port
+        else:
+            self.tls_port = port
+        return port
+
+    def readers(self) -> list[Reader]:
+        """Who reads now."""
+        return [
+            Reader(
+                reading.view.id,
+                reading.who.name,
+                reading.view.address,
+                reading.agent,
+                reading.camera.id,
+                reading.portion,
+                reading.since_ns,
+            )
+            for reading in self._readings.values()
+        ]
+
+    def end(self, reader_id: int, why: str) -> bool:
+        """End one reader, which may come again; False: there is none of that id. `why` is a clause."""
+        found = [reading for reading in self._readings.values() if reading.view.id == reader_id]
+        for reading in found:
+            reading.receiver.end(why)
+        return bool(found)
 
     def viewers(self, camera_id: str) -> int:
         """How many read a camera."""
@@ -186,11 +231,11 @@ class Restream:
         camera, who = self._fleet.cameras.get(path), self._accounts.principal(client.user)
         if camera is None or who is None or not self._authority.sees(who, camera.id):
             return None
-        kinds = self._kinds(who, camera.id)
-        if TrackKind.VIDEO not in kinds:
+        rights = self._authority.rights(who, camera.id)
+        if Right.LIVE not in rights:
             await self._refuse(who, camera.id, client)
         await self._be_live(camera)
-        return LiveCamera(self, camera, self._mount(camera), who, kinds)
+        return LiveCamera(self, camera, self._mount(camera), who, Portion.of(rights))
 
     async def begin(self, live: LiveCamera, receiver: Receiver, client: Client) -> Playing:
         """Have `receiver` read; the audit says so first.
@@ -212,7 +257,8 @@ class Restream:
             try:
                 await self._be_live(camera)
                 who = self._accounts.holding(live.who)
-                if who is None or self._kinds(who, camera.id) != live.kinds:
+                rights = frozenset() if who is None else self._authority.rights(who, camera.id)
+                if who is None or Right.LIVE not in rights or Portion.of(rights) != live.portion:
                     raise RefusedError("what this account may see has changed: connect again")
                 playing = live.mount.attach(receiver)
             except BaseException as error:
@@ -220,7 +266,8 @@ class Restream:
                 self._views.end(view, f"nothing was shown: {why}", shown=False)
                 raise
             release = stack.pop_all().close
-        self._readings[receiver] = _Reading(receiver, who, camera, live.kinds, view, release)
+        now = self._clock.utc_ns()
+        self._readings[receiver] = _Reading(receiver, who, camera, live.portion, client.agent, now, view, release)
         self._touch(camera.id, 1)
         return playing
 
@@ -242,21 +289,15 @@ class Restream:
                 RIGHTS_ENDED.labels(Right.LOGGED_IN.value).inc()
                 reading.receiver.end("the account was changed or removed")
                 continue
-            kinds = self._kinds(who, camera)
-            if lost := reading.kinds - kinds:
-                right = Right.LIVE if TrackKind.VIDEO in lost else min(RIGHT_OF[kind] for kind in lost)
+            rights = self._authority.rights(who, camera)
+            if lost := (reading.portion.rights | {Right.LIVE}) - rights:
+                right = Right.LIVE if Right.LIVE in lost else min(lost)
                 RIGHTS_ENDED.labels(right.value).inc()
                 reading.receiver.end(ruling(self._authority, who, right, camera).why)
-            elif kinds - reading.kinds:
+            elif Portion.of(rights) != reading.portion:
                 reading.receiver.end("the account may have more of the camera now")
 
     # ---- inside
-
-    def _kinds(self, who: Principal, camera_id: str) -> frozenset[TrackKind]:
-        rights = self._authority.rights(who, camera_id)
-        if Right.LIVE not in rights:
-            return frozenset()
-        return frozenset(kind for kind, right in RIGHT_OF.items() if right in rights)
 
     async def _refuse(self, who: Principal, camera_id: str, client: Client) -> None:
         why = ruling(self._authority, who, Right.LIVE, camera_id).why
