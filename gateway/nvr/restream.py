@@ -104,9 +104,7 @@ class _Reading:
 class LiveCamera:
     """One camera as one account may have it: a Presentation."""
 
-    def __init__(
-        self, restream: Restream, camera: Camera, mount: Mount, who: Principal, portion: Portion
-    ) -> None:
+    def __init__(self, restream: Restream, camera: Camera, mount: Mount, who: Principal, portion: Portion) -> None:
         self.camera = camera
         self.mount = mount
         self.who = who
