@@ -83,6 +83,13 @@ async def test_the_playlist_is_as_long_as_the_clock_says(gateway):
     assert [float(length) for length in gaps] == [60, 5]
 
 
+async def test_a_piece_that_is_missing_has_no_bytes(gateway):
+    (missing, _) = [url for url in media(await load(gateway.client(), 0, 1000)) if "/gap/" in url]
+    status, body, response = await gateway.client().call("GET", missing)
+    assert (status, body, response.headers["Content-Type"]) == (200, b"", "video/mp4")
+    assert (await gateway.client(None).call("GET", missing))[0] == 401
+
+
 async def test_what_privacy_hid_is_neither_named_nor_served(gateway):
     client = gateway.client()
     text = await load(client, 130, 150)

@@ -17,7 +17,7 @@ from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError, SightlineError
 from gateway.media.model import NS, TrackKind, UtcNs
 from gateway.recording.chunks import Chunk
-from gateway.recording.playback.playlist import CONTENT_TYPE, GAP_NAME
+from gateway.recording.playback.playlist import CONTENT_TYPE, GAP_NAME, Shape
 from web.body import interval
 from web.reasons import reason
 from web.routes import Body, Route
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 MAX_HOURS = 48
 """What one playlist spans at most: some 43 000 chunks."""
+SETTLING_NS = 2 * NS
+"""So long after the end of an interval all of it is on disk."""
 STUCK_SECONDS = 60.0
 """A client that takes nothing for so long is let go."""
 _CHUNK = re.compile(r"(\d{1,15})-(\d{1,12})\.m4s", re.ASCII)
@@ -39,21 +41,27 @@ async def playlist(request: web.Request) -> web.Response:
     parts, who, camera = services(request), principal(request), request.match_info["id"]
     from_ns, to_ns = _interval(request)
     video_only = _video_only(request)
-    why = reason(request, Right.RECORDED, camera)
-    growing = to_ns > parts.clock.utc_ns()
+    showing = Showing(
+        camera, from_ns, to_ns, video_only, reason(request, Right.RECORDED, camera), address(request),
+        request.headers.get("User-Agent", "")[:200],
+    )  # fmt: skip
+    shape = Shape.VOD
+    if to_ns + SETTLING_NS > parts.clock.utc_ns():
+        shape = Shape.GROWING
+    elif request.app[TICKETS].was_told_more_follows(who, showing):
+        shape = Shape.GROWN
     footage = await parts.archive.footage(camera, from_ns, to_ns)
     hidden = await parts.privacy.hidden_streams(camera, from_ns, to_ns)
     sound = (
         not video_only
         and Portion.of(parts.authority.rights(who, camera)).sound
-        and any(piece.has(TrackKind.AUDIO) for piece in footage.pieces)
+        # What follows may have sound, and then what came before must have had it, too.
+        and (shape is not Shape.VOD or any(piece.has(TrackKind.AUDIO) for piece in footage.pieces))
     )
     if not footage.pieces:
-        raise NotFoundError("nothing is recorded in this interval" + (" yet" if growing else ""))
-    agent = request.headers.get("User-Agent", "")[:200]
-    showing = Showing(camera, from_ns, to_ns, video_only, why, address(request), agent)
-    ticket = await request.app[TICKETS].issue(who, showing, sound=sound)
-    text = await parts.playback.playlist(footage, hidden, f"ticket={ticket.text}", growing=growing)
+        raise NotFoundError("nothing is recorded in this interval" + (" yet" if shape is Shape.GROWING else ""))
+    ticket = await request.app[TICKETS].issue(who, showing, sound=sound, more_follows=shape is Shape.GROWING)
+    text = await parts.playback.playlist(footage, hidden, f"ticket={ticket.text}", shape)
     return web.Response(text=text, content_type=CONTENT_TYPE)
 
 

@@ -65,6 +65,8 @@ class Ticket:
     showing: Showing
     sound: bool
     """Whether its media has sound."""
+    more_follows: bool
+    """Its playlist had no end at first: what a player has read of it must stay."""
     text: str
     """What URLs carry."""
     used: float
@@ -92,7 +94,14 @@ class Tickets:
         """Who holds one."""
         return [ticket.who for ticket in self._tickets.values()]
 
-    async def issue(self, who: Principal, showing: Showing, *, sound: bool) -> Ticket:
+    def was_told_more_follows(self, who: Principal, showing: Showing) -> bool:
+        """Whether a player has a playlist of this that had no end yet."""
+        return any(
+            known.more_follows and (known.who.key, known.showing) == (who.key, showing)
+            for known in self._tickets.values()
+        )
+
+    async def issue(self, who: Principal, showing: Showing, *, sound: bool, more_follows: bool) -> Ticket:
         """A ticket; for a player that loads its playlist again the one that it has.
 
         Raises:
@@ -104,7 +113,8 @@ class Tickets:
                 return known
         self._number += 1
         ticket = Ticket(
-            self._number, who, showing, sound, self._text(self._number, who, showing, sound), self._now(),
+            self._number, who, showing, sound, more_follows, self._text(self._number, who, showing, sound),
+            self._now(),
         )  # fmt: skip
         await self._touch(ticket)
         self._tickets[ticket.number] = ticket

@@ -48,7 +48,14 @@ class Chunk:
     start_ns: UtcNs
     """When its first picture was captured."""
     end_ns: UtcNs
-    """Where the next one begins, or the Segment ends."""
+    """Where the next one begins, or the Segment ends; exclusive."""
+
+    def overlaps(self, start_ns: UtcNs, end_ns: UtcNs | None) -> bool:
+        """Whether something of [start_ns, end_ns) lies in it; `end_ns` None: without end.
+
+        One whose pictures all have the same time lies there where that does.
+        """
+        return start_ns < max(self.end_ns, self.start_ns + 1) and (end_ns is None or self.start_ns < end_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,9 @@ class Cuts:
     """Of each chunk: where it begins in the file, and its start."""
 
     def chunks(self, size: int, end_ns: UtcNs) -> tuple[Chunk, ...]:
-        """The chunks of the file's first `size` bytes, whose media ends at `end_ns`."""
+        """The chunks of the file's first `size` bytes, whose media ends at `end_ns`; none in its init segment alone."""
         starts = [start for start in self.starts if start[0] < size]
-        ends = [*starts[1:], (size, end_ns)]
+        ends = [*starts[1:], (size, end_ns)][: len(starts)]
         return tuple(
             Chunk(offset, until - offset, start_ns, max(start_ns, end))
             for (offset, start_ns), (until, end) in zip(starts, ends, strict=True)

@@ -168,7 +168,7 @@ def without(footage: Footage, spans: Iterable[tuple[UtcNs, UtcNs | None]]) -> Fo
         return footage
 
     def seen(chunk: Chunk) -> bool:
-        return not any(start < chunk.end_ns and (end is None or chunk.start_ns < end) for start, end in unseen)
+        return not any(chunk.overlaps(start, end) for start, end in unseen)
 
     pieces = [
         replace(piece, chunks=tuple(chunks))

@@ -79,6 +79,8 @@ class Footage:
     pieces: tuple[Piece, ...]
     """Recording by Recording, by their starts; each one's pieces by theirs. Only where a clock was set back does one
     begin before another has ended."""
+    growing: int | None = None
+    """The number of the Recording that still grows, also between two of its Segments."""
 
 
 def meets(piece: Piece, chunk: Chunk, next_piece: Piece, next_chunk: Chunk) -> bool:
@@ -103,7 +105,8 @@ class FootageFinder:
             StorageError: the database refused.
         """
         # What is open is looked at first: a Segment that ends meanwhile is among the finished ones then.
-        still_open = await self._open_piece(camera, to_ns)
+        recording = await self._catalog.open_recording(camera)
+        still_open = None if recording is None else await self._open_piece(camera, recording, to_ns)
         rows = await self._catalog.stored(camera, from_ns, to_ns)
         cuts = await self._threads.run(_unpacked, rows)
         for number, row in enumerate(rows):
@@ -111,7 +114,7 @@ class FootageFinder:
                 cuts[number] = await self._looked(row)
         extra = [] if still_open is None or still_open.path in {row.path for row in rows} else [still_open]
         pieces = await self._threads.run(_pieces, rows, cuts, extra, from_ns, to_ns)
-        return Footage(camera, from_ns, to_ns, pieces)
+        return Footage(camera, from_ns, to_ns, pieces, None if recording is None else recording[0])
 
     async def segment(self, camera: str, name: str) -> Piece | None:
         """The whole Segment whose file is called `name`; None when there is none, or it cannot be read.
@@ -121,7 +124,8 @@ class FootageFinder:
         """
         growing = self._catalog.growing(camera)
         if growing is not None and growing.segment is not None and _name(growing.segment.path) == name:
-            return await self._open_piece(camera, growing.end_ns)
+            recording = await self._catalog.open_recording(camera)
+            return None if recording is None else await self._open_piece(camera, recording, growing.end_ns)
         path = segment_path(camera, name)
         row = None if path is None else await self._catalog.stored_as(path)
         if row is None:
@@ -152,13 +156,10 @@ class FootageFinder:
 
     # ---- the open Segment
 
-    async def _open_piece(self, camera: str, to_ns: UtcNs) -> Piece | None:
+    async def _open_piece(self, camera: str, recording: tuple[int, UtcNs], to_ns: UtcNs) -> Piece | None:
         growing = self._catalog.growing(camera)
         segment = None if growing is None else growing.segment
         if growing is not None and (segment is None or to_ns <= segment.start_ns):
-            return None
-        recording = await self._catalog.open_recording(camera)
-        if recording is None:
             return None
         number, reach_ns = recording
         if growing is None or segment is None:
@@ -243,7 +244,7 @@ def _piece(row: StoredSegment, cuts: Cuts) -> Piece:
 
 def _within(piece: Piece, from_ns: UtcNs, to_ns: UtcNs) -> Piece | None:
     """The piece with those chunks that touch the interval; None when none does."""
-    chunks = tuple(c for c in piece.chunks if c.start_ns < to_ns and (c.end_ns > from_ns or c.start_ns >= from_ns))
+    chunks = tuple(chunk for chunk in piece.chunks if chunk.overlaps(from_ns, to_ns))
     if not chunks:
         return None
     return piece if len(chunks) == len(piece.chunks) else replace(piece, chunks=chunks)

@@ -33,7 +33,7 @@ from gateway.recording.chunks import Chunk
 from gateway.recording.files import Files
 from gateway.recording.footage import MEETING_NS, Footage, FootageFinder, Piece, meets
 from gateway.recording.playback.aac import encode
-from gateway.recording.playback.playlist import Covering, playlist
+from gateway.recording.playback.playlist import Covering, Shape, playlist
 from gateway.recording.playback.sound import G711, LEAD_FRAMES, Frames, Heard, Range, Uncoded, shown, sound
 
 log = logging.getLogger(__name__)
@@ -100,9 +100,9 @@ class PlaybackMedia:
         self._processes = processes
         self._encoded: OrderedDict[tuple[str, int, int], Frames] = OrderedDict()
 
-    async def playlist(self, footage: Footage, hidden: Sequence[Covering], query: str, *, growing: bool) -> str:
+    async def playlist(self, footage: Footage, hidden: Sequence[Covering], query: str, shape: Shape) -> str:
         """As `gateway.recording.playback.playlist.playlist`, in a thread: a day has some 20 000 chunks."""
-        return await self._threads.run(playlist, footage, hidden, query, growing=growing)
+        return await self._threads.run(playlist, footage, hidden, query, shape)
 
     async def place(self, camera: str, name: str, offset: int, size: int) -> Place:
         """The first `size` bytes of the chunk that begins at `offset` in the Segment whose file is called `name`.

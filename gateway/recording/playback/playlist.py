@@ -1,14 +1,15 @@
 """HLS media playlists (RFC 8216, draft-ietf-hls-rfc8216bis) of recorded footage: text out of values, nothing else.
 
 The playlist's time is UTC: pieces last as long as the clock says, programme date times are those of their first
-pictures, and what is missing between them is there as pieces with EXT-X-GAP. So a moment is at the same place in the
-playlists of several cameras.
+pictures, and what is missing between them is there as pieces with EXT-X-GAP. So the pictures of one moment have the
+same date in the playlists of several cameras, however far into them they lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from gateway.base.errors import NotFoundError
@@ -23,19 +24,11 @@ CONTENT_TYPE = "application/vnd.apple.mpegurl"
 LATE_NS = NS
 """While a Recording grows, a chunk is told of when so much after it is on disk: then its sound is, too."""
 GAP_PIECE_NS = 60 * NS
-GROWING_GAP_PIECE_NS = 4 * NS
+EVENT_GAP_PIECE_NS = 4 * NS
 """What is missing is told in pieces of at most this; those of a playlist that grows are short, because the longest
 piece says how often a player asks for more."""
 _UNSEEN_NS = NS // 10
 """A shorter hole is none that a player has to be told of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """What is missing, or may not be shown."""
-
-    start_ns: UtcNs
-    end_ns: UtcNs
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +55,45 @@ class Covering(Protocol):
         """To when, exclusive."""
 
 
-def playlist(footage: Footage, hidden: Sequence[Covering], query: str, *, growing: bool) -> str:
-    """The playlist of `footage` without what is `hidden`; its URLs are relative to its own, and end in `query`.
+class Shape(Enum):
+    """What a player may expect of a playlist when it asks again."""
 
-    `growing`: the player will ask again; then only what will not change any more is told of.
+    VOD = "VOD"
+    """It will not, or finds the same."""
+    GROWING = "growing"
+    """What it was told of, and more."""
+    GROWN = "grown"
+    """As GROWING, for the last time: this is the end."""
+
+
+def playlist(footage: Footage, hidden: Sequence[Covering], query: str, shape: Shape) -> str:
+    """The playlist of `footage` without what is `hidden`; its URLs are relative to its own, and end in `query`.
 
     Raises:
         NotFoundError: nothing is left.
     """
-    shown = entries(footage, hidden, growing=growing)
+    shown = entries(footage, hidden, shape)
     if not shown:
-        raise NotFoundError("nothing that may be shown is recorded in this interval" + (" yet" if growing else ""))
-    return render(shown, footage.start_ns, query, growing=growing)
+        yet = " yet" if shape is Shape.GROWING else ""
+        raise NotFoundError(f"nothing that may be shown is recorded in this interval{yet}")
+    return render(shown, footage.start_ns, query, shape)
 
 
-def entries(footage: Footage, hidden: Sequence[Covering], *, growing: bool) -> list[Entry]:
+def entries(footage: Footage, hidden: Sequence[Covering], shape: Shape) -> list[Entry]:
     """The chunks to be shown. One of which a part is hidden is hidden in whole: it cannot be cut."""
-    pieces = _settled(footage.pieces) if growing else footage.pieces
+    pieces: Sequence[Piece] = footage.pieces
+    if shape is not Shape.VOD:
+        # What is recorded later comes after what a player knows, also where a clock was set back.
+        pieces = sorted(pieces, key=lambda piece: piece.recording)
+    growing = footage.growing if shape is Shape.GROWING else None
+    until_ns = max((piece.end_ns for piece in pieces if piece.recording == growing), default=0) - LATE_NS
     line = [(piece, chunk) for piece in pieces for chunk in piece.chunks]
     found: list[Entry] = []
     for number, (piece, chunk) in enumerate(line):
-        if any(_covers(span, chunk) for span in hidden):
+        if any(chunk.overlaps(span.start_ns, span.end_ns) for span in hidden):
             continue
+        if piece.recording == growing and (chunk.end_ns > until_ns or (piece.open and chunk is piece.chunks[-1])):
+            continue  # it may still change
         follows = number > 0 and meets(*line[number - 1], piece, chunk)
         end_ns = chunk.end_ns
         if number + 1 < len(line) and meets(piece, chunk, *line[number + 1]):
@@ -93,9 +103,10 @@ def entries(footage: Footage, hidden: Sequence[Covering], *, growing: bool) -> l
     return found
 
 
-def render(shown: Sequence[Entry], start_ns: UtcNs, query: str, *, growing: bool) -> str:
+def render(shown: Sequence[Entry], start_ns: UtcNs, query: str, shape: Shape) -> str:
     """The playlist of `shown`, one entry at least; `start_ns` is where playing begins."""
-    longest = GROWING_GAP_PIECE_NS if growing else NS
+    is_event = shape is not Shape.VOD
+    longest, gap_piece_ns = (EVENT_GAP_PIECE_NS, EVENT_GAP_PIECE_NS) if is_event else (NS, GAP_PIECE_NS)
     lines: list[str] = []
     at_ns: UtcNs | None = None
     fingerprint = None
@@ -104,7 +115,7 @@ def render(shown: Sequence[Entry], start_ns: UtcNs, query: str, *, growing: bool
         piece, chunk = entry.piece, entry.chunk
         begins, changed = not entry.follows, piece.fingerprint != fingerprint
         if at_ns is not None and begins:
-            for piece_ns in _gap_pieces(Hole(at_ns, chunk.start_ns), growing=growing):
+            for piece_ns in _gap_pieces(chunk.start_ns - at_ns, gap_piece_ns):
                 longest = max(longest, piece_ns)
                 lines += ("#EXT-X-GAP", _length(piece_ns), f"media/{GAP_NAME}/{gaps}.m4s")
                 gaps += 1
@@ -122,42 +133,20 @@ def render(shown: Sequence[Entry], start_ns: UtcNs, query: str, *, growing: bool
     head = [
         "#EXTM3U",
         "#EXT-X-VERSION:8",
-        f"#EXT-X-PLAYLIST-TYPE:{'EVENT' if growing else 'VOD'}",
+        f"#EXT-X-PLAYLIST-TYPE:{'EVENT' if is_event else 'VOD'}",
         f"#EXT-X-TARGETDURATION:{-(-longest // NS)}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-INDEPENDENT-SEGMENTS",
     ]
-    offset_ns = start_ns - shown[0].chunk.start_ns
-    if offset_ns > 0:
+    offset_ns = max(0, start_ns - shown[0].chunk.start_ns)
+    if offset_ns or is_event:  # without it, players begin at the end of what grows (RFC 8216 6.3.3)
         head.append(f"#EXT-X-START:TIME-OFFSET={offset_ns / NS:.3f},PRECISE=YES")
-    tail = [] if growing else ["#EXT-X-ENDLIST"]
+    tail = [] if shape is Shape.GROWING else ["#EXT-X-ENDLIST"]
     return "\n".join([*head, *lines, *tail, ""])
 
 
-def _covers(span: Covering, chunk: Chunk) -> bool:
-    return span.start_ns <= chunk.end_ns and (span.end_ns is None or chunk.start_ns < span.end_ns)
-
-
-def _settled(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """What a player that asks again finds unchanged, in an order to which things are only added.
-
-    The end of what still grows is left out, and Recordings come as they were begun, also if a clock was set back.
-    """
-    grows = next((piece for piece in pieces if piece.open), None)
-    settled = []
-    for piece in sorted(pieces, key=lambda piece: piece.recording):
-        if grows is not None and piece.recording == grows.recording:
-            chunks = piece.chunks[:-1] if piece.open else piece.chunks
-            chunks = tuple(chunk for chunk in chunks if chunk.end_ns <= grows.end_ns - LATE_NS)
-            settled.append(replace(piece, chunks=chunks))
-        else:
-            settled.append(piece)
-    return settled
-
-
-def _gap_pieces(hole: Hole, *, growing: bool) -> Iterator[int]:
-    """How long the pieces last that stand for `hole`."""
-    left, most = hole.end_ns - hole.start_ns, GROWING_GAP_PIECE_NS if growing else GAP_PIECE_NS
+def _gap_pieces(left: int, most: int) -> Iterator[int]:
+    """How many nanoseconds the pieces last that stand for a hole of `left`."""
     if left < _UNSEEN_NS:
         return
     while left > 0:
