@@ -266,6 +266,7 @@ async def run(
                 registry=registry,
                 fleet=fleet,
                 whep=whep,
+                nvr_accounts=nvr_accounts,
                 restream=restream,
                 catalog=catalog,
                 archive=archive,

@@ -210,6 +210,8 @@ RECIPES: dict[str, Recipe] = {
     "DELETE /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),
     "OPTIONS /api/whep/{session}": Recipe(200, anybody),
     "GET /api/cameras/{id}/viewers": Recipe(200, of_everything(Right.METRICS)),
+    "GET /api/nvr": Recipe(200, CONFIGURE),
+    "DELETE /api/nvr/readers/{id}": Recipe(404, CONFIGURE),  # nobody reads
     "GET /api/cameras/{id}/positions": Recipe(200, of_the_camera(Right.POSITION)),
     "GET /api/cameras/{id}/recordings": Recipe(200, of_the_camera(Right.RECORDED)),
     "GET /api/cameras/{id}/assignments": Recipe(200, of_the_camera(Right.RECORDED)),

@@ -317,6 +317,40 @@ SETTINGS = _object(
 EXPORTS = _list("exports", ref("Export"))
 GROUPS = _list("groups", ref("Group"))
 VIEWERS = _list("viewers", ref("Viewer"))
+NVR = _object(
+    ["rtsp", "onvif", "readers", "seen"],
+    rtsp=_object(
+        ["port", "tls_port"],
+        port={"type": "integer"},
+        tls_port={"type": ["integer", "null"], "description": "of RTSPS; null: the gateway has no certificate"},
+    ),
+    onvif=_object(["devices"], devices={"enum": ["one", "port", "both"]}),
+    readers={
+        "type": "array",
+        "items": _object(
+            ["id", "account", "address", "agent", "camera", "sound", "positions", "since_utc"],
+            id=_TEXT,
+            account=_TEXT,
+            address=_TEXT,
+            agent={"type": "string", "description": "what its program calls itself"},
+            camera=_TEXT,
+            sound={"type": "boolean"},
+            positions={"type": "boolean", "description": "whether it gets the metadata track"},
+            since_utc=_TIME,
+        ),
+    },
+    seen={
+        "type": "array",
+        "description": "who logged in, the last first",
+        "items": _object(
+            ["account", "address", "service", "utc"],
+            account=_TEXT,
+            address=_TEXT,
+            service={"enum": ["rtsp", "onvif"]},
+            utc=_TIME,
+        ),
+    },
+)
 DEVICES = _list("devices", ref("Device"))
 FIXES = _list("fixes", ref("Fix"))
 AUDIT_PAGE = _object(

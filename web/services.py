@@ -13,6 +13,7 @@ from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
+from gateway.access.nvr_accounts import NvrAccounts
 from gateway.access.oidc import Providers
 from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
@@ -74,6 +75,7 @@ class Services:
     registry: Registry
     fleet: Fleet
     whep: Whep
+    nvr_accounts: NvrAccounts
     restream: Restream
     catalog: Catalog
     archive: Archive

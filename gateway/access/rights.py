@@ -64,6 +64,8 @@ NEEDED: dict[str, Right] = {
     "DELETE /api/whep/{session}": Right.LIVE,
     "OPTIONS /api/whep/{session}": Right.OPEN,
     "GET /api/cameras/{id}/viewers": Right.METRICS,
+    "GET /api/nvr": Right.CONFIGURE,
+    "DELETE /api/nvr/readers/{id}": Right.CONFIGURE,
     "GET /api/cameras/{id}/positions": Right.POSITION,
     "GET /api/cameras/{id}/recordings": Right.RECORDED,
     "GET /api/cameras/{id}/timeline": Right.RECORDED,
