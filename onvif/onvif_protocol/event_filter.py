@@ -61,8 +61,9 @@ class EventFilter:
         return self.wants_topic(notification.topic) and all(test(content_of(notification)) for test in self.contents)
 
 
-def parse_event_filter(given: Element | None, offered: Iterable[str]) -> EventFilter:
-    """The filter that a `wsnt:FilterType` element asks for; None: everything. `offered` are the device's topics.
+def parse_event_filter(given: Element | None, offered: Iterable[str] | None) -> EventFilter:
+    """The filter that a `wsnt:FilterType` element asks for; None: everything. `offered` are the device's topics; None:
+    whatever is asked for may be asked for.
 
     Raises:
         EventFilterError: it cannot be understood, or nothing could ever fit.
@@ -80,7 +81,7 @@ def parse_event_filter(given: Element | None, offered: Iterable[str]) -> EventFi
         else:
             raise EventFilterError("InvalidFilterFault", "filters by topic and by message content are understood")
     made = EventFilter(tuple(topics), tuple(contents))
-    if topics and not any(made.wants_topic(topic) for topic in offered):
+    if topics and offered is not None and not any(made.wants_topic(topic) for topic in offered):
         raise EventFilterError("TopicNotSupportedFault", "there are no such topics here: GetEventProperties lists them")
     return made
 
