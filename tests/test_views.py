@@ -74,6 +74,32 @@ async def test_ends_are_written_by_themselves_and_once(stage):
     assert [row.detail.get("why") for row in await stage.rows()] == [None, "first"]
 
 
+async def test_many_that_come_at_once_do_not_wait_for_each_other(stage, monkeypatch):
+    writes, write = [], stage.database.write
+
+    async def counted(work):
+        writes.append(work)
+        return await write(work)
+
+    monkeypatch.setattr(stage.database, "write", counted)
+    views = await asyncio.gather(*(stage.begin(reason=str(n)) for n in range(50)))
+    assert len(writes) <= 2
+    rows = await stage.rows()
+    assert [(row.id, row.reason) for row in rows] == [(view.id, str(n)) for n, view in enumerate(views)]
+
+
+async def test_one_that_nobody_waits_for_ends_at_once(stage):
+    await asyncio.gather(stage.begin())
+    asking = asyncio.create_task(stage.begin())
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await stage.views.flush()
+    *_, row = await stage.rows()
+    assert (row.outcome, row.detail["shown"]) == ("ended", False)
+
+
 async def test_a_view_that_cannot_be_written_does_not_begin(stage):
     await stage.sql("CREATE TRIGGER full BEFORE INSERT ON open_views BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(StorageError, match="disk full"):
