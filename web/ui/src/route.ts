@@ -4,7 +4,7 @@
  */
 
 /** The pages of the settings, in the order of their menu. */
-export const SECTIONS = ["account", "policy", "groups", "users", "audit", "storage"] as const;
+export const SECTIONS = ["account", "policy", "groups", "users", "nvr", "audit", "storage"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export type View =

@@ -38,6 +38,7 @@ const NEEDED: Record<Section, Right | null> = {
   policy: null,
   groups: null,
   users: "configure",
+  nvr: "configure",
   audit: "audit",
   storage: "metrics",
 };

@@ -100,12 +100,13 @@ export const strings = {
 
   settings: {
     title: "Settings",
-    sections: { account: "Your account", policy: "Policy", groups: "Camera groups", users: "Users", audit: "Audit", storage: "Storage" },
+    sections: { account: "Your account", policy: "Policy", groups: "Camera groups", users: "Users", nvr: "NVRs", audit: "Audit", storage: "Storage" },
     explain: {
       account: "Password, where you are logged in, programs",
       policy: "Who may see what, and which line says so",
       groups: "Which cameras belong together",
       users: "Who has an account, with which role",
+      nvr: "What to enter into a recorder, and which are connected",
       audit: "Who did what, and the proof of it",
       storage: "The disk, and what is kept for how long",
     },

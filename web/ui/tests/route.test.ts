@@ -10,6 +10,7 @@ const views: View[] = [
   { name: "settings", section: null, query: "" },
   { name: "settings", section: "users", query: "" },
   { name: "settings", section: "storage", query: "" },
+  { name: "settings", section: "nvr", query: "" },
   { name: "settings", section: "audit", query: "actor=anna&camera=unit-12" },
 ];
 

@@ -14,6 +14,7 @@ import "./account-page";
 import "./audit-page";
 import { controls } from "./controls";
 import "./groups-page";
+import "./nvr-page";
 import "./policy-page";
 import "./storage-page";
 import "./users-page";
@@ -181,6 +182,8 @@ export class SettingsView extends LitElement {
         return html`<groups-page></groups-page>`;
       case "users":
         return html`<users-page></users-page>`;
+      case "nvr":
+        return html`<nvr-page></nvr-page>`;
       case "audit":
         return html`<audit-page .query=${this.query}></audit-page>`;
       case "storage":
