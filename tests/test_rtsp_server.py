@@ -309,7 +309,7 @@ async def test_a_slow_reader_is_moved_on_at_a_keyframe_and_disturbs_nobody(
         await reader.set_up(0)
         await reader.call("PLAY")
     (session,) = [s for s in stage.server.sessions.values() if s.id == slow.session]
-    while not session.delivery.moved:
+    while not stage.server.counters.moved:
         stage.publish(size=50_000)
         await until_frames(quick, stage.frames)
         assert session.outlet.waiting < 300_000 + 2 * 60_000
@@ -342,7 +342,7 @@ async def test_a_reader_that_takes_nothing_is_given_up(monkeypatch: pytest.Monke
     await reader.set_up(0)
     await reader.call("PLAY")
     (session,) = stage.server.sessions.values()
-    while not session.delivery.moved:
+    while not stage.server.counters.moved:
         stage.publish(size=500_000)
         await asyncio.sleep(0)
     for _ in range(4):

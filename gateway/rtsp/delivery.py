@@ -17,6 +17,7 @@ from gateway.base.supervise import TaskOwner
 from gateway.rtsp.headers import Pair
 from gateway.rtsp.presentation import Burst
 from gateway.rtsp.protocol import interleaved_header
+from gateway.rtsp.sending import Sending
 from gateway.rtsp.udp import bind_pair
 
 MAX_WAITING_BYTES = 2 << 20
@@ -40,8 +41,9 @@ class Outlet(Protocol):
     def waiting(self) -> int:
         """Bytes accepted and not yet handed to the kernel."""
 
-    def send(self, burst: Burst) -> None:
-        """Send the packets of a track; those of a track that was not set up are none of its business."""
+    def send(self, burst: Burst) -> bool:
+        """Send the packets of a track; whether nothing waits now. Those of a track that was not set up are none of its
+        business."""
 
     def send_report(self, track_id: int, packet: bytes) -> None:
         """Send an RTCP packet of a track."""
@@ -53,22 +55,22 @@ class Outlet(Protocol):
 class InterleavedOutlet:
     """Within the RTSP connection (RFC 2326 10.12)."""
 
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self._transport = transport
+    def __init__(self, sending: Sending) -> None:
+        self._sending = sending
         self.channels: dict[int, Pair] = {}
         """Of each track that was set up."""
 
     @property
     def waiting(self) -> int:  # noqa: D102
-        return self._transport.get_write_buffer_size()
+        return self._sending.waiting
 
-    def send(self, burst: Burst) -> None:  # noqa: D102
-        if (pair := self.channels.get(burst.track_id)) is not None and not self._transport.is_closing():
-            self._transport.write(burst.interleaved(pair[0]))
+    def send(self, burst: Burst) -> bool:  # noqa: D102
+        pair = self.channels.get(burst.track_id)
+        return pair is None or self._sending.send(burst.interleaved(pair[0]))
 
     def send_report(self, track_id: int, packet: bytes) -> None:  # noqa: D102
-        if (pair := self.channels.get(track_id)) is not None and not self._transport.is_closing():
-            self._transport.write(interleaved_header(pair[1], len(packet)) + packet)
+        if (pair := self.channels.get(track_id)) is not None:
+            self._sending.send(interleaved_header(pair[1], len(packet)) + packet)
 
     def close(self) -> None:  # noqa: D102
         self.channels.clear()
@@ -131,10 +133,10 @@ class DatagramOutlet:
     def waiting(self) -> int:  # noqa: D102
         return self._pending_bytes
 
-    def send(self, burst: Burst) -> None:  # noqa: D102
+    def send(self, burst: Burst) -> bool:  # noqa: D102
         pair = self.client_ports.get(burst.track_id)
         if pair is None:
-            return
+            return True
         address = (self._host, pair[0])
         self._pending.extend((packet, address) for packet in burst.packets)
         self._pending_bytes += burst.size
@@ -143,6 +145,7 @@ class DatagramOutlet:
             if self._pending:
                 self._pumping = True
                 self._owner.start(self._keep_pumping(), name=f"pace {self._host}")
+        return not self._pending
 
     def send_report(self, track_id: int, packet: bytes) -> None:  # noqa: D102
         if (pair := self.client_ports.get(track_id)) is not None and not self._ports.rtcp.is_closing():
@@ -181,20 +184,24 @@ class DatagramOutlet:
 class Delivery:
     """One client as a Mount's Receiver: decides what it gets.
 
-    `on_end(reason)` is called, once, when nothing will follow; the caller then closes. `moved` counts how often the
-    client was passed over.
+    `on_end(why)` is called, once, when nothing will follow; the caller then closes. `on_moved` is called whenever the
+    client begins to be passed over.
     """
 
-    def __init__(self, outlet: Outlet, clock: Clock, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self, outlet: Outlet, clock: Clock, on_end: Callable[[str], None], on_moved: Callable[[], None]
+    ) -> None:
         self._outlet = outlet
         self._clock = clock
         self._on_end: Callable[[str], None] | None = on_end
+        self._on_moved = on_moved
         self._allowance = MAX_WAITING_BYTES
+        self._keeps_up = False
+        """It took all that it was sent, and is not waiting for anything."""
         self._needs_keyframe = True
         self._passed_over = False
         self._least = 0
         self._progress_at = 0.0
-        self.moved = 0
 
     def started(self) -> None:
         """Everything since the last keyframe has been handed over: it may wait, beside the usual."""
@@ -202,6 +209,9 @@ class Delivery:
 
     def deliver(self, burst: Burst) -> None:
         """Send, unless the client is behind."""
+        if self._keeps_up:  # as almost all do almost always
+            self._keeps_up = self._outlet.send(burst)
+            return
         waiting = self._outlet.waiting
         if self._passed_over:
             if waiting > RESUME_BYTES:
@@ -212,7 +222,7 @@ class Delivery:
         elif waiting > self._allowance:
             self._passed_over = True
             self._least, self._progress_at = waiting, self._clock.monotonic()
-            self.moved += 1
+            self._on_moved()
             return
         if waiting <= RESUME_BYTES:
             self._allowance = MAX_WAITING_BYTES
@@ -220,7 +230,7 @@ class Delivery:
             if not burst.is_keyframe:
                 return
             self._needs_keyframe = False
-        self._outlet.send(burst)
+        self._keeps_up = self._outlet.send(burst) and not self._needs_keyframe
 
     def report(self, track_id: int, packet: bytes) -> None:
         """Send, unless the client is behind."""

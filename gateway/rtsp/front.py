@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from gateway.rtsp.protocol import Response
+from gateway.rtsp.sending import Sending
 from gateway.rtsp.server_connection import ServerConnection
 from gateway.rtsp.tunnel import Decoder, Half, TunnelError, accepted, could_begin, parse_half, refused
 
@@ -29,6 +30,7 @@ class Front(asyncio.Protocol):
         """Who speaks RTSP here, once that is known. Both halves of a tunnel have the same."""
         self._server = server
         self._transport: asyncio.Transport
+        self._sending: Sending
         self.since = server.clock.monotonic()
         """When it was made."""
         self._take: Callable[[bytes], None] = self._begin
@@ -49,6 +51,7 @@ class Front(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # noqa: D102
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._sending = Sending(self._transport)
         if not self._server.admit(self):
             self._finish(Response(503).encode())
 
@@ -56,6 +59,7 @@ class Front(asyncio.Protocol):
         self._server.forget(self)
         if self._answers_here and self.client is not None:
             self.client.lost()
+        self._sending.close_socket()
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         if not self._transport.is_closing():
@@ -80,7 +84,7 @@ class Front(asyncio.Protocol):
             self._tunnel(half)
 
     def _tunnel(self, half: Half) -> None:
-        key = self._address, half.cookie
+        key = self._sending.remote, half.cookie
         if not half.sends:
             if key in self._server.tunnels:
                 self._server.counters.bad_tunnels += 1
@@ -102,7 +106,7 @@ class Front(asyncio.Protocol):
 
     def _speak(self, *, tunnelled: bool) -> ServerConnection:
         self._answers_here = True
-        self.client = ServerConnection(self._server, self._transport, tunnelled=tunnelled)
+        self.client = ServerConnection(self._server, self._sending, tunnelled=tunnelled)
         if self.client.proven:
             self._server.proven(self.client)
         return self.client
@@ -116,11 +120,6 @@ class Front(asyncio.Protocol):
             log.info("RTSP client %s: %s", self.client.peer, error)
             self.client.abort()
             self.abort()
-
-    @property
-    def _address(self) -> str:
-        peer = self._transport.get_extra_info("peername")
-        return str(peer[0]) if peer else ""
 
     def _finish(self, answer: bytes) -> None:
         self._transport.write(answer)

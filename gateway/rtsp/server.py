@@ -52,7 +52,7 @@ class Guard(Protocol):
         """For how many more seconds no try counts; None: it may try."""
 
     def failed(self, address: str, name: str) -> None:
-        """A wrong password, or no such user."""
+        """A wrong password, no such user, or a try at a time of `refusal`."""
 
     def succeeded(self, address: str, name: str) -> None:
         """Somebody logged in. Called once for each connection."""
@@ -197,7 +197,7 @@ class Server:
         if len(self.sessions) >= MAX_SESSIONS or mine >= MAX_SESSIONS_OF_A_CLIENT:
             self.counters.rejected_sessions += 1
             raise RefusalError(453)
-        session = Session(secrets.token_hex(8), opening, client, outlet, self.clock, self._ended)
+        session = Session(secrets.token_hex(8), opening, client, outlet, self.clock, self._moved, self._ended)
         self.sessions[session.id] = session
         self.counters.sessions += 1
         return session
@@ -222,10 +222,12 @@ class Server:
             return
         session.pause(why)
         session.outlet.close()
-        self.counters.moved += session.delivery.moved
         self._by_rtcp = {address: other for address, other in self._by_rtcp.items() if other is not session}
 
     # ---- inside
+
+    def _moved(self) -> None:
+        self.counters.moved += 1
 
     def _ended(self, session: Session, why: str) -> None:
         log.info("RTSP session %s of %s ends: %s", session.id, session.client.peer, why)

@@ -6,7 +6,6 @@ Who is connected, and which sessions there are, belongs to `server`; the sockets
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections import deque
@@ -23,6 +22,7 @@ from gateway.rtsp.headers import Session as SessionField
 from gateway.rtsp.presentation import Client, Presentation, RefusalError
 from gateway.rtsp.protocol import Connection, Headers, RemoteProtocolError, Request, Response, Role
 from gateway.rtsp.sdp import describe
+from gateway.rtsp.sending import Sending
 from gateway.rtsp.session import Opening, Session
 
 if TYPE_CHECKING:
@@ -42,26 +42,21 @@ _TRACK = "trackID="  # how `sdp.describe` names a track's control URL
 class ServerConnection:
     """One client: requests are answered in their order, one at a time."""
 
-    def __init__(self, server: Server, transport: asyncio.Transport, *, tunnelled: bool = False) -> None:
-        """`transport` takes what is sent. A `tunnelled` client takes it through HTTP, and cannot be sent datagrams."""
+    def __init__(self, server: Server, sending: Sending, *, tunnelled: bool = False) -> None:
+        """A `tunnelled` client is reached through HTTP, and cannot be sent datagrams."""
         self._server = server
-        self._transport = transport
+        self._sending = sending
         self._parser = Connection(Role.SERVER)
         self._waiting: deque[Request] = deque()
         self._answering = False
-        self._secure = transport.get_extra_info("sslcontext") is not None
-        self._can_have_datagrams = not tunnelled and not self._secure
+        self._can_have_datagrams = not tunnelled and not sending.secure
         self._agent = ""
-        nobody = ("", 0)  # who is gone by now has no address
-        remote = transport.get_extra_info("peername") or nobody
-        self._local: str = (transport.get_extra_info("sockname") or nobody)[0]
-        self._remote: str = remote[0]
-        self.peer = f"{remote[0]}:{remote[1]}"
+        self.peer = sending.peer
         """Address and port, for the log."""
         self.seen_at = server.clock.monotonic()
         self._authentication: ServerAuthentication | None = None
         if server.passwords is not None:
-            self._authentication = ServerAuthentication(server.realm, server.passwords, allow_basic=self._secure)
+            self._authentication = ServerAuthentication(server.realm, server.passwords, allow_basic=sending.secure)
         self.proven = self._authentication is None
         """Whether the client has logged in, if it must."""
 
@@ -75,8 +70,8 @@ class ServerConnection:
         except RemoteProtocolError as error:
             self._server.counters.bad_requests += 1
             log.info("RTSP client %s: %s (%s)", self.peer, error.reason, error.where)
-            self._transport.write(Response(400).encode())
-            self._transport.close()
+            self._sending.write(Response(400).encode())
+            self._sending.close()
             return
         if len(self._waiting) > MAX_WAITING_REQUESTS:
             self._server.counters.bad_requests += 1
@@ -92,20 +87,17 @@ class ServerConnection:
 
     def close(self) -> None:
         """Close once what was written is sent; at once when the client takes nothing."""
-        if self._transport.get_write_buffer_size() > 0:
-            self._transport.abort()
-        else:
-            self._transport.close()
+        self._sending.close()
 
     def abort(self) -> None:
         """Close at once."""
-        self._transport.abort()
+        self._sending.abort()
 
     # ---- answering
 
     async def _answer_all(self) -> None:
         try:
-            while self._waiting and not self._transport.is_closing():
+            while self._waiting and not self._sending.is_closing:
                 await self._answer(self._waiting.popleft())
         finally:
             self._answering = False
@@ -130,7 +122,7 @@ class ServerConnection:
             counters.bad_requests += 1
         fields = [("CSeq", request.headers.get("CSeq"))] if "CSeq" in request.headers else []
         headers = Headers.of([*fields, ("Server", self._server.realm), *response.headers])
-        self._transport.write(Response(response.status, headers, response.body).encode())
+        self._sending.write(Response(response.status, headers, response.body).encode())
         if follow_up is not None:
             follow_up()
 
@@ -146,7 +138,7 @@ class ServerConnection:
         if request.method == "OPTIONS":
             return Response(200, Headers.of({"Public": ", ".join(METHODS)})), None
         self._agent = headers.get("User-Agent", self._agent)[:MAX_AGENT]
-        client = Client(self._authenticate(request), self._remote, self._agent)
+        client = Client(self._authenticate(request), self._sending.remote, self._agent)
         match request.method:
             case "DESCRIBE":
                 return await self._describe(request, client), None
@@ -170,11 +162,12 @@ class ServerConnection:
             return ""
         now, guard = self._server.clock.monotonic(), self._server.guard
         given = request.headers.get("Authorization")
-        name = claimed_name(given)
         if given and not self.proven and guard is not None:
-            seconds = guard.refusal(self._remote, name)
+            name = claimed_name(given)
+            seconds = guard.refusal(self._sending.remote, name)
             if seconds is not None:
                 self._server.counters.throttled += 1
+                guard.failed(self._sending.remote, name)
                 raise RefusalError(503, {"Retry-After": str(math.ceil(seconds))})
         verdict = self._authentication.verify(request.method, given, now)
         if verdict.username is not None:
@@ -182,14 +175,14 @@ class ServerConnection:
                 self.proven = True
                 self._server.proven(self)
                 if guard is not None:
-                    guard.succeeded(self._remote, verdict.username)
+                    guard.succeeded(self._sending.remote, verdict.username)
             return verdict.username
         if verdict.stale:
             self._server.counters.stale_nonces += 1
         elif given:
             self._server.counters.unauthorized += 1
             if guard is not None:
-                guard.failed(self._remote, name)
+                guard.failed(self._sending.remote, claimed_name(given))
         refusal = RefusalError(401)
         challenges = self._authentication.challenges(now, stale=verdict.stale)
         refusal.response = Response(401, Headers.of([("WWW-Authenticate", challenge) for challenge in challenges]))
@@ -240,7 +233,7 @@ class ServerConnection:
         ssrc = opening.presentation.ssrc(track_id)
         if offer.tcp:
             if session is None:
-                session = self._server.open_session(opening, self, InterleavedOutlet(self._transport))
+                session = self._server.open_session(opening, self, InterleavedOutlet(self._sending))
             if not isinstance(session.outlet, InterleavedOutlet) or session.client is not self:
                 raise RefusalError(461)
             pair = self._channels(offer.interleaved)
@@ -248,19 +241,19 @@ class ServerConnection:
             session.tracks.add(track_id)
             return Transport(tcp=True, interleaved=pair, ssrc=ssrc, mode="PLAY"), session
         try:
-            ports = await self._server.udp_ports(self._local)
+            ports = await self._server.udp_ports(self._sending.local)
         except OSError as error:
             log.warning("RTSP client %s: no UDP ports: %s", self.peer, error)
             raise RefusalError(453) from None
         if session is None:
-            outlet = DatagramOutlet(ports, self._remote, self._server.clock, self._server.owner)
+            outlet = DatagramOutlet(ports, self._sending.remote, self._server.clock, self._server.owner)
             session = self._server.open_session(opening, self, outlet)
         if not isinstance(session.outlet, DatagramOutlet):
             raise RefusalError(461)
         assert offer.client_port is not None
         session.outlet.client_ports[track_id] = offer.client_port
         session.tracks.add(track_id)
-        self._server.expect_rtcp((self._remote, offer.client_port[1]), session)
+        self._server.expect_rtcp((self._sending.remote, offer.client_port[1]), session)
         # The answer names no destination: packets go to where the request came from and nowhere else.
         chosen = Transport(tcp=False, client_port=offer.client_port, server_port=ports.numbers, ssrc=ssrc, mode="PLAY")
         return chosen, session

@@ -27,7 +27,7 @@ class Opening:
 
 
 class Session:
-    """One of the server's. `on_end(reason)` is called when the presentation or a slow client ends it."""
+    """One of the server's. `on_end(self, why)` is called when the presentation or a slow client ends it."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Session:
         client: ServerConnection,
         outlet: Outlets,
         clock: Clock,
+        on_moved: Callable[[], None],
         on_end: Callable[[Session, str], None],
     ) -> None:
         self.id = name
@@ -48,7 +49,7 @@ class Session:
         self.playing = False
         self.seen_at = clock.monotonic()
         self.tracks: set[int] = set()
-        self.delivery = Delivery(outlet, clock, lambda why: on_end(self, why))
+        self.delivery = Delivery(outlet, clock, lambda why: on_end(self, why), on_moved)
 
     @property
     def is_interleaved(self) -> bool:

@@ -1,0 +1,81 @@
+"""The outgoing half of one RTSP connection: answers and packets, in order, at little cost.
+
+A picture goes to hundreds of readers. What they take at once is handed straight to their sockets, without a copy; only
+what a socket does not take is left to the transport, which waits for room. How much may wait is for `delivery` to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+
+class Sending:
+    """Made for each connection once it is there; `close_socket` when it is gone."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        nobody = ("", 0)  # who is gone by now has no address
+        self.local: str = (transport.get_extra_info("sockname") or nobody)[0]
+        """Our address."""
+        remote = transport.get_extra_info("peername") or nobody
+        self.remote: str = remote[0]
+        """The client's address."""
+        self.peer = f"{remote[0]}:{remote[1]}"
+        """Address and port, for the log."""
+        # A descriptor of our own: the transport may close its own at any time, and the number would soon be another's.
+        self._socket: socket.socket | None = None if self.secure else transport.get_extra_info("socket").dup()
+        self._clear = False
+        """Nothing waits in the transport."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes accepted and not yet handed to the kernel."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing that is sent now would arrive."""
+        return self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Send an answer."""
+        self._clear = False
+        self._transport.write(data)
+
+    def send(self, data: bytes) -> bool:
+        """Send packets; whether nothing waits now. Never raises: of a broken connection the loop tells."""
+        if self._clear or not self._transport.get_write_buffer_size():
+            if self._socket is not None:
+                try:
+                    sent = self._socket.send(data)
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    return True
+                if sent == len(data):
+                    self._clear = True
+                    return True
+                data = data[sent:]
+            self._clear = False
+        if not self._transport.is_closing():
+            self._transport.write(data)
+        return False
+
+    def close(self) -> None:
+        """Close once what was written is sent; at once when the client takes nothing."""
+        if self._transport.get_write_buffer_size() > 0:
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+    def close_socket(self) -> None:
+        """The connection is gone: let go of what is left of it. Idempotent."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
