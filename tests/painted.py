@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from gateway.media.h264 import split_annex_b, video_parameters
+from gateway.media import h264, h265
+from gateway.media.h264 import split_annex_b
 from gateway.media.model import NS, AccessUnit, Codec, Fix, TimeSource, Track, TrackKind
 from gateway.positions.geodesy import offset_by
 from tests.media_samples import PCMU, T0, document, unit
@@ -21,13 +22,27 @@ def shade(n: int) -> int:
 
 
 def painted(
-    seconds: float, *, start: float = 0.0, rate: int = 10, gop: int = 10, size: tuple[int, int] = (320, 240), b: int = 0
+    seconds: float,
+    *,
+    start: float = 0.0,
+    rate: int = 10,
+    gop: int = 10,
+    size: tuple[int, int] = (320, 240),
+    b: int = 0,
+    codec: Codec = Codec.H264,
 ) -> list[AccessUnit]:
     """Pictures numbered from 0, `start` seconds after T0, in order of decoding. `b`: B-pictures in a row at most."""
-    encoder = av.CodecContext.create("libx264", "w")
+    is_h265 = codec is Codec.H265
+    encoder = av.CodecContext.create("libx265" if is_h265 else "libx264", "w")
     width, height = size
     encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = width, height, "yuv420p", rate
     encoder.options = {"preset": "ultrafast", "g": str(gop), "bf": str(b), "sc_threshold": "0", "crf": "12"}
+    if is_h265:
+        quiet = "log-level=none:info=0:repeat-headers=1:pools=none:frame-threads=1"
+        encoder.options = {
+            "preset": "ultrafast", "crf": "12",
+            "x265-params": f"{quiet}:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:bframes={b}",
+        }  # fmt: skip
     packets = []
     for n in range(round(seconds * rate)):
         plane = np.full((height * 3 // 2, width), 128, np.uint8)
@@ -35,7 +50,7 @@ def painted(
         packets += encoder.encode(av.VideoFrame.from_ndarray(plane, format="yuv420p"))
     packets += encoder.encode(None)
     nals = [tuple(split_annex_b(bytes(packet))) for packet in packets]
-    track = Track(0, TrackKind.VIDEO, Codec.H264, 90000, video_parameters(nals[0]))
+    track = Track(0, TrackKind.VIDEO, codec, 90000, (h265 if is_h265 else h264).video_parameters(nals[0]))
     units = []
     for packet, parts in zip(packets, nals, strict=True):
         at = start + packet.pts / rate

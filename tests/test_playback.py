@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
 
+from gateway.base.rfc3339 import parse_utc
 from gateway.base.workers import Processes
-from gateway.media.model import NS, AccessUnit
+from gateway.media.model import NS, AccessUnit, Codec, GapReason, TrackKind
 from gateway.recording.footage import Footage, FootageFinder
 from gateway.recording.playback.media import PlaybackMedia
+from gateway.recording.playback.playlist import Shape
 from gateway.recording.playback.sound import _TABLES
-from tests.media_samples import PCMU, T0, VIDEO, stream, unit
-from tests.recording_rig import CAMERA, Rig, rig
+from tests.data import shared
+from tests.media_samples import PCMU, T0, VIDEO, clip, stream, unit
+from tests.painted import painted, shade
+from tests.recording_rig import CAMERA, Rig, gap, rig
 
 
 class InThisProcess(Processes):
@@ -109,6 +116,155 @@ async def test_a_camera_whose_clock_runs_fast_has_no_seam_and_stays_with_utc(tmp
         shown = packets(await player.film(await player.footage(), sound=False))
         assert max(abs(at * NS - sent.utc_ns) for (at, _, _), sent in zip(shown, units, strict=True)) < 2e6
         assert all(a + length == b for (a, length, _), (b, _, _) in itertools.pairwise(shown))
+
+
+def shades(film: bytes, size: tuple[int, int] = (320, 240)) -> list[tuple[float, int]]:
+    """When each picture is shown, in seconds after T0, and how bright it is."""
+    found = []
+    with av.open(io.BytesIO(film)) as container:
+        for frame in container.decode(video=0):
+            assert (frame.width, frame.height) == size
+            luma = frame.to_ndarray()[: frame.height].mean()
+            found.append((round(float(frame.pts * frame.time_base - T0 // NS), 3), round(float(luma))))
+    return found
+
+
+@pytest.mark.parametrize(("codec", "name"), [(Codec.H264, "avc1"), (Codec.H265, "hvc1")])
+async def test_pictures_that_are_not_sent_in_the_order_of_their_time_are_shown_in_it(tmp_path, codec, name):
+    units = painted(8, gop=20, b=2, codec=codec, size=(128, 96))
+    assert any(one.pts != one.dts for one in units)
+    async with rig(tmp_path) as recording:
+        await record(recording, *units)
+        player = Player(recording)
+        footage = await player.footage()
+        assert len(footage.pieces[0].chunks) == 2
+        _, content_type = await player.media.init(footage.pieces[0], with_sound=False)
+        assert content_type.startswith(f'video/mp4; codecs="{name}.')
+        shown = shades(await player.film(footage, sound=False), (128, 96))
+    assert [moment for moment, _ in shown] == [n / 10 for n in range(80)]
+    assert all(abs(luma - shade(n)) < 4 for n, (_, luma) in enumerate(shown))
+
+
+async def test_each_part_of_an_interval_is_decoded_with_its_own_parameters(tmp_path):
+    sizes = [(320, 240), (640, 480)]
+    async with rig(tmp_path) as recording:
+        recording.hub.open((painted(1)[0].track,))
+        for n, size in enumerate(sizes):
+            await recording.play(painted(8, gop=20, start=8 * n, size=size))
+        await recording.close()
+        player = Player(recording)
+        footage = await player.footage()
+        parts = [await player.film(replace(footage, pieces=(piece,)), sound=False) for piece in footage.pieces]
+    for n, (part, size) in enumerate(zip(parts, sizes, strict=True)):
+        assert [moment for moment, _ in shades(part, size)] == [8 * n + i / 10 for i in range(80)]
+
+
+async def test_what_a_clock_that_was_set_back_filmed_twice_is_shown_twice(tmp_path):
+    before = pictures(20, rate=10, gop=20)
+    after = [
+        replace(one, utc_ns=one.utc_ns - 13 * NS, nals=(one.nals[0] + b"later",))
+        for one in pictures(20, start=20, rate=10, gop=20)
+    ]
+    async with rig(tmp_path) as recording:
+        recording.hub.open((VIDEO,))
+        await recording.play([*before, gap(20, GapReason.CLOCK_JUMP), *after])
+        await recording.close()
+        player = Player(recording)
+        footage = await player.footage()
+        for piece, units in zip(footage.pieces, (before, after), strict=True):
+            shown = packets(await player.film(replace(footage, pieces=(piece,)), sound=False))
+            assert [data[4:] for _, _, data in shown] == [one.nals[0] for one in units]
+            assert all(abs(at * NS - sent.utc_ns) < NS // 1000 for (at, _, _), sent in zip(shown, units, strict=True))
+
+
+async def test_cameras_lie_on_one_clock(tmp_path):
+    """One began later, in mid-second, and its media clock gains three thousandths: dates and media agree with UTC."""
+    steady, fast = pictures(70, rate=10, gop=20), pictures(70, start=7.37, rate=10, gop=30)
+    for number, one in enumerate(fast):
+        one.utc_ns -= round(number * 0.0003 * NS)
+    for name, units in (("steady", steady), ("fast", fast)):
+        (tmp_path / name).mkdir()
+        async with rig(tmp_path / name) as recording:
+            await record(recording, *units)
+            player = Player(recording)
+            footage = await player.footage()
+            init, _ = await player.media.init(footage.pieces[0], with_sound=False)
+            chunks = await player.chunks(footage, sound=False)
+            text = await player.media.playlist(footage, [], "", Shape.VOD)
+        sent = iter(units)
+        for date, chunk in zip(dates_of_parts(text), chunks, strict=True):
+            shown = [at for at, _, _ in packets(init + chunk)]
+            for at in shown:  # as a player does: by the date of the part, and how far into it the picture lies
+                assert abs(date + (at - shown[0]) * NS - next(sent).utc_ns) < 2_000_000
+        assert next(sent, None) is None
+
+
+def dates_of_parts(text: str) -> Iterator[int]:
+    """The UTC at which each part of a playlist begins: its own, or where the one before it ends."""
+    at_ns = 0
+    for line in text.splitlines():
+        if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"):
+            at_ns = parse_utc(line.partition(":")[2])
+        elif line.startswith("#EXTINF:"):
+            yield at_ns
+            at_ns += round(float(line[8:-1]) * NS)
+
+
+def aac(units: list[AccessUnit]) -> list[AccessUnit]:
+    return [one for one in units if one.track.kind is TrackKind.AUDIO]
+
+
+async def test_aac_is_heard_as_the_camera_sent_it(tmp_path):
+    units = clip(shared("video/gopro-max-walk.mp4"))
+    sent = aac(units)
+    async with rig(tmp_path) as recording:
+        await record(recording, *units)
+        player = Player(recording)
+        heard = packets(await player.film(await player.footage(), sound=True), "audio")
+    assert [data for _, _, data in heard] == [one.nals[0] for one in sent][: len(heard)]
+    assert len(sent) - len(heard) <= 1  # the last one may begin after the last picture
+    assert all(a + length == b for (a, length, _), (b, _, _) in itertools.pairwise(heard))
+    assert all(abs(at * NS - one.utc_ns) < NS // 1000 for (at, _, _), one in zip(heard, sent, strict=False))
+
+
+async def test_where_the_camera_sent_no_sound_there_is_silence_and_the_rest_stays_in_its_place(tmp_path):
+    units = clip(shared("video/gopro-max-walk.mp4"))
+    lost = [one for one in aac(units) if 3 * NS <= one.utc_ns - T0 < 6 * NS]
+    async with rig(tmp_path) as recording:
+        await record(recording, *(one for one in units if one not in lost))
+        player = Player(recording)
+        film = await player.film(await player.footage(), sound=True)
+    heard = packets(film, "audio")
+    assert all(a + length == b for (a, length, _), (b, _, _) in itertools.pairwise(heard))
+    kept = [one for one in aac(units) if one not in lost]
+    for one in kept[:-1]:  # the last one may begin after the last picture
+        assert any(abs(at * NS - one.utc_ns) < NS // 1000 and data == one.nals[0] for at, _, data in heard)
+    loud = loudness(film)
+    assert max(level for at, level in loud if 3.1 < at < 5.9) == 0
+    assert min(max(level for at, level in loud if start < at < start + 1) for start in (1.9, 6.1)) > 0
+
+
+def loudness(film: bytes) -> list[tuple[float, float]]:
+    """Of each frame of sound: seconds after T0, and its loudest sample."""
+    with av.open(io.BytesIO(film)) as container:
+        frames = list(container.decode(audio=0))
+    return [(float(f.pts * f.time_base - T0 // NS), float(np.abs(f.to_ndarray()).max())) for f in frames]
+
+
+@pytest.mark.parametrize("sent", [(), (0.0, 4.0)])
+async def test_pictures_without_sound_are_accompanied_by_silence(tmp_path, sent):
+    """Of a camera that never sends any, and of one that stops."""
+    sound = g711(tone(sent[1]), received=0.1) if sent else []
+    async with rig(tmp_path) as recording:
+        await record(recording, *pictures(12, rate=10, gop=20), *sound)
+        player = Player(recording)
+        film = await player.film(await player.footage(), sound=True)
+    heard = packets(film, "audio")
+    assert all(a + length == b for (a, length, _), (b, _, _) in itertools.pairwise(heard))
+    assert float(sum(length for _, length, _ in heard)) == pytest.approx(12, abs=0.3)
+    quiet = [level for at, level in loudness(film) if at > (4.3 if sent else -1)]
+    assert len(quiet) > 50
+    assert max(quiet) < 0.001
 
 
 def tone(seconds: float, rate: int = 8000) -> np.ndarray:
