@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
+import ssl
 from collections import defaultdict
 
 from gateway.rtsp.auth import ClientAuthentication
@@ -23,9 +26,26 @@ class RtspReader:
         self.cseq = 0
 
     @classmethod
-    async def connect(cls, port: int, path: str = "cam", login: str = ":") -> RtspReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+    async def connect(
+        cls, port: int, path: str = "cam", login: str = ":", tls: ssl.SSLContext | None = None
+    ) -> RtspReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16, ssl=tls)
         return cls(reader, writer, f"rtsp://127.0.0.1:{port}/{path}", login)
+
+    @classmethod
+    async def tunnel(
+        cls, port: int, path: str = "cam", login: str = ":", tls: ssl.SSLContext | None = None
+    ) -> TunnelledReader:
+        """Through HTTP: a GET that answers come on, and a POST for requests."""
+        cookie = secrets.token_hex(8)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16, ssl=tls)
+        writer.write(half("GET", path, cookie))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.0 200 "), head
+        made = TunnelledReader(reader, writer, f"rtsp://127.0.0.1:{port}/{path}", login)
+        made.cookie, made.tls = cookie, tls
+        await made.post()
+        return made
 
     async def read(self) -> bool:
         """Take what comes next; False at the end of the connection."""
@@ -52,7 +72,7 @@ class RtspReader:
         if (authorization := self.authentication.authorization(method, url)) is not None:
             headers["Authorization"] = authorization
         before = len(self.responses)
-        self.writer.write(Request(method, url, Headers.of(headers)).encode())
+        self.write(Request(method, url, Headers.of(headers)).encode())
         while len(self.responses) == before:
             assert await self.read(), f"the connection ended before {method} was answered"
         response = self.responses[before]
@@ -60,6 +80,9 @@ class RtspReader:
         if session := response.headers.get("Session"):
             self.session = session.partition(";")[0]
         return response
+
+    def write(self, data: bytes) -> None:
+        self.writer.write(data)
 
     async def set_up(self, *tracks: int) -> list[Response]:
         """DESCRIBE, then SETUP of `tracks`, interleaved."""
@@ -81,3 +104,42 @@ class RtspReader:
             await self.writer.wait_closed()
         except ConnectionError:
             return
+
+
+class TunnelledReader(RtspReader):
+    """Through HTTP. Each request is coded by itself, as QuickTime does."""
+
+    cookie = ""
+    tls: ssl.SSLContext | None = None
+    poster: asyncio.StreamWriter | None = None
+
+    async def post(self) -> None:
+        """Open the connection that requests go on; another one, if there is one already."""
+        await self._end_post()
+        _, self.poster = await asyncio.open_connection(
+            "127.0.0.1", self.writer.get_extra_info("peername")[1], ssl=self.tls
+        )
+        self.poster.write(half("POST", "cam", self.cookie))
+
+    def write(self, data: bytes) -> None:
+        assert self.poster is not None
+        self.poster.write(base64.b64encode(data))
+
+    async def close(self) -> None:
+        await self._end_post()
+        await super().close()
+
+    async def _end_post(self) -> None:
+        if self.poster is not None:
+            self.poster.close()
+            try:
+                await self.poster.wait_closed()
+            except ConnectionError:
+                return
+
+
+def half(method: str, path: str, cookie: str) -> bytes:
+    """The head of one of the two requests of a tunnel."""
+    more = "Content-Type: application/x-rtsp-tunnelled\r\nContent-Length: 32767\r\n" if method == "POST" else ""
+    accept = "Accept: application/x-rtsp-tunnelled\r\n" if method == "GET" else ""
+    return f"{method} /{path} HTTP/1.0\r\nx-sessioncookie: {cookie}\r\n{accept}{more}\r\n".encode()

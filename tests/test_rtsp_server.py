@@ -6,21 +6,17 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.base.clock import ManualClock, SystemClock
-from gateway.hub import Hub, Start
 from gateway.media.h264_rtp import H264Depacketizer
 from gateway.media.model import (
-    NS,
     AccessUnit,
-    AudioParameters,
     Codec,
     Gap,
     GapReason,
-    MetadataParameters,
     TimeSource,
     Track,
     TrackKind,
@@ -30,50 +26,12 @@ from gateway.media.rtcp import Bye, SenderReport, SourceDescription, ntp_to_utc_
 from gateway.media.rtp import parse_rtp
 from gateway.media.timeline import Timeline
 from gateway.rtsp import delivery
-from gateway.rtsp.mount import Mount
-from gateway.rtsp.presentation import Burst, Client, Presentation
+from gateway.rtsp.presentation import Burst
 from gateway.rtsp.sdp import SessionDescription
-from gateway.rtsp.server import SWEEP_SECONDS, Server
+from gateway.rtsp.server import SWEEP_SECONDS
 from gateway.rtsp.server_connection import MAX_WAITING_REQUESTS, METHODS
 from tests.rtsp_reader import RtspReader
-
-SPS = bytes.fromhex("6742c01eda0280bfe5c04400000300040000030078 3c58ba80".replace(" ", ""))
-PPS = bytes.fromhex("68ce0fc8")
-VIDEO = Track(0, TrackKind.VIDEO, Codec.H264, 90_000, VideoParameters(SPS, (PPS,), b"", 640, 360))
-AUDIO = Track(1, TrackKind.AUDIO, Codec.PCMU, 8000, AudioParameters())
-METADATA = Track(2, TrackKind.METADATA, Codec.ONVIF_METADATA, 90_000, MetadataParameters())
-T0 = 1_700_000_000 * NS
-
-
-class Stage:
-    """A server with one camera, `cam`, whose frames the test publishes one by one: 25 a second, from T0 on."""
-
-    def __init__(self, clock: ManualClock | SystemClock, passwords: dict[str, str] | None = None) -> None:
-        self.hub = Hub("cam")
-        self.hub.open((VIDEO, AUDIO, METADATA))
-        self.mount = Mount("cam", lambda: self.hub.tracks, lambda: self.hub.subscribe("r", start=Start.KEYFRAME), clock)
-        lookup = None if passwords is None else passwords.get
-        self.server = Server(self.find, clock, passwords=lookup)
-        self.frames = 0
-        self.port = 0
-
-    async def find(self, path: str, client: Client) -> Presentation | None:
-        return self.mount if path == "cam" else None
-
-    def publish(self, *, key: bool = False, size: int = 3000, track: Track = VIDEO, pts_jump: int = 0) -> AccessUnit:
-        n = self.frames
-        self.frames += 1
-        if track.kind is TrackKind.VIDEO:
-            nals: tuple[bytes, ...] = (bytes((0x65 if key else 0x41, 0x80)) + n.to_bytes(4, "big") + b"\xaa" * size,)
-        else:
-            nals = (n.to_bytes(4, "big") * (size // 4),)
-        utc_ns = T0 + n * NS // 25
-        pts = 777 + n * track.clock_rate // 25 + pts_jump
-        unit = AccessUnit(
-            track, pts, pts, utc_ns, TimeSource.RTCP, utc_ns, nals, key or track is not VIDEO, sum(map(len, nals))
-        )
-        self.hub.publish(unit)
-        return unit
+from tests.rtsp_stage import AUDIO, METADATA, PPS, SPS, T0, VIDEO, Stage, frame_numbers, until, until_frames
 
 
 @pytest.fixture
@@ -85,28 +43,9 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.mount.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until `condition` holds."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 def fields_of(rtp_info: str) -> list[tuple[str, int, int]]:
     found = re.findall(r"url=([^;]+);seq=(\d+)(?:;rtptime=(\d+))?", rtp_info)
     return [(url, int(sequence), int(time or -1)) for url, sequence, time in found]
-
-
-def frame_numbers(packets: list[bytes]) -> list[int]:
-    """Which of the stage's frames these packets begin."""
-    numbers = []
-    for packet in map(parse_rtp, packets):
-        kind = packet.payload[0] & 0x1F
-        if kind == 28 and packet.payload[1] & 0x80:
-            numbers.append(int.from_bytes(packet.payload[3:7], "big"))
-        elif kind in (1, 5):
-            numbers.append(int.from_bytes(packet.payload[2:6], "big"))
-    return numbers
 
 
 async def test_describes_what_the_camera_carries(stage: Stage) -> None:
@@ -190,11 +129,6 @@ async def test_what_is_sent_can_be_put_together_again(stage: Stage) -> None:
         units.append(unit)
     assert [unit.nals[-1] for unit in units if isinstance(unit, AccessUnit)] == [unit.nals[-1] for unit in sent]
     await reader.close()
-
-
-async def until_frames(reader: RtspReader, count: int) -> None:
-    while sum(parse_rtp(packet).marker for packet in reader.packets[0]) < count:
-        assert await reader.read()
 
 
 async def test_media_by_udp(stage: Stage) -> None:
@@ -341,7 +275,6 @@ async def test_a_reader_that_takes_nothing_is_given_up(monkeypatch: pytest.Monke
     reader = await RtspReader.connect(stage.port)
     await reader.set_up(0)
     await reader.call("PLAY")
-    (session,) = stage.server.sessions.values()
     while not stage.server.counters.moved:
         stage.publish(size=500_000)
         await asyncio.sleep(0)
