@@ -96,9 +96,23 @@ class Making:
             OSError: the disk refused.
         """
         async with self._held(export):
-            return await self._make(export, folder, progress)
+            try:
+                # It starts while what it needs is gathered.
+                async with PipedWorker(_WORKER, export.id, self._parts.clock) as worker:
+                    worker.send(pickle.dumps(await self._gathered(export, folder)))
+                    return await _answer(worker, progress)
+            except WorkerDiedError:
+                raise ExportFailedError(
+                    "the process that made it ended, for want of memory perhaps: ask again, for a shorter time"
+                ) from None
 
-    async def _make(self, export: Export, folder: Path, progress: Callable[[float], None]) -> tuple[ExportedFile, ...]:
+    async def _gathered(self, export: Export, folder: Path) -> Order:
+        """What the worker needs to know.
+
+        Raises:
+            StorageError: there is no room for the export, or the database refused.
+            OSError: the disk refused.
+        """
         parts, request = self._parts, export.request
         footages = [await parts.archive.footage(c, request.from_ns, request.to_ns) for c in request.cameras]
         keep_free = await self._room(request, footages, folder)
@@ -108,15 +122,7 @@ class Making:
         else:
             cameras = [await self._camera(request, footage, folder) for footage in footages]
             plan = VideoPlan(export.id, request, folder, tuple(cameras), parts.clock.utc_ns())
-        order = Order(plan, parts.archive.root, keep_free)
-        try:
-            async with PipedWorker(_WORKER, export.id, parts.clock) as worker:
-                worker.send(pickle.dumps(order))
-                return await _answer(worker, progress)
-        except WorkerDiedError:
-            raise ExportFailedError(
-                "the process that made it ended, for want of memory perhaps: ask again, for a shorter time"
-            ) from None
+        return Order(plan, parts.archive.root, keep_free)
 
     @contextlib.asynccontextmanager
     async def _held(self, export: Export) -> AsyncIterator[None]:

@@ -15,7 +15,7 @@ from operator import add
 from sys import byteorder
 from typing import IO, TypeAlias
 
-from gateway.media.fmp4_samples import Sample, TrackHeader
+from gateway.media.fmp4_samples import Columns, TrackHeader
 from gateway.media.model import NS, UtcNs
 from gateway.media.mp4_boxes import Part, box, edit_list, full_nested, movie_header, mp4_time, nested, track
 
@@ -34,19 +34,28 @@ class Table:
 
     def __init__(self, spool: Spool) -> None:
         self._file = spool()
-        self._bytes = 0
+        self._held = bytearray()
+        """What is not in the file yet: numbers come a few at a time, and a call for each would take longer."""
+        self._written = 0
 
     def __len__(self) -> int:
         """In bytes."""
-        return self._bytes
+        return self._written + len(self._held)
 
     def append(self, packed: bytes) -> None:
         """Add numbers; none can be added once they are read."""
-        self._file.write(packed)
-        self._bytes += len(packed)
+        self._held += packed
+        if len(self._held) >= _BLOCK:
+            self._write()
+
+    def _write(self) -> None:
+        self._file.write(self._held)
+        self._written += len(self._held)
+        self._held.clear()
 
     def blocks(self) -> Iterator[bytes]:
         """All of it."""
+        self._write()
         self._file.seek(0)
         while block := self._file.read(_BLOCK):
             yield block
@@ -138,13 +147,13 @@ class TrackTables:
         self._shown = 0
         """When the last picture in order of presentation is shown."""
 
-    def add(self, position: int, samples: Sequence[Sample], sample_entry: bytes, place: int) -> None:
+    def add(self, position: int, samples: Columns, sample_entry: bytes, place: int) -> None:
         """Add a chunk of `samples`, one at least: the first is decoded at `position`, or as soon as it can be.
 
         Their bytes begin `place` bytes after the first one of `mdat`'s payload.
         """
-        durations, sizes, syncs, offsets = zip(*samples, strict=True)
-        divisor = self._divisor
+        durations, sizes, syncs, offsets = samples
+        count, divisor = len(sizes), self._divisor
         at = position // divisor
         if self.count == 0:
             self._first = at
@@ -160,12 +169,12 @@ class TrackTables:
         self._last_duration = durations[-1]
         self._shown = max(self._shown, *map(add, accumulate(durations[:-1], initial=at), offsets))
         self._composition.add(offsets)
-        self._sizes.append(struct.pack(f">{len(sizes)}I", *sizes))
-        if self.header.handler == "vide":
+        self._sizes.append(struct.pack(f">{count}I", *sizes))
+        if self.header.handler == "vide" and any(syncs):
             numbers = [self.count + number for number, sync in enumerate(syncs, 1) if sync]
             self._syncs.append(struct.pack(f">{len(numbers)}I", *numbers))
-        self.count += len(samples)
-        self._add_chunk(len(samples), sample_entry, place)
+        self.count += count
+        self._add_chunk(count, sample_entry, place)
 
     def _add_chunk(self, count: int, sample_entry: bytes, place: int) -> None:
         if sample_entry not in self._entries:

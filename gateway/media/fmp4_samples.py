@@ -8,7 +8,7 @@ every size in it adds up and all of its bytes are there. Sample data is never re
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -25,6 +25,10 @@ MAX_HEADER_BYTES = 8 << 20
 _NON_SYNC = 0x0001_0000
 _WITHOUT_FLAGS, _WITH_FLAGS = 0x301, 0xF01
 """What `trun` says of each sample: duration and size; or these, its flags and its composition offset."""
+_TFHD_FLAGS = 0x02_0020
+"""Offsets are counted from `moof`, and there are flags for samples without any of their own."""
+_HEAD = struct.Struct(">I4sIIQ8x I4s I4s8x I4s I4sII4x I4sIQ I4sIII")
+"""All that precedes a fragment's numbers: `prft`, `moof`, `mfhd`, `traf`, `tfhd`, `tfdt`, and the head of `trun`."""
 
 
 class Mp4Error(SightlineError):
@@ -83,6 +87,21 @@ class Sample(NamedTuple):
     """From its decode time to when it is presented; may be negative."""
 
 
+class Columns(NamedTuple):
+    """Samples of a fragment that follow each other, as a column of each of their values; see `Sample`."""
+
+    durations: Sequence[int]
+    sizes: Sequence[int]
+    syncs: Sequence[bool]
+    composition_offsets: Sequence[int]
+
+    def cut(self, start: int, end: int) -> Columns:
+        """Those from number `start` to before `end`."""
+        return Columns(
+            self.durations[start:end], self.sizes[start:end], self.syncs[start:end], self.composition_offsets[start:end]
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """One `prft`, `moof` and `mdat`: samples of one track, one at least, in order of decoding."""
@@ -126,15 +145,21 @@ class Fragment:
         return self._fields == 2 or self.numbers[2] & _NON_SYNC == 0
 
     @property
-    def samples(self) -> list[Sample]:
-        """Each sample."""
+    def columns(self) -> Columns:
+        """All samples, for who goes through many: a third of the time of `samples`."""
         numbers = self.numbers
         if self._fields == 2:
-            return [Sample(numbers[i], numbers[i + 1], True, 0) for i in range(0, len(numbers), 2)]
-        return [
-            Sample(numbers[i], numbers[i + 1], numbers[i + 2] & _NON_SYNC == 0, _signed(numbers[i + 3]))
-            for i in range(0, len(numbers), 4)
-        ]
+            return Columns(numbers[0::2], numbers[1::2], (True,) * self.count, (0,) * self.count)
+        syncs = [flags & _NON_SYNC == 0 for flags in numbers[2::4]]
+        offsets: Sequence[int] = numbers[3::4]
+        if max(offsets) >> 31:
+            offsets = [_signed(offset) for offset in offsets]
+        return Columns(numbers[0::4], numbers[1::4], syncs, offsets)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Each sample."""
+        return list(map(Sample, *self.columns))
 
     @property
     def origin_ns(self) -> UtcNs:
@@ -192,44 +217,36 @@ def _header(read_at: ReadAt, offset: int) -> tuple[bytes, int, int]:
 
 def _fragment(read_at: ReadAt, offset: int, size: int, tracks: Mapping[int, TrackHeader]) -> Fragment | None:
     """What begins at `offset`, or None when it is not all there before `size`, and sound."""
-    kind, start, end = _header(read_at, offset)
-    if kind != b"prft" or end - start != 24 or end > size:
+    head = read_at(offset, _HEAD.size)
+    if len(head) < _HEAD.size or offset + _HEAD.size > size:
         return None
-    version, number, ntp = struct.unpack_from(">B3xIQ", read_at(start, 24))
+    (
+        prft_size, prft, prft_version, number, ntp, moof_size, moof, mfhd_size, mfhd, traf_size, traf,
+        tfhd_size, tfhd, tfhd_flags, traf_number, tfdt_size, tfdt, tfdt_version, decode_time,
+        trun_size, trun, trun_flags, count, data_offset,
+    ) = _HEAD.unpack(head)  # fmt: skip
     track = tracks.get(number)
-    if version != 1 or track is None:
+    if track is None or count == 0:
         return None
-    kind, start, end = _header(read_at, end)
-    if kind != b"moof" or end > size or end - start > MAX_HEADER_BYTES:
+    fields, flags = (4, _WITH_FLAGS) if track.handler == "vide" else (2, _WITHOUT_FLAGS)
+    table = 4 * fields * count
+    if (
+        (prft_size, prft, prft_version >> 24, moof_size, moof) != (32, b"prft", 1, 92 + table, b"moof")
+        or (mfhd_size, mfhd, traf_size, traf) != (16, b"mfhd", 68 + table, b"traf")
+        or (tfhd_size, tfhd, tfhd_flags, traf_number) != (20, b"tfhd", _TFHD_FLAGS, number)
+        or (tfdt_size, tfdt, tfdt_version) != (20, b"tfdt", 1 << 24)
+        or (trun_size, trun, trun_flags & 0xFFFFFF, data_offset) != (20 + table, b"trun", flags, 100 + table)
+        or moof_size > MAX_HEADER_BYTES
+    ):
         return None
-    try:
-        found = _moof(read_at(start, end - start), track)
-    except (struct.error, IndexError, ValueError):
+    payload = offset + _HEAD.size + table + 8
+    if payload > size or len(rest := read_at(offset + _HEAD.size, table + 8)) < table + 8:
         return None
-    if found is None:
+    *numbers, mdat_size, mdat = struct.unpack(f">{fields * count}II4s", rest)
+    payload_size = sum(numbers[1::fields])
+    if (mdat_size, mdat) != (8 + payload_size, b"mdat") or payload + payload_size > size:
         return None
-    decode_time, payload_size, numbers = found
-    kind, start, end = _header(read_at, end)
-    if kind != b"mdat" or end > size or end - start != payload_size:
-        return None
-    return Fragment(track, offset, start, payload_size, decode_time, utc_ns_from_ntp(ntp), numbers)
-
-
-def _moof(moof: bytes, track: TrackHeader) -> tuple[int, int, tuple[int, ...]] | None:
-    """Decode time, bytes of payload and numbers of a `moof` with one `traf` of one `trun`, as ours are."""
-    traf = _child(moof, b"traf")
-    tfhd, tfdt, trun = _child(traf, b"tfhd"), _child(traf, b"tfdt"), _child(traf, b"trun")
-    (number,) = struct.unpack_from(">4xI", tfhd)
-    (decode_time,) = struct.unpack_from(">4xQ", tfdt)
-    flags, count, data_offset = struct.unpack_from(">III", trun)
-    fields = 4 if track.handler == "vide" else 2
-    expected = _WITH_FLAGS if fields == 4 else _WITHOUT_FLAGS
-    if number != track.number or flags & 0xFFFFFF != expected or data_offset != len(moof) + 16 or count == 0:
-        return None
-    numbers = struct.unpack_from(f">{fields * count}I", trun, 12)
-    if len(trun) != 12 + 4 * len(numbers):
-        return None
-    return decode_time, sum(numbers[1::fields]), numbers
+    return Fragment(track, offset, payload, payload_size, decode_time, utc_ns_from_ntp(ntp), tuple(numbers))
 
 
 def _tracks(moov: bytes) -> Iterator[TrackHeader]:

@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate, islice
+from operator import add
 from pathlib import Path
+from queue import Queue
 from tempfile import SpooledTemporaryFile
+from threading import Thread
 from typing import IO
 
 from gateway.base.errors import StorageError
 from gateway.media.faststart import MAX_SAMPLE_TICKS, Spool, TrackTables, head
-from gateway.media.fmp4_samples import Fragment, ReadAt, Sample, TrackHeader, fragments
+from gateway.media.fmp4_samples import Columns, Fragment, ReadAt, TrackHeader, fragments
 from gateway.media.model import NS, UtcNs
 from gateway.recording.clip import EVERYTHING, Clip, Selection, Stretch, buffered, cut, unreadable
 from gateway.recording.files import Files
@@ -82,12 +85,10 @@ def write_faststart(
         first = _FirstPass(clip, files, selection, spool)
         first.run(lambda share: progress(share * FIRST_PASS))
         try:
-            with _created(out) as file:
-                writer = _Writer(file)
+            with _created(out) as file, _Writer(file) as writer:
                 for block in head(first.tracks, clip.start_ns, first.end_ns - clip.start_ns, first.payload):
                     writer.write(block)
                 _copy(first, files, writer, lambda share: progress(FIRST_PASS + share * (1 - FIRST_PASS)))
-                writer.flush()
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
     progress(1.0)
@@ -135,38 +136,43 @@ class _FirstPass:
             end = fragment.end
             if not self._selection.has(fragment) or not self.clip.holds(fragment, stretch):
                 continue
-            skipped, samples = self._inside(fragment, stretch)
-            if not samples:
+            samples = fragment.columns
+            first, until = self._inside(fragment, samples, stretch)
+            if first >= until:
                 continue
-            timescale = fragment.track.timescale
-            position = fragment.decode_time + sum(sample.duration for sample in skipped) + stretch.offset(timescale)
+            position, payload, size = fragment.decode_time, fragment.payload, fragment.payload_size
+            if (first, until) != (0, fragment.count):
+                position += sum(samples.durations[:first])
+                payload += sum(samples.sizes[:first])
+                samples = samples.cut(first, until)
+                size = sum(samples.sizes)
+            position += stretch.offset(fragment.track.timescale)
             self._tables_of(fragment.track).add(position, samples, fragment.track.sample_entry, self.payload)
-            size = sum(sample.size for sample in samples)
-            self.ranges.write(_range.pack(fragment.payload + sum(sample.size for sample in skipped), size))
+            self.ranges.write(_range.pack(payload, size))
             self.payload += size
             count += 1
         if end != stretch.end:
             raise StorageError(f"the recording {stretch.path} is damaged at byte {end}")
         return count
 
-    def _inside(self, fragment: Fragment, stretch: Stretch) -> tuple[list[Sample], list[Sample]]:
-        """Of a fragment's samples those before the clip, and those in it. Only sound is cut at the beginning.
+    def _inside(self, fragment: Fragment, samples: Columns, stretch: Stretch) -> tuple[int, int]:
+        """Which of a fragment's samples are in the clip: from number, to before number.
 
-        Pictures are in it up to the one, in order of decoding, that is shown last before the end.
+        Only sound is cut at the beginning. Pictures are in it up to the one, in order of decoding, that is shown last
+        before the end.
         """
-        timescale, at = fragment.track.timescale, fragment.decode_time
-        samples, handler = fragment.samples, fragment.track.handler
+        timescale, at, handler = fragment.track.timescale, fragment.decode_time, fragment.track.handler
+        durations, offsets, count = samples.durations, samples.composition_offsets, len(samples.sizes)
         begin = stretch.ticks(self.clip.start_ns, timescale)
         end = stretch.ticks(self.clip.end_ns, timescale)
-        latest = max(sample.composition_offset for sample in samples)
-        if (begin <= at or handler != "soun") and at + fragment.duration + latest <= end:
-            return [], samples
-        starts = list(accumulate((sample.duration for sample in samples), initial=at))
+        if (begin <= at or handler != "soun") and at + sum(durations) + max(offsets) <= end:
+            return 0, count
+        starts = list(accumulate(durations, initial=at))
         if handler == "vide":
-            shown = [start + sample.composition_offset for start, sample in zip(starts, samples, strict=False)]
-            return [], samples[: 1 + max((n for n, time in enumerate(shown) if time < end), default=-1)]
+            shown = map(add, starts, offsets)
+            return 0, 1 + max((number for number, time in enumerate(shown) if time < end), default=-1)
         first = 0 if handler != "soun" else bisect_right(starts, begin, lo=1) - 1
-        return samples[:first], samples[first : bisect_left(starts, end, hi=len(samples))]
+        return first, bisect_left(starts, end, hi=count)
 
     def _tables_of(self, track: TrackHeader) -> TrackTables:
         key = track.handler, track.entry, track.timescale
@@ -186,24 +192,53 @@ def _divisor(timescale: int, longest_ns: int) -> int:
 
 
 class _Writer:
-    """Appends to a file in large blocks, and hashes what it writes."""
+    """Appends to a file in large blocks, and hashes what it writes. Leave its context to have it all written.
+
+    A thread of its own hashes: that takes as long as all the rest. The disk begins to write what it gets at once, so
+    that not all of it is left for the end.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file = file
-        self._buffer = bytearray()
+        self._pieces: list[bytes | memoryview] = []
+        self._held = 0
+        self._blocks: Queue[bytes | None] = Queue(2)
+        self._hashing = Thread(target=self._hash, name="hashing", daemon=True)
+
+    def __enter__(self) -> _Writer:
+        self._hashing.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._blocks.put(None)
+            self._hashing.join()
 
     def write(self, data: bytes | memoryview) -> None:
-        self._buffer += data
-        if len(self._buffer) >= BLOCK:
-            self.flush()
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= BLOCK:
+            self._flush()
 
-    def flush(self) -> None:
-        self.digest.update(self._buffer)
-        self._file.write(self._buffer)
-        self.size += len(self._buffer)
-        self._buffer.clear()
+    def _flush(self) -> None:
+        block = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        self._blocks.put(block)
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        os.posix_fadvise(self._file.fileno(), self.size, len(block), os.POSIX_FADV_DONTNEED)
+        self.size += len(block)
+
+    def _hash(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            self.digest.update(block)
 
 
 def _copy(first: _FirstPass, files: Files, writer: _Writer, progress: Callable[[float], None]) -> None:
