@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web as aiohttp_web
 
@@ -60,6 +61,10 @@ from gateway.ledger.journal import Journals
 from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
+from gateway.nvr.devices import Devices
+from gateway.nvr.identities import Identities
+from gateway.nvr.log_in import NvrLogIn
+from gateway.nvr.profiles import Cameras, RtspPorts
 from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
@@ -88,6 +93,7 @@ from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
 from web.events import EVENTS
+from web.onvif import OnvifSites
 from web.refusals import ServerLog
 from web.services import Services
 from web.tickets import TICKETS
@@ -250,44 +256,59 @@ async def run(
         )
         stack.push_async_callback(exports.close)
         await exports.load()
-        app = application(
-            Services(
-                live=live,
+        onvif = Devices(
+            Identities(catalog_database),
+            Cameras(
+                fleet,
+                authority,
+                nvr_accounts,
+                lambda: RtspPorts(restream.port, restream.tls_port),
+                announced=settings.onvif.announce,
                 clock=clock,
-                users=users,
-                log_ins=log_ins,
-                browsers=browsers,
-                providers=providers,
-                audit=audit,
-                authority=authority,
-                privacy=privacy,
-                tally=tally,
-                views=views,
-                registry=registry,
-                fleet=fleet,
-                whep=whep,
-                nvr_accounts=nvr_accounts,
-                restream=restream,
-                catalog=catalog,
-                archive=archive,
-                playback=archive.playback(playback_threads, processes),
-                clips=archive.clips(playback_threads),
-                moments=moments,
-                timelines=Timelines(catalog_database, catalog),
-                bookmarks=Bookmarks(catalog_database, audit, clock),
-                keeping=keeping,
-                anchors=anchors,
-                assignments=Assignments(catalog_database, audit, journals, clock),
-                positions=positions,
-                exports=exports,
-                snapshots=Snapshots(processes),
-                finder=Finder(settings.discovery.interfaces, clock),
-                on_event=recorders,
-                recording=recorders.recording,
-                recording_problem=recorders.problem,
-                reconcile=roster.reconcile,
-            )
+            ),
+            NvrLogIn(nvr_accounts, clock),
+            shape=settings.onvif.devices,
+            base_port=settings.onvif.base_port,
+            more=lambda _: (),
         )
+        services = Services(
+            live=live,
+            clock=clock,
+            users=users,
+            log_ins=log_ins,
+            browsers=browsers,
+            providers=providers,
+            audit=audit,
+            authority=authority,
+            privacy=privacy,
+            tally=tally,
+            views=views,
+            registry=registry,
+            fleet=fleet,
+            whep=whep,
+            nvr_accounts=nvr_accounts,
+            restream=restream,
+            onvif=onvif,
+            catalog=catalog,
+            archive=archive,
+            playback=archive.playback(playback_threads, processes),
+            clips=archive.clips(playback_threads),
+            moments=moments,
+            timelines=Timelines(catalog_database, catalog),
+            bookmarks=Bookmarks(catalog_database, audit, clock),
+            keeping=keeping,
+            anchors=anchors,
+            assignments=Assignments(catalog_database, audit, journals, clock),
+            positions=positions,
+            exports=exports,
+            snapshots=Snapshots(processes),
+            finder=Finder(settings.discovery.interfaces, clock, ours=lambda: onvif.endpoints),
+            on_event=recorders,
+            recording=recorders.recording,
+            recording_problem=recorders.problem,
+            reconcile=roster.reconcile,
+        )
+        app = application(services)
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
         fleet.apply(configured)
@@ -298,10 +319,14 @@ async def run(
             refused = tally.refused(Action.REFUSAL, "malformed", actor="", address=address, why=why)
             tasks.start(refused, name="refusal")
 
-        url = await _listen(app, settings, certificate, ServerLog(malformed), stack)
+        server_log = ServerLog(malformed)
+        url = await _listen(app, settings, certificate, server_log, stack)
         rtsp_port, rtsps_port = await _listen_rtsp(restream, settings, certificate)
 
-        await stack.enter_async_context(hellos(settings.discovery.interfaces, fleet.device_appeared))
+        sites = await _serve_onvif(services, settings, certificate, server_log, url, stack)
+        await stack.enter_async_context(
+            hellos(settings.discovery.interfaces, fleet.device_appeared, ours=lambda: onvif.endpoints)
+        )
         watcher.on(CAMERAS, roster.reconcile)
         watcher.on(HOLDS, keeping.holds.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
@@ -312,6 +337,7 @@ async def run(
             ("recorders", recorders.watch),
             ("viewing", whep.run),
             ("restream", restream.run),
+            ("onvif", partial(onvif.run, sites)),
             ("positions", positions.run),
             ("tally", tally.run),
             ("views", views.run),
@@ -343,6 +369,7 @@ async def run(
         finally:
             log.info("stopping")
             events.close()
+            onvif.close()
             await fleet.stop_sources()
             fleet.close_hubs()
             await recorders.finish()
@@ -463,6 +490,27 @@ async def _listen(
     host = "127.0.0.1" if bound[0] in {"0.0.0.0", "::"} else bound[0]  # noqa: S104 (compared, not bound)
     scheme = "http" if certificate is None else "https"
     return f"{scheme}://{Address(host, bound[1])}"
+
+
+async def _serve_onvif(
+    services: Services,
+    settings: Settings,
+    certificate: Certificate | None,
+    server_log: ServerLog,
+    url: str,
+    stack: contextlib.AsyncExitStack,
+) -> OnvifSites:
+    """Make the ONVIF devices, listen for those of single cameras, and announce all of them."""
+    listen, own = parse_address(settings.http.listen), urlsplit(url)
+    context = None if certificate is None else certificate.context
+    sites = OnvifSites(services, listen.host, context, server_log)
+    stack.push_async_callback(sites.close)
+    await services.onvif.reconcile(sites)
+    if settings.onvif.announce:
+        assert own.port is not None
+        announced = services.onvif.announced(settings.discovery.interfaces, Address(listen.host, own.port), own.scheme)
+        await stack.enter_async_context(announced)
+    return sites
 
 
 async def _listen_rtsp(

@@ -248,6 +248,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
+    "POST /onvif/{service}": Recipe(400, anybody),  # it takes SOAP, and an account of its own
+    "GET /onvif/snapshot/{id}.jpg": Recipe(401, anybody),  # it takes HTTP digest alone
     "GET /metrics": Recipe(200, of_everything(Right.METRICS)),
     "GET /api/settings/pending": Recipe(200, CONFIGURE),
     "POST /api/settings/reload": Recipe(200, CONFIGURE),
@@ -266,6 +268,7 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
 }
 TEMPLATES = {
+    "{service}": "device_service",
     "{id}": CAMERA,
     "{assignment}": "7",
     "{session}": "none",

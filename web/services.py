@@ -27,6 +27,7 @@ from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
 from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
+from gateway.nvr.devices import Devices
 from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
@@ -77,6 +78,7 @@ class Services:
     whep: Whep
     nvr_accounts: NvrAccounts
     restream: Restream
+    onvif: Devices
     catalog: Catalog
     archive: Archive
     playback: PlaybackMedia

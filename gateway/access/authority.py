@@ -148,9 +148,13 @@ class Authority:
 
     def sees(self, who: Asker, camera: str) -> bool:
         """Whether `who` may know that there is such a camera. To others it does not exist."""
-        private = self._private.get(camera)
-        rights = self.rights(who, camera) if private is None else self.rights_in(who, camera, self.groups(camera))
-        return not SEEING.isdisjoint(rights)
+        return not SEEING.isdisjoint(self.lasting_rights(who, camera))
+
+    def lasting_rights(self, who: Asker, camera: str) -> frozenset[Right]:
+        """As `rights`, whether or not a privacy mode hides something: for who is told what there is, not shown it."""
+        if self._private.get(camera) is None:
+            return self.rights(who, camera)
+        return self.rights_in(who, camera, self.groups(camera))
 
     def rows(self, role: Role) -> list[tuple[tuple[str, ...], frozenset[Right]]]:
         """Groups (of cameras; (): all) and rights: the policy's rows for a role, or else its defaults."""

@@ -43,6 +43,7 @@ VIEWERS = Gauge("sightline_viewers", "Open WHEP sessions", ["camera"], registry=
 RTSP_READERS = Gauge("sightline_rtsp_readers", "NVRs that read a camera live", ["camera"], registry=REGISTRY)
 RTSP_CONNECTIONS = Gauge("sightline_rtsp_connections", "Open RTSP connections", registry=REGISTRY)
 RTSP = _counter("sightline_rtsp_total", "What happened at the RTSP server, by what it was", "what")
+ONVIF_REQUESTS = _counter("sightline_onvif_requests_total", "SOAP requests to the ONVIF devices", "outcome")
 ONVIF_SUBSCRIPTIONS = _counter("sightline_onvif_subscriptions_total", "Subscriptions to events, by fate", "fate")
 VIEWER_PACKETS = _counter("sightline_viewer_packets_total", "RTP packets sent to viewers", "camera")
 VIEWER_ROUTES = Gauge(

@@ -225,6 +225,8 @@ class Onvif(Section):
 
     devices: Literal["one", "port", "both"] = "one"
     base_port: Annotated[int, Field(ge=1, le=65535)] = 8600
+    announce: bool = True
+    """Whether the devices say hello and answer those who look for some (WS-Discovery)."""
     notify_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """Where events may be posted to, beside the address that subscribed to them."""
 

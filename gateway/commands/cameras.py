@@ -23,8 +23,11 @@ async def discover(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.timeout <= 60:
         raise BadRequestError("--timeout takes up to 60 seconds")
     from gateway.ingest.discovery import Finder
+    from gateway.nvr.identities import own_endpoints
 
-    finder = Finder(arguments.settings.discovery.interfaces, SystemClock())
+    async with open_state(arguments.settings) as state:
+        ours = await own_endpoints(state.database)
+    finder = Finder(arguments.settings.discovery.interfaces, SystemClock(), ours=lambda: ours)
     found = await finder.find(arguments.timeout)
     if arguments.json:
         fields = ("endpoint", "onvif", "name", "model", "location", "address")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -33,12 +33,20 @@ class FoundDevice:
     address: str
 
 
-class Finder:
-    """Probes for devices, one probe at a time: whoever asks meanwhile gets the same answer."""
+def _none() -> Collection[str]:
+    return ()
 
-    def __init__(self, interfaces: Sequence[str], clock: Clock) -> None:
+
+class Finder:
+    """Probes for devices, one probe at a time: whoever asks meanwhile gets the same answer.
+
+    `ours` are the endpoints of the gateway's own devices, which are never found.
+    """
+
+    def __init__(self, interfaces: Sequence[str], clock: Clock, *, ours: Callable[[], Collection[str]] = _none) -> None:
         self._interfaces = interfaces
         self._clock = clock
+        self._ours = ours
         self._probe: asyncio.Task[list[FoundDevice]] | None = None
 
     async def find(self, timeout: float = PROBE_SECONDS) -> list[FoundDevice]:
@@ -60,20 +68,26 @@ class Finder:
             devices = await probe(self._interfaces, timeout, clock=self._clock)
         except OnvifError as error:
             raise SettingsError(f"discovery.interfaces: {error.reason}") from error
-        found = [_found(device) for device in devices]
+        ours = self._ours()
+        found = [_found(device) for device in devices if device.endpoint not in ours]
         return sorted((device for device in found if device is not None), key=lambda d: (d.name, d.onvif))
 
 
 @asynccontextmanager
-async def hellos(interfaces: Sequence[str], appeared: Callable[[Iterable[str]], None]) -> AsyncIterator[None]:
-    """Call `appeared` with the addresses of each device that says hello, as long as this context lasts.
+async def hellos(
+    interfaces: Sequence[str],
+    appeared: Callable[[Iterable[str]], None],
+    *,
+    ours: Callable[[], Collection[str]] = _none,
+) -> AsyncIterator[None]:
+    """Call `appeared` with the addresses of each device that says hello, but for `ours`, as long as this context lasts.
 
     Where that cannot be had (no such interface, the port taken for oneself by another program) it is logged: cameras
     are then found again by their retries alone.
     """
 
     def announced(message: Hello | Bye) -> None:
-        if isinstance(message, Hello):
+        if isinstance(message, Hello) and message.device.endpoint not in ours():
             hosts = (urlsplit(url).hostname for url in message.device.xaddrs)
             appeared([message.device.address, *(host for host in hosts if host)])
 

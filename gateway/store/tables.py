@@ -264,7 +264,8 @@ exports = Table(
 onvif_devices = Table(
     "onvif_devices",
     metadata,
-    # The virtual ONVIF device of a camera: kept when the camera is gone, so that it comes back as the same.
+    # The virtual ONVIF device of a camera: kept when the camera is gone, so that it comes back as the same. The one
+    # without a name and with number -1 is the device of all cameras.
     Column("camera", Text, primary_key=True),
     Column("number", Integer, nullable=False, unique=True),  # its port, counted from [onvif] base_port
     Column("uuid", Text, nullable=False),

@@ -14,8 +14,8 @@ import socket
 import struct
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -285,7 +285,7 @@ class Listener:
 class Target:
     """A device that a Responder answers for.
 
-    Its XAddr is `http://{host}:{port}{path}`; without `host`, the address of the interface it was asked on.
+    Its XAddr is `{scheme}://{host}:{port}{path}`; without `host`, the address of the interface it was asked on.
     """
 
     endpoint: str
@@ -295,10 +295,12 @@ class Target:
     path: str = "/onvif/device_service"
     types: tuple[str, ...] = (NETWORK_VIDEO_TRANSMITTER, DEVICE)
     metadata_version: int = 1
+    """Grows when anything else of it changes."""
+    scheme: str = "http"
 
     def on(self, interface: Interface) -> DiscoveredDevice:
         """How it presents itself on `interface`."""
-        xaddr = f"http://{self.host or interface.address}:{self.port}{self.path}"
+        xaddr = f"{self.scheme}://{self.host or interface.address}:{self.port}{self.path}"
         return DiscoveredDevice(
             self.endpoint, (xaddr,), self.scopes, self.types, self.metadata_version, interface.address
         )
@@ -320,7 +322,7 @@ class Responder:
         group: tuple[str, int] = (GROUP, PORT),
     ) -> None:
         self.counters = DiscoveryCounters()
-        self._targets = tuple(targets)
+        self._targets = {target.endpoint: target for target in targets}
         self._interfaces = interfaces
         self._clock = clock
         self._max_delay = max_delay
@@ -339,10 +341,7 @@ class Responder:
         except OnvifError:
             self._close()
             raise
-        for port in self._ports:
-            for target in self._targets:
-                hello = Hello(_new_id(), target.on(port.interface))
-                port.send(build_hello(hello, self._next()), self._group)
+        self._hello(self._targets.values())
         return self
 
     async def __aexit__(
@@ -352,10 +351,33 @@ class Responder:
         for answer in answers:
             answer.cancel()
         await asyncio.gather(*answers, return_exceptions=True)
-        for port in self._ports:
-            for target in self._targets:
-                port.send(build_bye(Bye(_new_id(), target.endpoint), self._next()), self._group)
+        self._bye(self._targets)
         self._close()
+
+    def update(self, targets: Iterable[Target]) -> None:
+        """Answer for these from now on: Hello of those that are new or say something else than before, Bye of the
+        others. Only between entering and leaving.
+        """
+        before, self._targets = self._targets, {}
+        for target in targets:
+            known = before.get(target.endpoint)
+            version = target.metadata_version if known is None else known.metadata_version
+            if known is not None and replace(target, metadata_version=version) != known:
+                version += 1
+            self._targets[target.endpoint] = replace(target, metadata_version=version)
+        self._bye(before.keys() - self._targets.keys())
+        self._hello(target for target in self._targets.values() if before.get(target.endpoint) != target)
+
+    def _hello(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            for port in self._ports:
+                hello = Hello(_new_id(), target.on(port.interface))
+                port.send(build_hello(hello, self._next()), self._group)
+
+    def _bye(self, endpoints: Iterable[str]) -> None:
+        for endpoint in endpoints:
+            for port in self._ports:
+                port.send(build_bye(Bye(_new_id(), endpoint), self._next()), self._group)
 
     def _close(self) -> None:
         for port in self._ports:
@@ -368,7 +390,7 @@ class Responder:
     def _asked(self, port: _Port, message: Message, asker: _Address) -> None:
         if not isinstance(message, Probe | Resolve) or not self._recent.is_new(port.interface, message.message_id):
             return
-        devices = [target.on(port.interface) for target in self._targets]
+        devices = [target.on(port.interface) for target in self._targets.values()]
         if isinstance(message, Probe):
             chosen = [device for device in devices if is_match(device, message)]
             build = build_probe_matches

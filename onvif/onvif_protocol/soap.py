@@ -85,6 +85,10 @@ class NotAuthorizedError(Exception):
     """The credentials do not hold. The message says why, for the log; the other side is not told."""
 
 
+class StaleTokenError(NotAuthorizedError):
+    """The password is right, but the message is too old, too new, or was here before."""
+
+
 @lru_cache(maxsize=2048)
 def qname(name: str) -> str:
     """`tds:Scope` as `{namespace}Scope`, the way lxml writes it."""
@@ -382,7 +386,7 @@ class TokenVerifier:
         self._memory = memory or ReplayMemory()
 
     def verify(self, token: UsernameToken, now_ns: int) -> str:
-        """The user's name. Raises NotAuthorizedError.
+        """The user's name. Raises NotAuthorizedError, StaleTokenError.
 
         Only a token whose digest holds is remembered, so strangers cannot fill the memory.
         """
@@ -391,8 +395,8 @@ class TokenVerifier:
         if not hmac.compare_digest(expected.encode(), token.digest.encode()) or password is None:
             raise NotAuthorizedError("unknown user or wrong password")
         if abs(now_ns - token.created_ns) > self._max_skew_ns:
-            raise NotAuthorizedError("the token was created too long ago, or in the future")
+            raise StaleTokenError("the token was created too long ago, or in the future")
         key = hashlib.sha256(token.nonce + token.created.encode() + token.username.encode()).digest()
         if not self._memory.accept(key, token.created_ns, now_ns - self._max_skew_ns):
-            raise NotAuthorizedError("the token was used before")
+            raise StaleTokenError("the token was used before")
         return token.username
