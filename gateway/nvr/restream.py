@@ -35,7 +35,7 @@ from gateway.hub import Start
 from gateway.ingest.fleet import Camera, CameraStatus, Fleet
 from gateway.media.model import Track, UtcNs
 from gateway.rtsp.mount import Mount, check_live
-from gateway.rtsp.presentation import Client, Playing, Presentation, Receiver, RefusalError
+from gateway.rtsp.presentation import LIVE, Client, Description, Playing, Presentation, Receiver, RefusalError
 from gateway.rtsp.protocol import Headers
 from gateway.rtsp.server import Server
 
@@ -115,6 +115,11 @@ class LiveCamera:
     def tracks(self) -> tuple[Track, ...]:
         """See `Presentation`."""
         return tuple(track for track in self.mount.tracks if self.portion.has(track.kind))
+
+    @property
+    def description(self) -> Description:
+        """See `Presentation`."""
+        return LIVE
 
     @property
     def options(self) -> frozenset[str]:

@@ -203,6 +203,11 @@ class Delivery:
         self._least = 0
         self._progress_at = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._outlet.waiting
+
     def started(self) -> None:
         """Everything since the last keyframe has been handed over: it may wait, beside the usual."""
         self._allowance = MAX_WAITING_BYTES + self._outlet.waiting

@@ -21,7 +21,7 @@ from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Tra
 from gateway.media.payloads import payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.media.rtp import build_header
-from gateway.rtsp.presentation import Burst, Client, Playing, Receiver, RefusalError, Start
+from gateway.rtsp.presentation import LIVE, Burst, Client, Description, Playing, Receiver, RefusalError, Start
 from gateway.rtsp.protocol import Headers
 from gateway.rtsp.sdp import payload_type
 
@@ -162,6 +162,10 @@ class Mount:
     def tracks(self) -> tuple[Track, ...]:
         """What the camera carries now, but for codecs that cannot be packetised; empty while it is away."""
         return tuple(track for track in self._tracks() if track.codec is not Codec.UNSUPPORTED)
+
+    @property
+    def description(self) -> Description:  # noqa: D102
+        return LIVE
 
     @property
     def options(self) -> frozenset[str]:  # noqa: D102

@@ -42,6 +42,20 @@ class Start:
     """None: not known before its first packet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What DESCRIBE says of a presentation beside its tracks."""
+
+    range: str = "npt=now-"
+    """The session's attribute of that name (RFC 2326 C.1.5)."""
+    attributes: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """More attributes of tracks, name and value, by the track's id."""
+
+
+LIVE = Description()
+"""What comes from now on, and nothing else."""
+
+
 def _nothing() -> None:
     pass
 
@@ -86,6 +100,10 @@ class Burst:
 class Receiver(Protocol):
     """Who is attached. Its calls return at once and never raise."""
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that it has not taken yet. When they are too many, what is delivered is passed over."""
+
     def deliver(self, burst: Burst) -> None:
         """The next packets of a track."""
 
@@ -102,6 +120,10 @@ class Presentation(Protocol):
     @property
     def tracks(self) -> tuple[Track, ...]:
         """What it carries now; empty while it carries nothing."""
+
+    @property
+    def description(self) -> Description:
+        """What else is said of it."""
 
     @property
     def options(self) -> frozenset[str]:

@@ -346,17 +346,26 @@ def _format_parameters(text: str) -> dict[str, str]:
 # ---- Track to media line
 
 
-def describe(tracks: Sequence[Track], *, name: str, session_id: int, version: int = 1) -> SessionDescription:
+def describe(
+    tracks: Sequence[Track],
+    *,
+    name: str,
+    session_id: int,
+    version: int = 1,
+    range_: str = "npt=now-",
+    attributes: Mapping[int, tuple[tuple[str, str], ...]] | None = None,
+) -> SessionDescription:
     """What our server answers to DESCRIBE. Each track's control is `trackID={id}`, its payload type `payload_type`.
 
-    `session_id` and `version` tell this description from others of the same name (RFC 8866 5.2).
+    `session_id` and `version` tell this description from others of the same name (RFC 8866 5.2); `range_` says what
+    there is (RFC 2326 C.1.5), `attributes` what else of a track, by its id.
 
     Raises:
         ValueError: a track of a codec that is not sent on.
     """
     return SessionDescription(
-        media=tuple(_media(track) for track in tracks),
-        attributes=(("control", "*"), ("range", "npt=now-")),
+        media=tuple(_media(track, (attributes or {}).get(track.id, ())) for track in tracks),
+        attributes=(("control", "*"), ("range", range_)),
         origin=f"- {session_id} {version} IN IP4 0.0.0.0",
         name=name or _NO_NAME,
         connection="IN IP4 0.0.0.0",
@@ -368,7 +377,7 @@ def payload_type(track: Track) -> int:
     return {Codec.PCMU: 0, Codec.PCMA: 8}.get(track.codec, _FIRST_DYNAMIC + track.id)
 
 
-def _media(track: Track) -> Media:
+def _media(track: Track, more: tuple[tuple[str, str], ...]) -> Media:
     parameters = track.parameters
     encoding, fmtp = track.codec.value, ""
     if track.codec is Codec.UNSUPPORTED:
@@ -390,7 +399,7 @@ def _media(track: Track) -> Media:
     attributes = [("rtpmap", f"{number} {encoding}/{track.clock_rate}{channels}")]
     if fmtp:
         attributes.append(("fmtp", f"{number} {fmtp}"))
-    attributes += [("control", f"trackID={track.id}"), ("recvonly", "")]
+    attributes += [("control", f"trackID={track.id}"), ("recvonly", ""), *more]
     kind = "application" if track.kind is TrackKind.METADATA else track.kind.value
     return Media(kind, (number,), tuple(attributes))
 

@@ -196,7 +196,10 @@ class ServerConnection:
         presentation = await self._find(path, client)
         _check_options(request, presentation)
         started = self._server.started_ns // NS
-        body = describe(presentation.tracks, name=path, session_id=started).encode()
+        said = presentation.description
+        body = describe(
+            presentation.tracks, name=path, session_id=started, range_=said.range, attributes=said.attributes
+        ).encode()
         base = request.url.partition("?")[0].rstrip("/") + "/"
         return Response(200, Headers.of({"Content-Type": "application/sdp", "Content-Base": base}), body)
 
