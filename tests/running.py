@@ -20,7 +20,7 @@ from gateway.access.rights import Role
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
 from gateway.access.users import Users
-from gateway.base.clock import SystemClock
+from gateway.base.clock import Clock, SystemClock
 from gateway.base.settings import CameraSettings, Settings
 from gateway.ingest.fleet import Fleet
 from gateway.store.engine import open_catalog
@@ -107,10 +107,12 @@ def settings(data_dir: Path, *cameras: CameraSettings, **sections: dict[str, Any
 
 
 @contextlib.asynccontextmanager
-async def running(data_dir: Path, *cameras: CameraSettings, **sections: dict[str, Any]) -> AsyncIterator[Running]:
+async def running(
+    data_dir: Path, *cameras: CameraSettings, clock: Clock | None = None, **sections: dict[str, Any]
+) -> AsyncIterator[Running]:
     """Run a gateway with one user of each role (password `PASSWORD`) and a token for each."""
     chosen = settings(data_dir, *cameras, **sections)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     database = open_catalog(data_dir)
     audit = Audit(database, clock)
     vault = Vault.open(data_dir)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -13,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.access.rights import Role
-from gateway.base.clock import SystemClock
+from gateway.base.clock import Clock, SystemClock
 from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import CameraSettings
 from gateway.media.model import NS, GapReason
@@ -106,6 +108,58 @@ async def test_what_privacy_hid_is_neither_named_nor_served(gateway):
     assert (status, "privacy" in body["detail"]) == (403, True)
 
 
+async def test_a_privacy_mode_hides_what_a_player_was_told_of_before(gateway):
+    client = gateway.client()
+    url = [url for url in media(await load(client, 0, 20)) if ".m4s" in url][1]
+    assert (await client.call("GET", url))[0] == 200
+    async with hidden(gateway, 5, 6):
+        status, body, _ = await client.call("GET", url)
+        assert (status, "privacy" in body["detail"]) == (403, True)
+        text = await load(client, 0, 20)
+        assert url not in media(text)
+        assert text.count("#EXT-X-GAP") == 1
+    assert (await client.call("GET", url))[0] == 200
+
+
+@contextlib.asynccontextmanager
+async def hidden(gateway: Running, start: float, end: float) -> AsyncIterator[None]:
+    """For a while, a privacy mode is said to have been on."""
+    table = tables.privacy
+    values = {"start_ns": T0 + round(start * NS), "end_ns": T0 + round(end * NS), "hides_position": True}
+    row = table.insert().values(camera=CAMERA, hides_stream=True, recording=True, **values)
+    database = open_catalog(gateway.data_dir)
+    try:
+        await database.write(lambda connection: connection.execute(row) and None)
+        yield
+        remove = table.delete().where(table.c.start_ns == values["start_ns"])
+        await database.write(lambda connection: connection.execute(remove) and None)
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(("left", "ends"), [(["live"], True), (["live", "recorded"], True), (None, False)])
+async def test_a_right_that_is_lost_ends_what_is_played(gateway, left, ends):
+    """`left`: the rights that remain; None: all. Who loses the sound goes on with the pictures, by a new playlist."""
+    client = gateway.client(Role.DISPATCHER)
+    first, second = [url for url in media(await load(client, 0, 20)) if ".m4s" in url][:2]
+    await client.get(first)
+    if left is not None:
+        await gateway.read_again(IDLE, policy={"allow": [{"role": "dispatcher", "rights": left}]})
+    try:
+        assert (await client.call("GET", second))[0] == (403 if ends else 200)
+        status, text, _ = await client.call(
+            "GET", f"/api/cameras/{CAMERA}/playlist.m3u8", params={"from": at(0), "to": at(20)}
+        )
+        if left is None or "recorded" in left:
+            await client.get([url for url in media(text.decode()) if ".m4s" in url][1])
+        else:
+            assert status == 403
+    finally:
+        await gateway.read_again(IDLE)
+    if ends:
+        assert (await client.call("GET", second))[0] == 403  # for good
+
+
 async def test_media_needs_the_ticket_of_who_asks(gateway):
     client = gateway.client()
     url = media(await load(client, 0, 20))[0]
@@ -164,6 +218,27 @@ async def test_an_interval_that_reaches_into_the_future_has_no_end(gateway):
         "GET", path, params={"from": format_utc(now - NS), "to": format_utc(now + 3600 * NS)}
     )
     assert (status, "yet" in body["detail"]) == (404, True)
+
+
+class Dated(SystemClock):
+    """Has the time of day of another clock."""
+
+    def __init__(self, other: Clock) -> None:
+        self.utc_ns = other.utc_ns
+
+
+async def test_beside_a_recorder_a_playlist_has_an_end_once_its_interval_is_over(tmp_path):
+    film = [u for u in stream(32, rate=10, gop=20) if u.track is VIDEO]
+    async with rig(tmp_path) as recording, running(tmp_path, IDLE, clock=Dated(recording.clock)) as gateway:
+        recording.hub.open((VIDEO,))
+        loaded = []
+        for start in range(0, len(film), 80):
+            await recording.play(film[start : start + 80])
+            loaded.append(await load(gateway.client(), 0, 30))
+    for before, after in itertools.pairwise(loaded):
+        assert after.partition("#EXT-X-MAP")[2].startswith(before.partition("#EXT-X-MAP")[2])
+    assert [text.count(".m4s") for text in loaded] == [1, 3, 5, 8]
+    assert ["#EXT-X-ENDLIST" in text for text in loaded] == [False, False, False, True]
 
 
 async def test_ffmpeg_counts_every_picture(gateway):
