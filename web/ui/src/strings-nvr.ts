@@ -63,7 +63,7 @@ const recipes = {
   ${camera}:
     ffmpeg:
       inputs:
-        - path: ${rtspUrl(`${account || ACCOUNT}:${PASSWORD}@${host}`, rtspPort, camera)}
+        - path: ${rtspUrl(host, rtspPort, camera).replace("//", `//${account || ACCOUNT}:${PASSWORD}@`)}
           roles:
             - detect
             - record`,
