@@ -28,7 +28,7 @@ async def show(request: web.Request) -> web.Response:
     return web.json_response(
         {
             "rtsp": {"port": parts.restream.port, "tls_port": parts.restream.tls_port},
-            "onvif": {"devices": parts.settings.onvif.devices},
+            "onvif": {"devices": parts.settings.onvif.devices, "ports": dict(parts.onvif.ports)},
             "readers": [_reader_json(reader) for reader in parts.restream.readers()],
             "seen": [_seen_json(seen) for seen in parts.nvr_accounts.seen()[:MAX_SEEN]],
         }

@@ -324,7 +324,11 @@ NVR = _object(
         port={"type": "integer"},
         tls_port={"type": ["integer", "null"], "description": "of RTSPS; null: the gateway has no certificate"},
     ),
-    onvif=_object(["devices"], devices={"enum": ["one", "port", "both"]}),
+    onvif=_object(
+        ["devices", "ports"],
+        devices={"enum": ["one", "port", "both"]},
+        ports={"type": "object", "additionalProperties": {"type": "integer"}, "description": "of cameras' own devices"},
+    ),
     readers={
         "type": "array",
         "items": _object(

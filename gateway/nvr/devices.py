@@ -125,6 +125,11 @@ class Devices:
             noticed.append(self._notice)
 
     @property
+    def ports(self) -> Mapping[str, int]:
+        """Where the devices of single cameras are served, those that could be had."""
+        return self._ports
+
+    @property
     def endpoints(self) -> Collection[str]:
         """What its devices are called in WS-Discovery."""
         return {served.identity.endpoint for served in self._served()}

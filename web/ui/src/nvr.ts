@@ -28,7 +28,8 @@ export interface NvrSeen {
 export interface NvrStanding {
   /** `tls_port` null: the gateway has no certificate. */
   rtsp: { port: number; tls_port: number | null };
-  onvif: { devices: Shape };
+  /** `ports`: of the devices of single cameras, by camera. */
+  onvif: { devices: Shape; ports: Record<string, number> };
   readers: NvrReader[];
   /** The last first. */
   seen: NvrSeen[];

@@ -40,8 +40,6 @@ export class NvrPage extends LitElement {
         display: grid;
         gap: var(--s2);
       }
-      .lines + .lines,
-      .lines + p,
       p + .lines {
         margin-top: var(--s4);
       }
@@ -59,6 +57,11 @@ export class NvrPage extends LitElement {
         overflow: auto;
       }
       .foot {
+        margin-top: var(--s3);
+      }
+      .facts {
+        display: grid;
+        gap: var(--s1);
         margin-top: var(--s3);
       }
     `,
@@ -143,6 +146,7 @@ export class NvrPage extends LitElement {
     const page = new URL(window.location.href);
     const { port, tls_port: tlsPort } = standing.rtsp;
     return html`<div class="card">
+      ${accounts.length > 1 ? this.renderWhose(accounts, entry.account) : nothing}
       ${isHere(hostOf(page))
         ? html`<label class="here"
             >${words.enter.here}
@@ -164,36 +168,42 @@ export class NvrPage extends LitElement {
         ${tlsPort === null ? nothing : html`<copy-line label=${words.enter.rtspsPort} value=${tlsPort}></copy-line>`}
         ${entry.account
           ? html`<copy-line label=${words.enter.account} value=${entry.account}></copy-line>`
-          : html`<p class="quiet">${words.enter.account}: ${words.enter.noAccount}</p>`}
+          : nothing}
       </div>
-      ${accounts.length > 1
-        ? html`<label class="foot"
-            >${words.enter.account}
-            <select
-              data-testid="nvr-account-choice"
-              @change=${(event: Event) => (this.account = (event.target as HTMLSelectElement).value)}
-            >
-              ${accounts.map(
-                ({ name }) => html`<option value=${name} ?selected=${name === entry.account}>${name}</option>`,
-              )}
-            </select></label
-          >`
-        : nothing}
-      <p class="quiet foot">${words.enter.password}: ${words.enter.passwordHint}.</p>
-      <p class="quiet">${words.enter.shape[standing.onvif.devices]}</p>
-      ${tlsPort === null ? html`<p class="quiet">${words.enter.noTls}</p>` : nothing}
+      <div class="quiet facts">
+        <p>${entry.account ? words.enter.password : words.enter.noAccount}</p>
+        <p>${words.enter.shape[standing.onvif.devices]}</p>
+        ${tlsPort === null ? html`<p>${words.enter.noTls}</p>` : nothing}
+      </div>
       <h3>${words.enter.units}</h3>
       <p class="quiet">${words.enter.unitsText}</p>
-      ${this.renderUnits(entry, tlsPort)}
+      ${this.renderUnits(entry, standing)}
     </div>`;
   }
 
-  private renderUnits(entry: Entry, tlsPort: number | null) {
+  private renderWhose(accounts: readonly User[], chosen: string) {
+    return html`<label class="here"
+      >${words.enter.whose}
+      <select
+        data-testid="nvr-account-choice"
+        @change=${(event: Event) => (this.account = (event.target as HTMLSelectElement).value)}
+      >
+        ${accounts.map(({ name }) => html`<option value=${name} ?selected=${name === chosen}>${name}</option>`)}
+      </select></label
+    >`;
+  }
+
+  private renderUnits(entry: Entry, { rtsp: { tls_port: tlsPort }, onvif }: NvrStanding) {
     const units = store.cameras ?? [];
     if (units.length === 0) return html`<p class="quiet">${words.enter.noUnits}</p>`;
     const url = (camera: string) => rtspUrl(entry.host, tlsPort ?? entry.rtspPort, camera, tlsPort !== null);
     return html`<div class="lines units" data-testid="nvr-units">
-      ${units.map(({ id, name }) => html`<copy-line label=${name} value=${url(id)}></copy-line>`)}
+      ${units.map(
+        ({ id, name }) =>
+          html`<copy-line label=${name} value=${url(id)}></copy-line> ${onvif.ports[id] === undefined
+              ? nothing
+              : html`<copy-line label=${words.enter.unitPort(name)} value=${onvif.ports[id]}></copy-line>`}`,
+      )}
     </div>`;
   }
 }
