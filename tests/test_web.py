@@ -12,6 +12,7 @@ from gateway.access.rights import NEEDED, Right, Role
 from gateway.base.settings import CameraSettings
 from tests.running import PASSWORD, Client, Running, running
 from web.app import all_routes
+from web.refusals import ServerLog
 
 # A camera at a port where nothing listens.
 NOBODY = CameraSettings(id="fixed", name="Fixed", url="rtsp://127.0.0.1:1/s")
@@ -222,3 +223,9 @@ async def test_health_needs_no_log_in_and_metrics_do(gateway):
     assert (await anybody.get("/readyz"))["status"] == "ready"
     assert (await anybody.call("GET", "/metrics"))[0] == 401
     assert b"sightline_loop_lag_seconds" in await gateway.client(Role.AUDITOR).get("/metrics")
+
+
+@pytest.mark.parametrize(("error", "logged"), [(aiohttp.ClientConnectionResetError("it left"), 0), (KeyError("x"), 1)])
+async def test_a_client_that_leaves_in_mid_answer_is_no_error(caplog, error, logged):
+    ServerLog(lambda _address, _what: None).exception("Error handling request from %s", "10.0.0.1", exc_info=error)
+    assert len(caplog.records) == logged

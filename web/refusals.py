@@ -48,7 +48,9 @@ def leads_away(raw_path: str) -> bool:
 
 
 class ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """What aiohttp's server logs to: requests that are no HTTP are not logged, each with a traceback, but told."""
+    """What aiohttp's server logs to. What is no fault of ours is not logged, each time with a traceback: requests that
+    are no HTTP are told, and a client that leaves before its answer is whole, as players do at each seek, is no event.
+    """
 
     def __init__(self, told: Callable[[str, str], None]) -> None:
         super().__init__(logging.getLogger("aiohttp.server"))
@@ -56,8 +58,9 @@ class ServerLog(logging.LoggerAdapter[logging.Logger]):
         """Called with the address that sent it, and what is wrong."""
 
     def exception(self, msg: object, *args: Any, **more: Any) -> None:
-        """An error outside any handler."""
-        if not self._malformed(more.get("exc_info"), args):
+        """An error that no handler caught."""
+        error = more.get("exc_info")
+        if not isinstance(error, ConnectionResetError) and not self._malformed(error, args):
             super().exception(msg, *args, **more)
 
     def debug(self, msg: object, *args: Any, **more: Any) -> None:
