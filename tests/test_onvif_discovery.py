@@ -5,6 +5,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -233,6 +234,32 @@ async def test_a_listener_hears_devices_come_and_go(group: tuple[str, int]) -> N
     assert hello.device.xaddrs == ("http://cam.example:8001/onvif/device_service",)
     assert isinstance(bye, Bye)
     assert bye.endpoint == "urn:uuid:1"
+
+
+async def test_what_a_responder_answers_for_can_change(group: tuple[str, int]) -> None:
+    heard: list[Hello | Bye] = []
+
+    def said() -> list[tuple[str, str, int]]:
+        """Each message, the endpoint's last character, and the version of what it says."""
+        return [
+            ("hello", hello.device.endpoint[-1], hello.device.metadata_version)
+            if isinstance(hello, Hello)
+            else ("bye", hello.endpoint[-1], 0)
+            for hello in heard
+        ]
+
+    async with Listener(["lo"], heard.append, group=group), responder(group, target(1), target(2)) as device:
+        await until(lambda: len(heard) == 2)
+        renamed = replace(target(2), scopes=(scope("name", "Another"),), scheme="https")
+        device.update([renamed, target(3)])
+        await until(lambda: len(heard) == 5)
+        device.update([renamed, target(3)])
+        device.update([renamed])
+        await until(lambda: len(heard) == 6)
+        found = await probe(["lo"], 10, clock=SystemClock(), limit=1, group=group)
+    assert sorted(said()[2:5]) == [("bye", "1", 0), ("hello", "2", 2), ("hello", "3", 1)]
+    assert said()[5] == ("bye", "3", 0), "what stays the same is not said again"
+    assert [(d.name, d.xaddrs) for d in found] == [("Another", ("https://127.0.0.1:8002/onvif/device_service",))]
 
 
 async def test_a_responder_resolves_its_endpoint_and_survives_garbage(group: tuple[str, int]) -> None:
