@@ -45,6 +45,7 @@ from gateway.base.supervise import TaskOwner, forever
 from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
 from gateway.evidence.jobs import Exports
+from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.hub import Hub
@@ -244,7 +245,7 @@ async def run(
             label=lambda camera: _label(fleet, camera),
         )
         making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
-        await making.release_left()
+        await release_left(keeping.holds, settings.data_dir)
         moments = archive.moments(playback_threads, moment_processes)
         exports = Exports(
             catalog_database,
@@ -253,6 +254,7 @@ async def run(
             settings.data_dir / EXPORTS,
             making,
             keep_seconds=lambda: parse_duration(live.running.storage.keep_exports),
+            believed_ns=keeping.believed_ns,
         )
         stack.push_async_callback(exports.close)
         await exports.load()

@@ -11,10 +11,10 @@ import av
 import pytest
 import pytest_asyncio
 
-from gateway.command_line import parser
 from gateway.access.audit import Action, Audit, Entry
 from gateway.base.clock import SystemClock
 from gateway.base.settings import load
+from gateway.command_line import parser
 from gateway.store.engine import open_catalog
 from tests.command_line import beside
 from tests.painted import painted, with_sound

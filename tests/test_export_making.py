@@ -22,6 +22,7 @@ from gateway.base.errors import ConflictError, SightlineError, StorageError
 from gateway.base.policy import Policy
 from gateway.evidence.export import Export, ExportRequest, Kind
 from gateway.evidence.export_worker import NICENESS
+from gateway.evidence.left_holds import command_at_work, release_left
 from gateway.evidence.making import ExportFailedError, Making
 from gateway.evidence.parts import ExportParts
 from gateway.media.model import NS, GapReason
@@ -137,12 +138,20 @@ async def test_an_export_that_fails_or_is_cancelled_holds_nothing_any_more(tmp_p
         assert await made.holds.of(CAMERA) == []
 
 
-async def test_what_a_killed_gateway_held_is_released_by_its_next_start_and_nothing_else(tmp_path):
+async def test_what_a_killed_gateway_or_command_held_is_released_by_the_next_start_and_nothing_else(tmp_path):
     async with stage(tmp_path) as made:
         for who in ("export", "sightline export", "ann"):
             await made.holds.place(CAMERA, T0, None, reason="export x is being made for ann", by=who)
-        await made.making.release_left()
-        assert [hold.placed_by for hold in await made.holds.of(CAMERA)] == ["sightline export", "ann"]
+        async with command_at_work(made.holds, tmp_path):
+            assert [hold.placed_by for hold in await made.holds.of(CAMERA)] == ["export", "ann"]
+            await made.holds.place(CAMERA, T0, None, reason="export y is being made for bob", by="sightline export")
+            await release_left(made.holds, tmp_path)
+            assert [hold.placed_by for hold in await made.holds.of(CAMERA)] == ["ann", "sightline export"]
+        await release_left(made.holds, tmp_path)
+        assert [hold.placed_by for hold in await made.holds.of(CAMERA)] == ["ann"]
+        (row, *_) = await Audit(made.database, made.recording.clock).entries()
+        assert (row.action, row.actor, row.camera) == ("hold_release", "sightline export", CAMERA)
+        assert row.reason == "the command ended before the export was made"
 
 
 async def test_somebody_may_release_it_before_it_is_made(tmp_path):

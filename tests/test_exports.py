@@ -14,10 +14,13 @@ import pytest
 
 from gateway.access.audit import Audit
 from gateway.base.clock import ManualClock
+from gateway.base.clock_state import ClockState, Synchronisation
 from gateway.base.errors import ConflictError, NotFoundError, StorageError
+from gateway.base.workers import Threads
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Status
 from gateway.evidence.jobs import AT_ONCE, EXPIRY_SECONDS, MAX_WAITING_OF_ONE, Exports, QueueFullError
 from gateway.media.model import NS
+from gateway.recording.believed_time import BelievedTime
 from gateway.store.engine import Database, open_catalog
 
 T0 = 1_700_000_000 * NS
@@ -102,7 +105,12 @@ async def exporting(tmp_path: Path, *, keep: int = KEEP_SECONDS, clock: ManualCl
 @asynccontextmanager
 async def _running(database: Database, tmp_path: Path, clock: ManualClock, keep: int):
     audit, maker, told = Audit(database, clock), Maker(), []
-    exports = Exports(database, audit, clock, tmp_path / "exports", maker, keep_seconds=lambda: keep)
+    threads = Threads("time", 1)
+    unknown = ClockState(Synchronisation.UNKNOWN, None)
+    time = BelievedTime(tmp_path / "believed-time", threads, clock, lambda: unknown)
+    exports = Exports(
+        database, audit, clock, tmp_path / "exports", maker, keep_seconds=lambda: keep, believed_ns=time.now_ns
+    )
     exports.on_changed.append(told.append)
     await exports.load()
     tasks = [asyncio.create_task(work()) for work in (exports.run, exports.expire)]
@@ -113,6 +121,7 @@ async def _running(database: Database, tmp_path: Path, clock: ManualClock, keep:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await exports.close()
+        threads.close()
 
 
 async def test_what_is_asked_for_is_made_and_can_be_fetched(tmp_path):
@@ -262,6 +271,20 @@ async def test_what_is_done_is_removed_on_request_and_in_time(tmp_path):
         ]
         (last, *_) = await rig.audit.entries()
         assert last.detail["rule"] == "storage.keep_exports"
+
+
+async def test_a_clock_that_jumps_ahead_removes_nothing(tmp_path):
+    async with exporting(tmp_path) as rig:
+        rig.maker.go.set()
+        done = await rig.until(await rig.ask(), Status.DONE)
+        rig.clock.set_utc_ns(T0 + 25 * 3600 * NS)
+        rig.clock.advance(EXPIRY_SECONDS)
+        while not rig.clock.sleepers:
+            await asyncio.sleep(0)
+        assert rig.exports.all() == [done]
+        rig.clock.advance(KEEP_SECONDS)
+        while rig.exports.all():
+            await asyncio.sleep(0)
 
 
 async def test_after_a_restart_the_done_are_there_and_the_others_go_on(tmp_path):

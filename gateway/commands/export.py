@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gateway.access.authority import Authority
@@ -23,6 +24,7 @@ from gateway.commands.audit import interval
 from gateway.commands.state import State, open_state, who
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Kind, Status
 from gateway.evidence.export_audit import asked_rows, over_rows
+from gateway.evidence.left_holds import COMMAND, command_at_work
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.plan import file_stem
@@ -34,8 +36,6 @@ from gateway.recording.disk_space import limits
 from gateway.recording.holds import Holds
 from gateway.store.engine import open_positions
 
-COMMAND = "sightline export"
-"""Who places its holds. When it is killed they stay, and people release them: it may still run, for all others know."""
 BAR = 30
 """Characters of a bar that is full."""
 
@@ -48,16 +48,14 @@ async def export(arguments: argparse.Namespace) -> int:
         part = out.absolute().with_name(f"{out.absolute().name}.part")
         beside = await asyncio.to_thread(_prepare, out, part, settings.data_dir)
         try:
-            making = Making(
-                parts,
-                Holds(state.database, state.audit, state.clock),
-                keep_free=lambda total: limits(settings.storage, total).keep if beside else 0,
-                actor=COMMAND,
-            )
+            holds = Holds(state.database, state.audit, state.clock)
+            keep_free = partial(_keep_free, settings, beside)
+            making = Making(parts, holds, keep_free=keep_free, actor=COMMAND)
             await making.look(request)
             asked = Export(secrets.token_hex(8), request, state.clock.utc_ns(), Status.RUNNING)
             await state.audit.append_all(asked_rows(state.audit, asked))
-            files = await _made(state, making, asked, part)
+            async with command_at_work(holds, settings.data_dir):
+                files = await _made(state, making, asked, part)
             await asyncio.to_thread(part.rename, out)
         except OSError as error:
             raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
@@ -87,6 +85,11 @@ def _asked(arguments: argparse.Namespace) -> tuple[Path, ExportRequest]:
         sound=everything, positions=everything, audit=arguments.package, reason=arguments.reason,
     )  # fmt: skip
     return arguments.out or Path(f"export_{file_stem(cameras[0], from_ns)}"), request
+
+
+def _keep_free(settings: Settings, beside: bool, total: int) -> int:
+    """Bytes of a disk of this size that are for recordings."""
+    return limits(settings.storage, total).keep if beside else 0
 
 
 def _prepare(out: Path, part: Path, data_dir: Path) -> bool:

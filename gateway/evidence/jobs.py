@@ -28,7 +28,7 @@ from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.base.workers import Threads
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Status
 from gateway.evidence.export_audit import asked_rows, over_rows, step_rows
-from gateway.media.model import NS
+from gateway.media.model import NS, UtcNs
 from gateway.store.engine import Database
 from gateway.store.tables import exports
 
@@ -72,7 +72,7 @@ class Maker(Protocol):
 class Exports:
     """Call `load` first, run `run` and `expire`, and end with `close`. All calls from the event loop's thread.
 
-    `keep_seconds` says how long what is done is kept.
+    `keep_seconds` says how long what is done is kept, `believed_ns` the UTC by which it grows old.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Exports:
         maker: Maker,
         *,
         keep_seconds: Callable[[], int],
+        believed_ns: Callable[[], UtcNs],
     ) -> None:
         self.on_changed: list[Callable[[Export], None]] = []
         self.on_removed: list[Callable[[Export], None]] = []
@@ -93,6 +94,7 @@ class Exports:
         self._folder = folder
         self._maker = maker
         self._keep_seconds = keep_seconds
+        self._believed_ns = believed_ns
         self._exports: dict[str, Export] = {}
         """By id, in the order they were asked for."""
         self._working: dict[str, asyncio.Task[None]] = {}
@@ -142,7 +144,7 @@ class Exports:
     async def expire(self) -> None:
         """Remove what has been kept for long enough. Never returns."""
         while True:
-            before_ns = self._clock.utc_ns() - self._keep_seconds() * NS
+            before_ns = self._believed_ns() - self._keep_seconds() * NS
             for export in list(self._exports.values()):
                 if export.id in self._exports and export.status.over and (export.finished_ns or 0) < before_ns:
                     await self._forget(export, actor="gateway", address="local", rule="storage.keep_exports")

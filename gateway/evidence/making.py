@@ -25,6 +25,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.base.sizes import written
 from gateway.base.workers import WorkerDiedError
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Kind
+from gateway.evidence.left_holds import GATEWAY
 from gateway.evidence.package_plan import PackagePlan, gather_package
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.plan import TRAIL_NS, CameraPlan, Order, VideoPlan, file_stem
@@ -41,10 +42,7 @@ POSITIONS = ("gpx", "geojson")
 _ROOM = {Kind.VIDEO: 1.02, Kind.PACKAGE: 2.0}
 _ROOM_BURNT = 4.0
 """How much room an export takes, as a multiple of the recordings that go in: what is coded anew lies there twice."""
-ACTOR = "export"
-"""Who places the holds, as the audit and the list of holds name them."""
 _OVER = "the export is over"
-_LEFT = "the gateway stopped while the export was made"
 _WORKER = "gateway.evidence.export_worker"
 
 
@@ -59,22 +57,12 @@ class Making:
     """
 
     def __init__(
-        self, parts: ExportParts, holds: Holds, *, keep_free: Callable[[int], int], actor: str = ACTOR
+        self, parts: ExportParts, holds: Holds, *, keep_free: Callable[[int], int], actor: str = GATEWAY
     ) -> None:
         self._parts = parts
         self._holds = holds
         self._actor = actor
         self._keep_free = keep_free
-
-    async def release_left(self) -> None:
-        """Release what a gateway that was killed has left on hold. For its next start, before anything is made.
-
-        Raises:
-            StorageError: the database refused.
-        """
-        for hold in await self._holds.of(None):
-            if hold.placed_by == self._actor:
-                await self._holds.release(hold.id, by=self._actor, reason=_LEFT)
 
     async def look(self, request: ExportRequest) -> None:
         """Raises ConflictError when nothing of any of the cameras is recorded in the interval."""

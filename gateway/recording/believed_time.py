@@ -1,4 +1,4 @@
-"""The time by which recordings grow old: the machine's clock, unless it has jumped ahead of all that is known.
+"""The time by which what is kept grows old: the machine's clock, unless it has jumped ahead of all that is known.
 
 A clock that comes up years ahead, with an empty battery or a wrong time server, would make everything too old at once.
 How much time has passed is known while the gateway runs, and since the last time it ran a file says what was believed:
@@ -54,12 +54,14 @@ class BelievedTime:
             log.error("%s holds no time (%s): going by the newest recording", self._path, error)
         self._utc_ns, self._at = known_ns, self._clock.monotonic()
 
+    def now_ns(self) -> UtcNs:
+        """The time that is believed now, which nobody keeps."""
+        clock_ns, known_ns, believed = self._judged()
+        return clock_ns if believed else known_ns
+
     async def look(self) -> UtcNs:
-        """The time that is believed now."""
-        clock_ns, at = self._clock.utc_ns(), self._clock.monotonic()
-        known_ns = self._utc_ns + round((at - self._at) * NS)
-        kept = self._state().synchronisation is Synchronisation.SYNCHRONISED
-        believed = kept or clock_ns - known_ns <= AHEAD_NS
+        """The time that is believed now; what is found is kept, and told."""
+        clock_ns, known_ns, believed = self._judged()
         before, self.problem = self.problem, None
         if not believed:
             self.problem = (
@@ -69,7 +71,7 @@ class BelievedTime:
             )
             if before is None:
                 log.error("%s", self.problem)
-        self._utc_ns, self._at = clock_ns if believed else known_ns, at
+        self._utc_ns, self._at = clock_ns if believed else known_ns, self._clock.monotonic()
         try:
             await self._threads.run(self._keep, format_utc(self._utc_ns))
             self._stale = False
@@ -78,6 +80,13 @@ class BelievedTime:
                 log.warning("%s cannot be written: %s", self._path, error.strerror or error)
             self._stale = True
         return self._utc_ns
+
+    def _judged(self) -> tuple[UtcNs, UtcNs, bool]:
+        """What the clock says, what it would say by all that is known, and whether it is believed."""
+        clock_ns = self._clock.utc_ns()
+        known_ns = self._utc_ns + round((self._clock.monotonic() - self._at) * NS)
+        kept = self._state().synchronisation is Synchronisation.SYNCHRONISED
+        return clock_ns, known_ns, kept or clock_ns - known_ns <= AHEAD_NS
 
     def _keep(self, text: str) -> None:
         """In a thread. Whole or not at all, also when the power fails: renamed into place when it is on the disk."""

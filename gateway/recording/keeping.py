@@ -107,6 +107,10 @@ class Keeping:
         """Whether recorders may write more."""
         return self.space.has_room
 
+    def believed_ns(self) -> UtcNs:
+        """The time by which what is kept grows old."""
+        return self._time.now_ns()
+
     def close(self) -> None:
         """Wait for what its threads do. Blocks."""
         self._deleting.close()
