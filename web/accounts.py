@@ -41,6 +41,7 @@ async def add_user(request: web.Request) -> web.Response:
         actor=who.name,
         address=address(request),
     )
+    await _take_effect(request)
     shown = _shown(await users.user(name)) | ({} if made is None else {"password": made})
     return web.json_response(shown, status=201, headers={"Location": str(request.rel_url / name)})
 
@@ -68,6 +69,7 @@ async def change_user(request: web.Request) -> web.Response:
         actor=who.name,
         address=address(request),
     )
+    await _take_effect(request)
     return web.json_response(_shown(changed) | ({} if made is None else {"password": made}))
 
 
@@ -75,7 +77,13 @@ async def remove_user(request: web.Request) -> web.Response:
     """`DELETE /api/users/{name}`: with every log-in and token of theirs."""
     users, who, name = services(request).users, principal(request), request.match_info["name"]
     await users.remove(name, actor=who.name, address=address(request))
+    await _take_effect(request)
     return web.Response(status=204)
+
+
+async def _take_effect(request: web.Request) -> None:
+    """Have NVRs log in as the account is now, before its change is answered."""
+    await services(request).nvr_accounts.load()
 
 
 def _role(values: dict[str, Any]) -> Role:

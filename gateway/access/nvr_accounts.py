@@ -9,6 +9,7 @@ All calls from the event loop's thread.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections import OrderedDict
@@ -79,6 +80,8 @@ class NvrAccounts:
         self._clock = clock
         self._throttle = Throttle(clock)
         self._tasks = TaskOwner("nvr accounts")
+        self._loading = asyncio.Lock()
+        """So that what was read first does not take the place of what was read later."""
         self._accounts: dict[str, _Account] = {}
         self._others: dict[str, str] = {}
         """Accounts that do not log in here, and why: a clause."""
@@ -94,13 +97,14 @@ class NvrAccounts:
         Raises:
             StorageError: the database refused.
         """
-        rows = await self._database.read(lambda connection: connection.execute(select(users)).all())
-        before, self._others = self._accounts, {}
-        read = ((row.name, self._read(row, before.get(row.name))) for row in rows)
-        self._accounts = {name: account for name, account in read if account is not None}
-        if self._accounts != before:
-            for listener in self.on_changed:
-                listener()
+        async with self._loading:
+            rows = await self._database.read(lambda connection: connection.execute(select(users)).all())
+            before, self._others = self._accounts, {}
+            read = ((row.name, self._read(row, before.get(row.name))) for row in rows)
+            self._accounts = {name: account for name, account in read if account is not None}
+            if self._accounts != before:
+                for listener in self.on_changed:
+                    listener()
 
     async def close(self) -> None:
         """Wait until the audit has what it is being told."""
