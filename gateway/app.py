@@ -93,6 +93,7 @@ from gateway.viewing.whep import Whep
 from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
+from web.download_views import DOWNLOADS
 from web.events import EVENTS
 from web.onvif import OnvifSites
 from web.refusals import ServerLog
@@ -344,6 +345,7 @@ async def run(
             ("tally", tally.run),
             ("views", views.run),
             ("playback", app[TICKETS].run),
+            ("downloads", app[DOWNLOADS].run),
             ("exports", exports.run),
             ("old exports", exports.expire),
             ("disk space", keeping.space.run),

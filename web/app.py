@@ -33,6 +33,7 @@ from web import (
     timeline,
     viewers,
 )
+from web.download_views import DOWNLOADS, DownloadViews
 from web.events import EVENTS, Events
 from web.guard import guarded
 from web.moments import THUMBNAILS, Thumbnails
@@ -100,6 +101,7 @@ def application(parts: Services) -> web.Application:
     app[EVENTS] = Events(parts)
     audit.prepare(app)
     app[TICKETS] = Tickets(parts)
+    app[DOWNLOADS] = DownloadViews(parts.views, parts.clock)
     app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
     app[THUMBNAILS] = Thumbnails()
     app.on_cleanup.append(_end_watching)
@@ -113,6 +115,7 @@ def application(parts: Services) -> web.Application:
 
 async def _end_watching(app: web.Application) -> None:
     app[TICKETS].close()
+    app[DOWNLOADS].close()
     await app[WATCHING].close()
 
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from gateway.access.audit import Action
 from gateway.access.explain import ruling
 from gateway.access.portion import Portion
 from gateway.access.privacy import bounds
@@ -22,10 +21,10 @@ from gateway.media.model import NS, UtcNs
 from gateway.recording.clip import Selection
 from gateway.recording.download import Download
 from web.body import interval
+from web.download_views import DOWNLOADS, Fetching, Request
 from web.reasons import reason
 from web.routes import Body, Route
 from web.services import Services, address, principal, services
-from web.views import utc
 
 log = logging.getLogger(__name__)
 
@@ -67,42 +66,44 @@ async def video(request: web.Request) -> web.StreamResponse:
     if request.method == "HEAD":  # it shows nothing, and so is no view
         await response.prepare(request)
         return response
-    view = await parts.views.begin(
-        Action.EXPORT,
-        actor=principal(request).name,
-        address=address(request),
-        camera=camera,
-        reason=why,
-        interval={"from": utc(from_ns), "to": utc(to_ns)},
-        bytes={"from": start, "to": end, "of": download.size},
-        sound=portion.sound,
-        positions=portion.positions,
-    )
-    sent, ended = 0, "the client went away"
+    who = principal(request)
+    fetching = Fetching(who.key, who.name, address(request), camera, from_ns, to_ns, why, portion)
+    async with request.app[DOWNLOADS].request(fetching, start, end, download.size) as fetched:
+        await _send(request, response, fetched, download, portion)
+    return response
+
+
+async def _send(
+    request: web.Request, response: web.StreamResponse, fetched: Request, download: Download, portion: Portion
+) -> None:
+    """Send the bytes that were asked for, as long as whoever asked may have them.
+
+    Raises:
+        SightlineError: nothing can be sent.
+    """
+    parts, camera = services(request), download.clip.camera
     try:
         looked = parts.clock.monotonic()
-        async for block in parts.clips.blocks(download, start, end):
-            if parts.clock.monotonic() - looked >= LOOK_SECONDS or not sent:
+        async for block in parts.clips.blocks(download, fetched.start, fetched.end):
+            if parts.clock.monotonic() - looked >= LOOK_SECONDS or not fetched.sent:
                 looked = parts.clock.monotonic()
                 await _still_allowed(request, camera, portion.rights | {Right.EXPORT})
-            if not sent:
+            if not fetched.sent:
                 await response.prepare(request)
             async with asyncio.timeout(STUCK_SECONDS):
                 await response.write(block)
-            sent += len(block)
+            fetched.sent += len(block)
         await response.write_eof()
-        ended = "all of it was sent"
+        fetched.ended = "all of it was sent"
     except (SightlineError, TimeoutError) as error:
-        ended = str(error) or "the client took nothing any more"
-        if not sent:
+        fetched.failed = isinstance(error, SightlineError)
+        fetched.ended = str(error) or "the client took nothing any more"
+        if not fetched.sent:
             raise
         # The answer has begun: all that is left is not to let it look complete.
-        log.info("camera %s: a download is cut off: %s", camera, ended)
+        log.info("camera %s: a download is cut off: %s", camera, fetched.ended)
         if request.transport is not None:
             request.transport.abort()
-    finally:
-        parts.views.end(view, f"{ended} ({sent} of {end - start} bytes)", shown=bool(sent))
-    return response
 
 
 async def _selection(parts: Services, camera: str, portion: Portion, from_ns: UtcNs, to_ns: UtcNs) -> Selection:
