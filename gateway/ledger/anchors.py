@@ -61,7 +61,7 @@ class Place:
     anchored_ns: UtcNs | None = None
     """Everything written until then is anchored there; None: nothing yet, as far as this process knows."""
     problem: str | None = None
-    """Why the last try failed, as a sentence."""
+    """Why the last try failed, as a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class Anchors:
         try:
             yield
         except (OSError, SightlineError, StampError, ForeignError) as error:  # a timeout is an OSError
-            problem = str(error).replace(place.where, place.shown) or "it does not answer"
+            problem = _why(error, place).replace(place.where, place.shown) or "it does not answer"
         if problem is None:
             place.anchored_ns = utc_ns
         if problem != place.problem and problem is not None:
@@ -239,6 +239,14 @@ class Anchors:
         finally:
             os.close(descriptor)
         return anchor
+
+
+def _why(error: Exception, place: Place) -> str:
+    """For people, who know already which place it is about."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        named = str(error.filename)
+        return error.strerror if named == place.where else f"{named}: {error.strerror}"
+    return str(error)
 
 
 def _without_secrets(where: str) -> str:

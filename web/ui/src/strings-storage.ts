@@ -16,7 +16,7 @@ const hours = (n: number) => (n < 1 ? "less than an hour" : n === 1 ? "1 hour" :
 
 export const storageStrings = {
   banner: {
-    more: "Storage",
+    more: "What to do",
     dismiss: "Put this aside until it gets worse",
   },
 
@@ -51,6 +51,7 @@ export const storageStrings = {
     clears: (size: string) => `the oldest go below ${size}`,
     never: "At this pace it does not fill up: the policy lets go of enough in time.",
     nothingNew: "Nothing was recorded in the last day: there is nothing to judge by.",
+    isFull: "It is full.",
     now: "The oldest recordings have to make room for new ones already.",
     full: (time: string, day: string, daily: string) =>
       `Full in about ${time}, on ${day}, at ${daily} a day: from then on the oldest go before their time.`,
@@ -74,7 +75,7 @@ export const storageStrings = {
     ofDays: (kept: string, policy: string) => `${kept} of ${policy}`,
     noLimit: (kept: string) => `${kept}; until its room is needed`,
     upTo: (size: string) => `at most ${size}`,
-    short: (reach: string) => `Room runs out first: about ${reach} at this pace`,
+    short: (reach: string) => `Room runs out first, at about ${reach}`,
   },
 
   evidence: {

@@ -95,6 +95,7 @@ export const controls = css`
   }
 
   input[type="checkbox"] {
+    flex: none;
     width: 18px;
     min-height: 18px;
     margin: 0;

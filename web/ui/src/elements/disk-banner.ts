@@ -26,7 +26,7 @@ export class DiskBanner extends LitElement {
       .banner {
         display: flex;
         align-items: center;
-        gap: var(--s2) var(--s3);
+        gap: var(--s3);
         padding: var(--s1) var(--s2) var(--s1) var(--s4);
         border-bottom: 1px solid var(--stale);
         background: color-mix(in srgb, var(--panel), var(--stale) 14%);
@@ -43,19 +43,15 @@ export class DiskBanner extends LitElement {
         margin: 0;
         overflow-wrap: anywhere;
       }
-      span {
-        display: block;
+      a {
+        padding-block: var(--s3); /* room for a thumb, beyond the line */
+        color: var(--accent);
+        font-weight: 600;
+        white-space: nowrap;
       }
       @media (max-width: 720px) {
         .banner {
-          flex-wrap: wrap;
-          padding: var(--s2) var(--s3);
-        }
-        p {
-          flex: 1 1 calc(100% - 40px);
-        }
-        .button {
-          flex: 1;
+          padding-left: var(--s3);
         }
       }
     `,
@@ -94,8 +90,9 @@ export class DiskBanner extends LitElement {
       data-level=${disk.level}
     >
       ${icons.storage}
-      <p>${disk.warnings.map((warning) => html`<span>${warning}</span>`)}</p>
-      <a class="button" data-testid="disk-more" href=${settingsPath("storage")}>${words.more}</a>
+      <p>
+        ${disk.warnings.join(" ")} <a data-testid="disk-more" href=${settingsPath("storage")}>${words.more}</a>
+      </p>
       <button
         class="plain icon"
         data-testid="disk-dismiss"

@@ -16,6 +16,8 @@ import { fetched } from "./page-state";
 
 const words = storageStrings.evidence;
 const AGAIN_MS = 60_000;
+/** An anchor may be this late: a time stamp authority takes its time. */
+const GRACE_MS = 60_000;
 const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 const time = (utc: string) => utcDateTime(Date.parse(utc));
@@ -74,7 +76,7 @@ export class EvidenceState extends LitElement {
         cursor: pointer;
       }
       table {
-        width: 100%;
+        min-width: min(100%, 520px);
         border-spacing: 0;
         overflow-wrap: anywhere;
       }
@@ -99,6 +101,7 @@ export class EvidenceState extends LitElement {
       .id {
         font-family: var(--mono);
         font-size: 12px;
+        white-space: nowrap;
       }
       @media (max-width: 720px) {
         dl {
@@ -153,7 +156,7 @@ export class EvidenceState extends LitElement {
     );
     if (places.length === 0)
       problems.push(html`<p><strong>${words.nowhere}</strong> ${words.nowhereText}</p>`);
-    const late = anchored_utc !== null && store.now() - Date.parse(anchored_utc) > 2 * lengthOf(anchor_every);
+    const late = anchored_utc !== null && store.now() - Date.parse(anchored_utc) > 2 * lengthOf(anchor_every) + GRACE_MS;
     if (late && problems.length === 0) problems.push(html`<p><strong>${words.late(anchor_every)}</strong> ${words.lateText}</p>`);
     return html`${anchored_utc !== null
       ? html`<p data-testid="evidence-anchored" data-utc=${anchored_utc}>

@@ -47,13 +47,23 @@ export const panelStyles = css`
 
   form {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: var(--s3);
+  }
+
+  modal-dialog {
+    --width: 560px; /* two moments, to the second, beside each other */
   }
 
   .two {
     display: grid;
-    grid-template-columns: 1fr 1fr;
+    grid-template-columns: repeat(2, minmax(0, 1fr));
+    align-items: end;
     gap: var(--s3);
+  }
+
+  .two label {
+    grid-template-columns: minmax(0, 1fr);
   }
 
   fieldset {

@@ -139,7 +139,7 @@ export class StoragePage extends LitElement {
         gap: var(--s1);
         font-variant-numeric: tabular-nums;
       }
-      .short {
+      .rows .short {
         color: var(--stale);
       }
       .rows a {
@@ -265,10 +265,11 @@ export class StoragePage extends LitElement {
     </div>`;
   }
 
-  private forecast({ full_days, cameras }: StorageReport): string {
+  private forecast({ full_days, cameras, level }: StorageReport): string {
     const now = store.now();
     const growing = cameras.filter((camera) => !isIdle(camera, now));
     const daily = bytes(growing.reduce((sum, camera) => sum + camera.bytes_a_day, 0));
+    if (level === "full") return words.disk.isFull;
     if (full_days === 0) return words.disk.now;
     if (growing.length === 0) return words.disk.nothingNew;
     if (full_days === null) return words.disk.never;

@@ -56,6 +56,9 @@ export class WearerSearch extends LitElement {
         display: block;
         padding: var(--s1) 0;
       }
+      li small {
+        display: block;
+      }
       .links {
         display: grid;
         justify-items: start;
