@@ -158,7 +158,7 @@ export const nvrStrings = {
     here: "This page was opened by an address that other computers do not know. Enter the gateway's name or address in your network instead:",
     host: "Address",
     account: "User name",
-    whose: "What is entered for",
+    whose: "For the account",
     noAccount: "User name and password: make an account first.",
     password: "The password is shown once, when it is made. A new one can be made above.",
     onvifPort: "ONVIF port",
