@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.access.audit import Action, Audit
+from gateway.access.nvr_accounts import NvrAccounts
+from gateway.access.secrets import Vault
+from gateway.access.tally import Tally
 from gateway.base.clock import ManualClock
 from gateway.base.settings import CameraSettings
 from gateway.ledger.journal import Journals
@@ -51,6 +54,17 @@ def proved(data_dir: Path) -> bool:
         journals.close()
 
 
+async def nvr_password(data_dir: Path, name: str) -> str | None:
+    database, clock = open_catalog(data_dir), ManualClock()
+    try:
+        audit = Audit(database, clock)
+        accounts = NvrAccounts(database, Vault(data_dir), audit, Tally(audit, clock), clock)
+        await accounts.load()
+        return accounts.password(name)
+    finally:
+        database.close()
+
+
 async def actions(data_dir: Path) -> list[str]:
     database = open_catalog(data_dir)
     try:
@@ -61,6 +75,7 @@ async def actions(data_dir: Path) -> list[str]:
 
 async def test_what_is_restored_agrees_and_is_proved(recorded: Rig, tmp_path: Path):
     backup = tmp_path / "backup"
+    password = (await run(tmp_path, "user add frigate --role nvr")).out.strip()
     made = await run(tmp_path, "backup", str(backup))
     assert (made.code, "2 recordings" in made.out) == (0, True)
     assert "signs in this gateway's name" in made.err
@@ -74,6 +89,7 @@ async def test_what_is_restored_agrees_and_is_proved(recorded: Rig, tmp_path: Pa
     for key in [Path("secret.key"), *(p.relative_to(tmp_path / "lost") for p in (tmp_path / "lost/signing").iterdir())]:
         assert (tmp_path / "new" / key).read_bytes() == (tmp_path / "lost" / key).read_bytes()
         assert (tmp_path / "new" / key).stat().st_mode & 0o077 == 0
+    assert await nvr_password(tmp_path / "new", "frigate") == password
     again = await run(tmp_path, "restore", str(backup), where="new")
     assert (again.code, "is not empty" in again.err) == (1, True)
 
