@@ -126,7 +126,7 @@ class Happenings:
         if who is None:
             return False
         if told.topic == GEO_LOCATION.path:
-            return self._authority.may(who, Right.POSITION, told.subject)
+            return Portion.of(self._authority.rights(who, told.subject)).positions
         return self._authority.sees(who, told.subject)
 
     def subscribe(self, listener: Listener, camera: str | None) -> Callable[[], None]:

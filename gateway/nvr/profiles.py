@@ -13,6 +13,7 @@ from typing import Protocol
 import ifaddr
 
 from gateway.access.authority import Authority
+from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.clock import Clock
@@ -168,7 +169,7 @@ class GatewayModel:
             for camera in self._cameras()
             if (fix := camera.fix) is not None
             and now - fix.received_ns <= FRESH_NS
-            and authority.may(who, Right.POSITION, camera.id)
+            and Portion.of(authority.rights(who, camera.id)).positions
         ]
 
     def _cameras(self) -> Iterable[Camera]:
@@ -181,7 +182,7 @@ class GatewayModel:
     def _profile(self, camera: Camera, who: Principal) -> MediaProfile:
         facts, token = self._facts.of(camera), profile_token(camera.id)
         video, audio = facts.video, facts.audio
-        rights = self._parts.authority.lasting_rights(who, camera.id)
+        portion = Portion.of(self._parts.authority.lasting_rights(who, camera.id))
         return MediaProfile(
             token=token,
             name=camera.settings.label[:64],
@@ -199,9 +200,9 @@ class GatewayModel:
                 video.gov_length,
             ),
             audio=AudioEncoding(token, audio.codec, audio.kbps, audio.sample_rate_khz, audio.channels)
-            if audio is not None and Right.AUDIO in rights
+            if audio is not None and portion.sound
             else None,
-            metadata=token if facts.has_metadata and Right.POSITION in rights else None,
+            metadata=token if facts.has_metadata and portion.positions else None,
         )
 
 
