@@ -6,6 +6,7 @@ The way back from what `gateway.media.fmp4.sample_entry` wrote; of other writers
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from gateway.media import h264, h265
 from gateway.media.audio import parse_audio_config
@@ -69,6 +70,29 @@ def decoder_config(entry: bytes) -> bytes:
         raise BitstreamError("a video sample entry has no configuration") from error
 
 
+def parameter_sets(entry: bytes) -> list[bytes]:
+    """The NAL units in the configuration of an `avc1` or `hvc1` entry: what a receiver is told before the pictures.
+
+    Raises:
+        BitstreamError: it has none.
+    """
+    record = decoder_config(entry)
+    try:
+        if entry[4:8] == b"hvc1":
+            return [nal for _, nal in _hevc_arrays(record)]
+        found, position = [], 5
+        for mask in (0x1F, 0xFF):  # sequence parameter sets, then picture parameter sets
+            count = record[position] & mask
+            position += 1
+            for _ in range(count):
+                (size,) = struct.unpack_from(">H", record, position)
+                found.append(record[position + 2 : position + 2 + size])
+                position += 2 + size
+        return found
+    except (struct.error, IndexError) as error:
+        raise BitstreamError("a video sample entry's configuration cannot be read") from error
+
+
 def _box(entry: bytes, start: int, wanted: bytes) -> bytes:
     while start < len(entry):
         length, kind = struct.unpack_from(">I4s", entry, start)
@@ -79,17 +103,23 @@ def _box(entry: bytes, start: int, wanted: bytes) -> bytes:
 
 
 def _sps(record: bytes) -> bytes:
-    """The first SPS in an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 8.3.3.1)."""
+    """The first SPS in an HEVCDecoderConfigurationRecord."""
+    for kind, nal in _hevc_arrays(record):
+        if kind == _SPS_ARRAY:
+            return nal
+    raise IndexError
+
+
+def _hevc_arrays(record: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and content of each NAL unit in an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 8.3.3.1)."""
     position = 23
     for _ in range(record[22]):
         kind, count = struct.unpack_from(">BH", record, position)
         position += 3
         for _ in range(count):
             (size,) = struct.unpack_from(">H", record, position)
-            if kind & 0x3F == _SPS_ARRAY:
-                return record[position + 2 : position + 2 + size]
+            yield kind & 0x3F, record[position + 2 : position + 2 + size]
             position += 2 + size
-    raise IndexError
 
 
 def _descriptor(data: bytes, position: int) -> bytes:

@@ -37,7 +37,7 @@ from gateway.media.model import Track, UtcNs
 from gateway.rtsp.mount import Mount, check_live
 from gateway.rtsp.presentation import LIVE, Client, Description, Playing, Presentation, Receiver, RefusalError
 from gateway.rtsp.protocol import Headers
-from gateway.rtsp.server import Server
+from gateway.rtsp.server import Find, Server
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +152,8 @@ class Restream:
         self.port = 0
         self.tls_port: int | None = None
         """Where it listens, once it does; None: not for RTSPS."""
+        self.past: Find | None = None
+        """Who has what lies below a camera's path: its recordings."""
         self.server = Server(self.find, clock, passwords=accounts.password, guard=RtspGuard(accounts))
         self._fleet = fleet
         self._authority = authority
@@ -231,6 +233,8 @@ class Restream:
             RefusedError: it may not see it live.
             RefusalError: the camera is away.
         """
+        if "/" in path and self.past is not None:
+            return await self.past(path, client)
         camera, who = self._fleet.cameras.get(path), self._accounts.principal(client.user)
         if camera is None or who is None or not self._authority.sees(who, camera.id):
             return None

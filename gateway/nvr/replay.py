@@ -1,0 +1,506 @@
+"""Recordings toward NVRs by RTSP, as ONVIF plays them: `rtsp://host/{camera id}/replay`.
+
+Here belongs what makes a camera's recordings a presentation of the RTSP server: who may have which of its tracks, what
+a privacy mode keeps from everybody, where playing begins, and the view that each PLAY is. What is sent, and when, is
+`replay_sending`'s business.
+
+Players that know no absolute times name the interval in the path, `…/replay/20260131T120000Z-20260131T120500Z`, and get
+it from its beginning to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from gateway.access.audit import Action
+from gateway.access.authority import Authority
+from gateway.access.explain import ruling
+from gateway.access.nvr_accounts import NvrAccounts
+from gateway.access.portion import Portion
+from gateway.access.privacy import PrivacyModes, bounds
+from gateway.access.rights import Right
+from gateway.access.tally import Tally
+from gateway.access.users import Principal
+from gateway.access.views import View, Views
+from gateway.base.clock import Clock
+from gateway.base.errors import RefusedError, SightlineError
+from gateway.base.metrics import RIGHTS_ENDED
+from gateway.base.rfc3339 import format_utc
+from gateway.base.supervise import TaskOwner, cancel_once
+from gateway.base.workers import Threads
+from gateway.media.fmp4_samples import Mp4Error, read_header
+from gateway.media.model import NS, Track, TrackKind, UtcNs
+from gateway.nvr.replay_sending import POLL_SECONDS, Pace, Reading, Sender, Sending
+from gateway.nvr.tokens import TRACKS
+from gateway.recording.catalog import Catalog
+from gateway.recording.clip import Selection, unreadable
+from gateway.recording.files import Files
+from gateway.recording.footage import FootageFinder, Piece
+from gateway.recording.units import Recorded, recorded_tracks
+from gateway.recording.walk import Step, Walk
+from gateway.rtsp.onvif_replay import OPTION, Asked, NptRange, format_range, parse_play, parse_utc
+from gateway.rtsp.presentation import Client, Description, Playing, Receiver, RefusalError, Start
+from gateway.rtsp.protocol import Headers
+
+log = logging.getLogger(__name__)
+
+PATH = "replay"
+MAX_SHOWN = 64
+"""Recordings played at a time: a few seconds of each are in memory."""
+MAX_OF_ACCOUNT = 16
+HIDDEN_BEFORE_NS = 600 * NS
+"""From how much earlier something may be sent, so that decoding can start: a keyframe is not far."""
+
+Group = list[Recorded]
+Ready = tuple[Step, list[Group]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    """From when to when is played; backwards when `end_ns` is the earlier one. None: as far as there is."""
+
+    start_ns: UtcNs
+    end_ns: UtcNs | None
+
+
+@dataclass(slots=True)
+class _Showing:
+    """A PLAY that is being carried out."""
+
+    receiver: Receiver
+    view: View
+    sending: Sending
+    steps: AsyncGenerator[Ready]
+    task: asyncio.Task[None] | None = None
+
+
+class Replays:
+    """The recordings of all cameras as presentations. `close` in the end, before the views are flushed."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        finder: FootageFinder,
+        files: Files,
+        threads: Threads,
+        privacy: PrivacyModes,
+        authority: Authority,
+        accounts: NvrAccounts,
+        views: Views,
+        tally: Tally,
+        clock: Clock,
+    ) -> None:
+        self.catalog = catalog
+        self.finder = finder
+        self.files = files
+        self.threads = threads
+        self.privacy = privacy
+        self.authority = authority
+        self.accounts = accounts
+        self.views = views
+        self.tally = tally
+        self.clock = clock
+        self.owner = TaskOwner("replay")
+        self.turn = asyncio.Lock()
+        self._shown: list[Replay] = []
+        authority.on_changed.append(self.look)
+        accounts.on_changed.append(self.look)
+
+    async def find(self, path: str, client: Client) -> Replay | None:
+        """What an account may have of the recordings that `path` names; None: it names none, or none that the account
+        may know of.
+
+        Raises:
+            RefusedError: it may not see what is recorded.
+            RefusalError: nothing is recorded, or too much is played already.
+            StorageError: disk or database refused.
+        """
+        camera, _, rest = path.partition("/")
+        name, _, times = rest.partition("/")
+        who = self.accounts.principal(client.user)
+        if name != PATH or who is None or not self.authority.sees(who, camera):
+            return None
+        rights = self.authority.rights(who, camera)
+        if Right.RECORDED not in rights:
+            await self._refuse(who, camera, client)
+        interval = _interval(times) if times else None
+        piece = await self._example(camera, interval)
+        if piece is None:
+            return None
+        portion = Portion.of(rights)
+        tracks = [track for track in await self.threads.run(self._tracks, piece) if portion.has(track.kind)]
+        return Replay(self, camera, who, portion, tuple(tracks), interval)
+
+    def look(self) -> None:
+        """End what is played for accounts that are not what they were, or that may have more or less of it now."""
+        for shown in list(self._shown):
+            shown.look()
+
+    async def close(self) -> None:
+        """End all of it."""
+        for shown in list(self._shown):
+            shown.end("the gateway stops")
+        await self.owner.close()
+
+    # ---- for the presentations
+
+    def admit(self, shown: Replay) -> None:
+        """One more plays.
+
+        Raises:
+            RefusalError: too many do.
+        """
+        own = sum(other.who.name == shown.who.name for other in self._shown)
+        if len(self._shown) >= MAX_SHOWN or own >= MAX_OF_ACCOUNT:
+            raise RefusalError(503, {"Retry-After": "10"})
+        self._shown.append(shown)
+
+    def forget(self, shown: Replay) -> None:
+        """It plays no more. Idempotent."""
+        if shown in self._shown:
+            self._shown.remove(shown)
+
+    # ---- inside
+
+    async def _refuse(self, who: Principal, camera: str, client: Client) -> None:
+        why = ruling(self.authority, who, Right.RECORDED, camera).why
+        await self.tally.refused(
+            Action.PLAYBACK,
+            "right",
+            actor=who.name,
+            principal=who.name,
+            address=client.address,
+            camera=camera,
+            why=why,
+            through="rtsp",
+        )
+        raise RefusedError(why)
+
+    async def _example(self, camera: str, interval: _Interval | None) -> Piece | None:
+        """A Segment that tells what tracks there are: the interval's first, or the newest."""
+        at_ns = self.clock.utc_ns() if interval is None else interval.start_ns
+        before_ns, after_ns = await self.catalog.nearest(camera, at_ns)
+        wanted = before_ns if interval is None or (before_ns or 0) >= interval.start_ns - 1_000_000 else after_ns
+        if wanted is None:
+            return None
+        pieces = (await self.finder.find(camera, wanted, wanted + NS)).pieces
+        return pieces[-1 if interval is None else 0] if pieces else None
+
+    def _tracks(self, piece: Piece) -> list[Track]:
+        """In a thread."""
+        try:
+            with self.files.reader(piece.path) as read_at:
+                return sorted(recorded_tracks(read_header(read_at, piece.size)).values(), key=lambda track: track.id)
+        except (OSError, Mp4Error) as error:
+            raise unreadable(piece.path, error) from error
+
+
+class Replay:
+    """A camera's recordings as one session plays them: a Presentation."""
+
+    def __init__(
+        self,
+        replays: Replays,
+        camera: str,
+        who: Principal,
+        portion: Portion,
+        tracks: tuple[Track, ...],
+        interval: _Interval | None,
+    ) -> None:
+        self.who = who
+        self._replays = replays
+        self._camera = camera
+        self._portion = portion
+        self._tracks = tracks
+        self._interval = interval
+        self._senders = {track.id: Sender.of(track) for track in tracks}
+        self._showing: _Showing | None = None
+        self._reached_ns: UtcNs | None = None
+        """Up to where it was played."""
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """See `Presentation`."""
+        return self._tracks
+
+    @property
+    def options(self) -> frozenset[str]:
+        """See `Presentation`."""
+        return frozenset({OPTION})
+
+    @property
+    def description(self) -> Description:
+        """See `Presentation`."""
+        named = {track.id: (("x-onvif-track", TRACKS[track.kind][0]),) for track in self._tracks}
+        if self._interval is None or self._interval.end_ns is None:
+            return Description("npt=0-", named)
+        return Description(f"npt=0-{(self._interval.end_ns - self._interval.start_ns) / NS:.3f}", named)
+
+    def ssrc(self, track_id: int) -> int:
+        """See `Presentation`."""
+        return self._senders[track_id].ssrc
+
+    async def play(self, receiver: Receiver, asked: Headers, client: Client) -> Playing:
+        """See `Presentation`. What was playing ends: from now on comes what is asked for now.
+
+        Raises:
+            StorageError: disk, database or audit refused.
+        """
+        wanted = parse_play(asked)
+        self._stop("it was asked to play from elsewhere")
+        self._check()
+        interval = await self._resolve(wanted)
+        self._replays.admit(self)
+        view: View | None = None
+        try:
+            view = await self._begin_view(client, interval, wanted)
+            return await self._begin(receiver, wanted, interval, view)
+        except BaseException as error:
+            self._replays.forget(self)
+            if view is not None:
+                why = str(error) if isinstance(error, SightlineError) else "there is nothing"
+                self._replays.views.end(view, f"nothing was shown: {why}", shown=False)
+            raise
+
+    def detach(self, receiver: Receiver, why: str) -> None:
+        """See `Presentation`."""
+        self._stop(why)
+
+    def look(self) -> None:
+        """End it if its account is not what it was, or may have more or less now."""
+        replays, showing = self._replays, self._showing
+        if showing is None:
+            return
+        who = replays.accounts.holding(self.who)
+        if who is None:
+            RIGHTS_ENDED.labels(Right.LOGGED_IN.value).inc()
+            showing.receiver.end("the account was changed or removed")
+            return
+        rights = replays.authority.rights(who, self._camera)
+        if lost := ({Right.RECORDED} | self._portion.rights) - rights:
+            right = Right.RECORDED if Right.RECORDED in lost else min(lost)
+            RIGHTS_ENDED.labels(right.value).inc()
+            showing.receiver.end(ruling(replays.authority, who, right, self._camera).why)
+        elif Portion.of(rights) != self._portion:
+            showing.receiver.end("the account may have more of the camera now")
+
+    def end(self, why: str) -> None:
+        """Play no more, and let the client go."""
+        if self._showing is not None:
+            self._showing.receiver.end(why)
+
+    # ---- inside
+
+    def _check(self) -> None:
+        who = self._replays.accounts.holding(self.who)
+        rights = frozenset[Right]() if who is None else self._replays.authority.rights(who, self._camera)
+        if Right.RECORDED not in rights or Portion.of(rights) != self._portion:
+            raise RefusedError("what this account may see has changed: connect again")
+
+    async def _resolve(self, wanted: Asked) -> _Interval:
+        """From when to when is to be played."""
+        given, whole = wanted.range, self._interval
+        start_ns, end_ns = (
+            (None, None) if given is None or isinstance(given, NptRange) else (given.start_ns, given.end_ns)
+        )
+        if isinstance(given, NptRange):
+            origin_ns = whole.start_ns if whole is not None else await self._first()
+            start_ns = None if given.start is None else origin_ns + round(given.start * NS)
+            end_ns = None if given.end is None else origin_ns + round(given.end * NS)
+        if whole is not None:
+            end_ns = whole.end_ns if end_ns is None and wanted.scale > 0 else end_ns
+        if start_ns is None:
+            start_ns = self._reached_ns
+        if start_ns is None:
+            start_ns = whole.start_ns if whole is not None else await self._first()
+        if end_ns is not None and (end_ns < start_ns) != (wanted.scale < 0):
+            raise RefusalError(457)
+        return _Interval(start_ns, end_ns)
+
+    async def _first(self) -> UtcNs:
+        """Where all that is recorded begins."""
+        _, after_ns = await self._replays.catalog.nearest(self._camera, 0)
+        growing = self._replays.catalog.growing(self._camera)
+        begins = [ns for ns in (after_ns, None if growing is None else growing.start_ns) if ns is not None]
+        if not begins:
+            raise RefusalError(404)
+        return min(begins)
+
+    async def _begin_view(self, client: Client, interval: _Interval, wanted: Asked) -> View:
+        end_ns = interval.end_ns
+        return await self._replays.views.begin(
+            Action.PLAYBACK,
+            actor=self.who.name,
+            address=client.address,
+            camera=self._camera,
+            agent=client.agent,
+            interval={
+                "from": format_utc(interval.start_ns),
+                "to": None if end_ns is None else format_utc(end_ns),
+            },
+            scale=wanted.scale,
+            through="rtsp",
+        )
+
+    async def _begin(self, receiver: Receiver, wanted: Asked, interval: _Interval, view: View) -> Playing:
+        """Read the first pictures, and have them sent once the client has its answer."""
+        steps = self._steps(wanted, interval)
+        ready = await anext(steps, None)
+        if ready is None:  # nothing is recorded there
+            raise RefusalError(457)
+        first_ns = _first_picture(ready[1])
+        pace = Pace(wanted.scale, paced=wanted.paced, from_ns=first_ns)
+        clock, turn = self._replays.clock, self._replays.turn
+        sending = Sending(receiver, self._senders, wanted, pace, clock, turn)
+        self._showing = showing = _Showing(receiver, view, sending, _after(ready, steps))
+
+        def start() -> None:
+            if self._showing is showing:
+                showing.task = self._replays.owner.start(self._show(showing, wanted), name=self._camera)
+
+        starts = {
+            number: Start(sender.sequence, pace.place(first_ns) * sender.track.clock_rate // NS & 0xFFFFFFFF)
+            for number, sender in self._senders.items()
+        }
+        headers = {"Range": format_range(first_ns, interval.end_ns), "Scale": f"{wanted.scale:g}"}
+        if not wanted.paced:
+            headers["Rate-Control"] = "no"
+        return Playing(starts, headers, start)
+
+    async def _show(self, showing: _Showing, wanted: Asked) -> None:
+        why = "all of it was played"
+        try:
+            async with aclosing(showing.steps):
+                await showing.sending.send(showing.steps)
+            if not wanted.onvif:
+                showing.sending.bye()
+        except SightlineError as error:
+            why = str(error)
+            log.warning("camera %s: what is played ends early: %s", self._camera, error)
+            showing.receiver.end(why)
+        if self._showing is showing:
+            self._stop(why)
+
+    def _stop(self, why: str) -> None:
+        showing, self._showing = self._showing, None
+        if showing is None:
+            return
+        if showing.sending.sent:
+            self._reached_ns = showing.sending.reached_ns
+        self._replays.forget(self)
+        if showing.task is None:
+            self._replays.owner.start(showing.steps.aclose(), name=f"{self._camera} is not read")
+        elif showing.task is not asyncio.current_task():
+            cancel_once(showing.task)
+        self._replays.views.end(showing.view, why, shown=showing.sending.sent > 0)
+
+    # ---- what is read
+
+    async def _steps(self, wanted: Asked, interval: _Interval) -> AsyncGenerator[Ready]:
+        """The steps with what is sent of each, one of them read ahead."""
+        walked = self._walked(wanted, interval)
+        owner = self._replays.owner
+        ahead = owner.start(_next(walked), name=f"{self._camera} reads")
+        try:
+            while (found := await ahead) is not None:
+                if isinstance(found, SightlineError):
+                    raise found
+                ahead = owner.start(_next(walked), name=f"{self._camera} reads")
+                yield found
+        finally:
+            cancel_once(ahead)
+            await asyncio.wait({ahead})
+            await walked.aclose()
+
+    async def _walked(self, wanted: Asked, interval: _Interval) -> AsyncGenerator[Ready]:
+        backwards, begun = wanted.scale < 0, False
+        selection = await self._selection(interval, backwards=backwards)
+        replays = self._replays
+        reading = Reading(replays.files, replays.threads, self._tracks, selection, backwards, wanted.intra)
+        walk = Walk(self._camera, replays.catalog, replays.finder.find, self._hidden)
+        towards = walk.backward if backwards else walk.forward
+        async for step in towards(interval.start_ns, interval.end_ns):
+            if step is None:
+                if interval.end_ns is not None or not wanted.onvif:
+                    return
+                await replays.clock.sleep(POLL_SECONDS)
+                continue
+            groups = await reading.groups(step)
+            groups = _cut_backwards(groups, interval) if backwards else _cut_forwards(groups, interval, first=not begun)
+            if groups:
+                begun = True
+                yield step, groups
+
+    async def _selection(self, interval: _Interval, *, backwards: bool) -> Selection:
+        ends = [end for end in (interval.start_ns, interval.end_ns) if end is not None]
+        from_ns = None if backwards and interval.end_ns is None else min(ends) - HIDDEN_BEFORE_NS
+        to_ns = None if not backwards and interval.end_ns is None else max(ends) + NS
+        privacy = self._replays.privacy
+        return Selection(
+            self._portion.sound,
+            self._portion.positions,
+            bounds(await privacy.hidden_positions(self._camera, from_ns, to_ns)),
+            bounds(await privacy.hidden_streams(self._camera, from_ns, to_ns)),
+        )
+
+    async def _hidden(self, from_ns: UtcNs, to_ns: UtcNs) -> tuple[tuple[UtcNs, UtcNs | None], ...]:
+        return bounds(await self._replays.privacy.hidden_streams(self._camera, from_ns, to_ns))
+
+
+async def _next(steps: AsyncGenerator[Ready]) -> Ready | SightlineError | None:
+    """The next one; why there is none; None: they have ended."""
+    try:
+        return await anext(steps, None)
+    except SightlineError as error:
+        return error
+
+
+async def _after(ready: Ready, steps: AsyncGenerator[Ready]) -> AsyncGenerator[Ready]:
+    """The steps with one that was taken already before them."""
+    async with aclosing(steps):
+        yield ready
+        async for step in steps:
+            yield step
+
+
+def _interval(text: str) -> _Interval:
+    """`20260131T120000Z-20260131T120500Z`, the end left out or not."""
+    start, _, end = text.partition("-")
+    try:
+        found = _Interval(parse_utc(start), parse_utc(end) if end else None)
+    except ValueError:
+        raise RefusalError(404) from None
+    if found.end_ns is not None and found.end_ns <= found.start_ns:
+        raise RefusalError(404)
+    return found
+
+
+def _first_picture(groups: list[Group]) -> UtcNs:
+    """When the first picture was captured that is sent, or else what is sent first."""
+    units = [one.unit for one in groups[0]]
+    return next((unit.utc_ns for unit in units if unit.track.kind is TrackKind.VIDEO), units[0].utc_ns)
+
+
+def _cut_forwards(groups: list[Group], interval: _Interval, *, first: bool) -> list[Group]:
+    """Without what was not asked for: groups before the clean point at or before the beginning, units after the end."""
+    if first:
+        reached = [number for number, group in enumerate(groups) if _first_picture([group]) <= interval.start_ns]
+        groups = groups[reached[-1] if reached else 0 :]
+        if groups:
+            begin_ns = _first_picture(groups[:1])
+            groups = [[one for one in groups[0] if one.unit.utc_ns >= begin_ns], *groups[1:]]
+    end_ns = interval.end_ns
+    if end_ns is not None:
+        groups = [[one for one in group if one.unit.utc_ns < end_ns] for group in groups]
+    return [group for group in groups if group]
+
+
+def _cut_backwards(groups: list[Group], interval: _Interval) -> list[Group]:
+    """Without what was captured after the beginning, and groups that lie before the end."""
+    end_ns = interval.end_ns
+    cut = [[one for one in group if one.unit.utc_ns <= interval.start_ns] for group in groups]
+    return [group for group in cut if group and (end_ns is None or group[-1].unit.utc_ns >= end_ns)]
