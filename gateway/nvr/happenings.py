@@ -19,7 +19,7 @@ from functools import partial
 
 from gateway.access.audit import Action
 from gateway.access.authority import Authority
-from gateway.access.rights import Right
+from gateway.access.portion import Portion
 from gateway.access.users import Principal
 from gateway.access.views import Views
 from gateway.base.clock import Clock
