@@ -22,12 +22,13 @@ from gateway.ledger.journal import Journals
 from gateway.media.model import NS, Fix
 from gateway.positions.store import PositionStore
 from gateway.recording.believed_time import FILE, BelievedTime
-from gateway.recording.catalog import Catalog, SegmentRow
+from gateway.recording.catalog import Catalog
 from gateway.recording.deletion import Deleter
 from gateway.recording.disk_space import DiskSpace
 from gateway.recording.holds import Holds
 from gateway.recording.keeper import Keeper
 from gateway.recording.retention import Retention
+from gateway.recording.rows import SegmentRow
 from gateway.recording.usage import Usage
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.tables import deletions, recordings, segments

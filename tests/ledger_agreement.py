@@ -6,11 +6,12 @@ from gateway.ledger.journal import Journals
 from gateway.ledger.keys import PublicKeys
 from gateway.ledger.proof import prove
 from gateway.ledger.rows import FRAGMENT, Row
-from gateway.recording.catalog import Catalog, Span
+from gateway.recording.catalog import Catalog
 from gateway.recording.entries import Entry, LossFound, RecordingClosed, RecordingOpened, SegmentFinished
 from gateway.recording.file_proof import Point, prove_file
 from gateway.recording.files import Files
 from gateway.recording.ledger_rows import entry
+from gateway.recording.rows import Span
 
 
 async def disagreements(journals: Journals, catalog: Catalog, files: Files, camera: str) -> list[str]:

@@ -14,10 +14,11 @@ from gateway.ledger.journal import Journals
 from gateway.media.fmp4_reader import scan
 from gateway.media.model import NS, GapReason
 from gateway.recording.adopt import adopt
-from gateway.recording.catalog import Catalog, Span
+from gateway.recording.catalog import Catalog
 from gateway.recording.check import check
 from gateway.recording.entries import RecordingOpened
 from gateway.recording.files import SystemFiles
+from gateway.recording.rows import Span
 from gateway.recording.salvage import TAIL_BYTES, NotOursError, salvage
 from gateway.store.engine import open_catalog
 from tests.media_samples import T0, stream

@@ -16,8 +16,9 @@ from gateway.base.settings import CameraSettings
 from gateway.ledger.journal import Journals
 from gateway.media.model import NS, TrackKind
 from gateway.recording.assignments import Assignments, recorded
-from gateway.recording.catalog import Catalog, Span
+from gateway.recording.catalog import Catalog
 from gateway.recording.entries import RecordingClosed, RecordingOpened, SegmentFinished, TrackContent
+from gateway.recording.rows import Span
 from gateway.store.engine import Database, open_catalog
 from tests.command_line import beside
 from tests.running import Running, running

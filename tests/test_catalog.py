@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.media.model import NS, GapReason, TrackKind
-from gateway.recording.catalog import Catalog, Growing, Missing, Span
+from gateway.recording.catalog import Catalog
 from gateway.recording.entries import (
     LossFound,
     RecordingClosed,
@@ -13,6 +13,7 @@ from gateway.recording.entries import (
     SegmentFinished,
     TrackContent,
 )
+from gateway.recording.rows import Growing, Missing, Span
 from gateway.store.engine import open_catalog
 
 CAMERA = "unit-12"

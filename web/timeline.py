@@ -11,7 +11,7 @@ from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.base.rfc3339 import parse_utc
 from gateway.recording.bookmarks import Bookmark
-from gateway.recording.catalog import Span
+from gateway.recording.rows import Span
 from web.assignments import assignment_json
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse

@@ -26,7 +26,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.ledger.keys import LEDGER_FOLDER, SIGNING_FOLDER
 from gateway.media.model import UtcNs
 from gateway.recording.archive import RECORDINGS
-from gateway.recording.catalog import SegmentRow
+from gateway.recording.rows import SegmentRow
 from gateway.store.engine import RESTORING
 
 DATABASES = ("sightline.db", "positions.db")

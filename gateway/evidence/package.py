@@ -31,9 +31,9 @@ from gateway.evidence.package_zip import PackageZip, ShortError
 from gateway.ledger.journal import SUFFIX, Journals
 from gateway.ledger.keys import KEYS_FILE, PublicKeys
 from gateway.media.model import TrackKind
-from gateway.recording.catalog import SegmentRow
 from gateway.recording.faststart import write_faststart
 from gateway.recording.files import Files
+from gateway.recording.rows import SegmentRow
 
 FORMAT = "sightline evidence package 1"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"

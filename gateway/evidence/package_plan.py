@@ -23,10 +23,10 @@ from gateway.evidence.plan import file_stem
 from gateway.evidence.position_files import PositionFiles
 from gateway.media.model import UtcNs
 from gateway.positions.writers import WRITERS
-from gateway.recording.catalog import Missing, SegmentRow
-from gateway.recording.catalog import Span as Recorded
 from gateway.recording.clip import Selection, without
 from gateway.recording.footage import Footage
+from gateway.recording.rows import Missing, SegmentRow
+from gateway.recording.rows import Span as Recorded
 from gateway.store.tables import assignments, audit, deletions
 
 AUDIT_PAGE = 1000

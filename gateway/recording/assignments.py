@@ -19,7 +19,8 @@ from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, S
 from gateway.base.rfc3339 import format_utc, format_utc_ns
 from gateway.ledger.journal import Journals
 from gateway.media.model import UtcNs
-from gateway.recording.catalog import Catalog, Span
+from gateway.recording.catalog import Catalog
+from gateway.recording.rows import Span
 from gateway.store.engine import Database
 from gateway.store.tables import assignments as _assignments
 

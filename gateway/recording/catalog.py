@@ -1,34 +1,25 @@
 """What is recorded and what is missing: the rows of `recordings`, `segments` and `gaps`.
 
 The extent of a Recording that still grows is known only to its recorder, which says so here in memory; everything else
-is in the database. Files are not looked at: that is what `check` is for.
+is in the database. What is found is in `gateway.recording.rows`, how entries become rows in `storing`. Files are not
+looked at: that is what `check` is for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, Update, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, Update, and_, func, or_, select
 
 from gateway.media.model import NS, GapReason, TrackKind, UtcNs
-from gateway.recording.chunks import Cuts
-from gateway.recording.entries import (
-    Entry,
-    LossFound,
-    RecordingClosed,
-    RecordingOpened,
-    SegmentFinished,
-    TrackContent,
-)
+from gateway.recording import storing
+from gateway.recording.entries import Entry, RecordingClosed, SegmentFinished, TrackContent
 from gateway.recording.extents import WrongExtent, mend, wrong_extents
-from gateway.recording.placing import imported_reach, is_own, place_import
+from gateway.recording.placing import imported_reach, is_own
+from gateway.recording.rows import Growing, Missing, SegmentRow, Span, StoredSegment
 from gateway.store import tables
 from gateway.store.engine import Database
-
-ADJACENT_NS = 2 * NS
-"""A Segment found on disk that begins this soon after another ended belongs to the same Recording."""
 
 _LONGEST_NS = 3600 * NS
 """A Segment that began longer ago touches an interval only if none has begun since."""
@@ -37,79 +28,6 @@ LAST_NS = NS // 1000
 """Before its end a Segment has a picture, at its end none."""
 
 _recordings, _segments, _gaps = tables.recordings, tables.segments, tables.gaps
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The extent of a Recording; it may still grow."""
-
-    start_ns: UtcNs
-    end_ns: UtcNs
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSegment:
-    """What is written of a file that is still open."""
-
-    path: str
-    start_ns: UtcNs
-    size: int
-    """Bytes of whole fragments."""
-    tracks: tuple[TrackContent, ...]
-    cuts: Cuts
-    """May tell of more than is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Growing:
-    """The extent of a Recording on disk while it is made, and the file that grows."""
-
-    start_ns: UtcNs
-    end_ns: UtcNs
-    segment: OpenSegment | None
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Media that is not there. `end_ns` None: not over yet. `kind` None: all tracks."""
-
-    start_ns: UtcNs
-    end_ns: UtcNs | None
-    reason: GapReason
-    kind: TrackKind | None
-    packets: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentRow:
-    """A finished Segment, as the catalog knows it."""
-
-    camera: str
-    path: str
-    start_ns: UtcNs
-    end_ns: UtcNs
-    size: int
-    sha256: bytes
-    adopted: bool
-    chunks: bytes | None = None
-    """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSegment:
-    """A finished Segment, with what is needed to show it."""
-
-    id: int
-    recording: int
-    """The number of its Recording."""
-    path: str
-    start_ns: UtcNs
-    end_ns: UtcNs
-    size: int
-    tracks: tuple[TrackContent, ...]
-    chunks: bytes | None
-    """`gateway.recording.chunks.Cuts`, packed; None: nobody has looked for them yet."""
 
 
 class Catalog:
@@ -197,11 +115,11 @@ class Catalog:
         """The Recording that has no end yet: its number, and to when its finished Segments reach, or its start."""
 
         def work(connection: Connection) -> tuple[int, UtcNs] | None:
-            number = _open_recording(connection, camera)
+            number = storing.open_recording(connection, camera)
             if number is None:
                 return None
             start = select(_recordings.c.start_ns).where(_recordings.c.id == number)
-            return number, _reach(connection, number) or connection.execute(start).scalar_one()
+            return number, storing.reach(connection, number) or connection.execute(start).scalar_one()
 
         return await self._database.read(work)
 
@@ -248,7 +166,7 @@ class Catalog:
 
         def work(connection: Connection) -> None:
             for entry in entries:
-                _store(connection, camera, entry)
+                storing.store(connection, camera, entry)
 
         await self._database.write(work)
 
@@ -263,7 +181,7 @@ class Catalog:
             end_ns = connection.execute(last.order_by(_recordings.c.id.desc()).limit(1)).scalar()
             if end_ns is not None:
                 end_ns = imported_reach(connection, camera, end_ns)
-                _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART))
+                storing.open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART))
 
         await self._database.write(work)
 
@@ -282,7 +200,7 @@ class Catalog:
             if missing.reason != GapReason.IDLE.value:
                 end_ns = max(missing.start_ns, now_ns)
                 connection.execute(_gaps.update().where(_gaps.c.id == missing.id).values(end_ns=end_ns))
-                _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.IDLE))
+                storing.open_gap(connection, camera, RecordingClosed(end_ns, GapReason.IDLE))
             return True
 
         return await self._database.write(work)
@@ -294,12 +212,12 @@ class Catalog:
         """
 
         def work(connection: Connection) -> None:
-            stored = _stored(connection, camera, entries)
+            stored = storing.stored(connection, camera, entries)
             for place, entry in enumerate(entries):
                 if place >= stored or isinstance(entry, SegmentFinished):
-                    _store_late(connection, camera, entry)
-            while (left := _open_recording(connection, camera)) is not None:
-                reach_ns = _reach(connection, left)
+                    storing.store_late(connection, camera, entry)
+            while (left := storing.open_recording(connection, camera)) is not None:
+                reach_ns = storing.reach(connection, left)
                 this = _recordings.c.id == left
                 if reach_ns is None:
                     connection.execute(_recordings.delete().where(this))
@@ -315,13 +233,13 @@ class Catalog:
             for segment in segments:
                 there = select(_segments.c.id).where(_segments.c.path == segment.path)
                 if connection.execute(there).first() is None:
-                    _store_late(connection, camera, segment)
+                    storing.store_late(connection, camera, segment)
 
         await self._database.write(work)
 
     async def replace(self, segment: SegmentFinished) -> None:
         """Keep of a Segment's file what it is now; of which Recording it is part stays."""
-        values = _segment_values(segment)
+        values = storing.segment_values(segment)
         change = _segments.update().where(_segments.c.path == segment.path).values(**values)
         await self._change(change)
 
@@ -399,149 +317,3 @@ def _stored_segment(row: Any) -> StoredSegment:
     tracks = tuple(TrackContent(t["id"], TrackKind(t["kind"]), t["codec"], t["units"]) for t in row.tracks)
     chunks = None if row.chunks is None else bytes(row.chunks)
     return StoredSegment(row.id, row.recording_id, row.path, row.start_ns, row.end_ns, row.bytes, tracks, chunks)
-
-
-def _open_recording(connection: Connection, camera: str) -> int | None:
-    query = select(_recordings.c.id).where(_recordings.c.camera == camera, _recordings.c.end_ns.is_(None))
-    return connection.execute(query.order_by(_recordings.c.id.desc())).scalar()
-
-
-def _reach(connection: Connection, recording: int) -> UtcNs | None:
-    query = select(func.max(_segments.c.end_ns)).where(_segments.c.recording_id == recording)
-    return connection.execute(query).scalar()
-
-
-def _home(connection: Connection, camera: str, segment: SegmentFinished) -> int | None:
-    """The Recording that holds the start of `segment`, or ends just before it."""
-    query = select(_recordings.c.id, _recordings.c.start_ns, _recordings.c.end_ns).where(
-        _recordings.c.camera == camera, _recordings.c.start_ns <= segment.start_ns, is_own()
-    )
-    row = connection.execute(query.order_by(_recordings.c.start_ns.desc(), _recordings.c.id.desc()).limit(1)).first()
-    if row is None:
-        return None
-    end_ns = row.end_ns or _reach(connection, row.id) or row.start_ns
-    return row.id if segment.start_ns <= end_ns + ADJACENT_NS else None
-
-
-def _late_recording(connection: Connection, camera: str, segment: SegmentFinished) -> int:
-    """A Recording of its own for `segment`, and the gap before it where none is known."""
-    before = select(func.max(_recordings.c.end_ns)).where(
-        _recordings.c.camera == camera, _recordings.c.end_ns <= segment.start_ns
-    )
-    end_ns = connection.execute(before).scalar()
-    gap = select(_gaps.c.id, _gaps.c.end_ns).where(
-        _gaps.c.camera == camera, _gaps.c.track.is_(None), _gaps.c.start_ns <= segment.start_ns,
-        or_(_gaps.c.end_ns.is_(None), _gaps.c.end_ns >= segment.start_ns),
-    )  # fmt: skip
-    known = connection.execute(gap).first()
-    if known is not None and known.end_ns is None:
-        connection.execute(_gaps.update().where(_gaps.c.id == known.id).values(end_ns=segment.start_ns))
-    elif known is None and end_ns is not None:
-        _open_gap(connection, camera, RecordingClosed(end_ns, GapReason.RESTART), segment.start_ns)
-    inserted = connection.execute(
-        _recordings.insert().values(camera=camera, start_ns=segment.start_ns, end_ns=segment.end_ns)
-    )
-    assert inserted.inserted_primary_key is not None
-    return int(inserted.inserted_primary_key[0])
-
-
-def _insert_segment(connection: Connection, camera: str, recording: int, segment: SegmentFinished) -> None:
-    values = _segment_values(segment) | {"imported": segment.original is not None}
-    connection.execute(_segments.insert().values(recording_id=recording, camera=camera, path=segment.path, **values))
-
-
-def _segment_values(segment: SegmentFinished) -> dict[str, Any]:
-    """Its columns, but for what it belongs to."""
-    return {
-        "start_ns": segment.start_ns, "end_ns": segment.end_ns, "bytes": segment.size, "sha256": segment.sha256,
-        "tracks": [{"id": t.id, "kind": t.kind.value, "codec": t.codec, "units": t.units} for t in segment.tracks],
-        "adopted": segment.adopted, "chunks": segment.chunks,
-    }  # fmt: skip
-
-
-def _stored(connection: Connection, camera: str, entries: Sequence[Entry]) -> int:
-    """How many of these are there for sure: those up to the last Recording that is, for they came in this order."""
-    begun = select(_recordings.c.start_ns).where(_recordings.c.camera == camera)
-    for place in range(len(entries) - 1, -1, -1):
-        entry = entries[place]
-        if isinstance(entry, RecordingOpened) and (
-            connection.execute(begun.where(_recordings.c.start_ns == entry.start_ns)).first() is not None
-        ):
-            return place + 1
-    return 0
-
-
-def _store_late(connection: Connection, camera: str, entry: Entry) -> None:
-    """Store an entry, unless it is there."""
-    match entry:
-        case SegmentFinished() if entry.original is not None:
-            recording = place_import(connection, camera, entry.start_ns, entry.end_ns)
-            _insert_segment(connection, camera, recording, entry)
-            return
-        case SegmentFinished():
-            recording = _home(connection, camera, entry) or _late_recording(connection, camera, entry)
-            _insert_segment(connection, camera, recording, entry)
-            connection.execute(
-                _recordings.update()
-                .where(_recordings.c.id == recording, _recordings.c.end_ns < entry.end_ns)
-                .values(end_ns=entry.end_ns)
-            )
-            return
-        case RecordingOpened():
-            there = False
-        case RecordingClosed():
-            there = _open_recording(connection, camera) is None
-        case LossFound():
-            there = connection.execute(_same_loss(camera, entry)).first() is not None
-    if not there:
-        _store(connection, camera, entry)
-
-
-def _same_loss(camera: str, loss: LossFound) -> Select[tuple[int]]:
-    track = _gaps.c.track.is_(None) if loss.kind is None else _gaps.c.track == loss.kind.value
-    return select(_gaps.c.id).where(
-        _gaps.c.camera == camera, _gaps.c.start_ns == loss.start_ns, _gaps.c.end_ns == loss.end_ns,
-        _gaps.c.reason == loss.reason.value, _gaps.c.packets == loss.packets, track,
-    )  # fmt: skip
-
-
-def _open_gap(connection: Connection, camera: str, closed: RecordingClosed, end_ns: UtcNs | None = None) -> None:
-    assert closed.reason is not None
-    connection.execute(
-        _gaps.insert().values(
-            camera=camera, start_ns=closed.end_ns, end_ns=end_ns, reason=closed.reason.value, track=None, packets=0,
-            detail=closed.detail,
-        )
-    )  # fmt: skip
-
-
-def _store(connection: Connection, camera: str, entry: Entry) -> None:
-    match entry:
-        case RecordingOpened():
-            # A clock set back makes media begin before the gap did: then nothing is missing, and it lasts no time.
-            later = func.max if connection.dialect.name == "sqlite" else func.greatest
-            connection.execute(
-                _gaps.update()
-                .where(_gaps.c.camera == camera, _gaps.c.end_ns.is_(None))
-                .values(end_ns=later(_gaps.c.start_ns, entry.start_ns))
-            )
-            connection.execute(_recordings.insert().values(camera=camera, start_ns=entry.start_ns, end_ns=None))
-        case SegmentFinished():
-            recording = _open_recording(connection, camera)
-            assert recording is not None, "a Segment belongs to an open Recording"
-            _insert_segment(connection, camera, recording, entry)
-        case RecordingClosed():
-            connection.execute(
-                _recordings.update()
-                .where(_recordings.c.camera == camera, _recordings.c.end_ns.is_(None))
-                .values(end_ns=entry.end_ns)
-            )
-            if entry.reason is not None:
-                _open_gap(connection, camera, entry)
-        case LossFound():
-            connection.execute(
-                _gaps.insert().values(
-                    camera=camera, start_ns=entry.start_ns, end_ns=entry.end_ns, reason=entry.reason.value,
-                    track=None if entry.kind is None else entry.kind.value, packets=entry.packets, detail=entry.detail,
-                )
-            )  # fmt: skip

@@ -9,10 +9,11 @@ from enum import StrEnum
 from gateway.base.rfc3339 import format_utc
 from gateway.base.workers import Threads
 from gateway.media.fmp4_samples import Mp4Error
-from gateway.recording.catalog import Catalog, SegmentRow
+from gateway.recording.catalog import Catalog
 from gateway.recording.chunks import find_chunks
 from gateway.recording.extents import WrongExtent
 from gateway.recording.files import Files
+from gateway.recording.rows import SegmentRow
 from gateway.recording.salvage import sha256_of
 
 

@@ -25,9 +25,9 @@ from gateway.base.rfc3339 import format_utc, format_utc_ns
 from gateway.base.workers import Threads
 from gateway.ledger.journal import Journals, LedgerError
 from gateway.media.model import UtcNs
-from gateway.recording.catalog import SegmentRow
 from gateway.recording.files import Files
 from gateway.recording.holds import Holds, active
+from gateway.recording.rows import SegmentRow
 from gateway.store.engine import Database
 from gateway.store.tables import deletions as _deletions
 from gateway.store.tables import recordings as _recordings

@@ -22,7 +22,8 @@ from gateway.recording.segment import SUFFIX
 
 if TYPE_CHECKING:  # worker processes take footage apart, and are spared the database
     from gateway.base.workers import Threads
-    from gateway.recording.catalog import Catalog, StoredSegment
+    from gateway.recording.catalog import Catalog
+    from gateway.recording.rows import StoredSegment
 
 log = logging.getLogger(__name__)
 

@@ -23,11 +23,11 @@ from gateway.base.supervise import pause
 from gateway.media.model import UtcNs
 from gateway.positions.store import PositionStore
 from gateway.recording.believed_time import BelievedTime
-from gateway.recording.catalog import SegmentRow
 from gateway.recording.deletion import Deleter, Doomed
 from gateway.recording.disk_space import DiskSpace
 from gateway.recording.holds import Holds
 from gateway.recording.retention import BEGINNING, ROOM, Interval, Retention
+from gateway.recording.rows import SegmentRow
 from gateway.recording.usage import RECOUNT_SECONDS, Usage
 from gateway.store.engine import Database
 from gateway.store.tables import deletions as _deletions

@@ -21,9 +21,10 @@ from gateway.base.workers import Threads
 from gateway.hub import Hub, Lag, Start, Subscription
 from gateway.ledger.journal import Journals
 from gateway.media.model import AccessUnit, GapReason, Item, TrackKind, UtcNs
-from gateway.recording.catalog import Catalog, Growing
+from gateway.recording.catalog import Catalog
 from gateway.recording.composer import ROTATE_NS, Composer
 from gateway.recording.files import Files
+from gateway.recording.rows import Growing
 from gateway.recording.writer import SyncError, Writer
 
 log = logging.getLogger(__name__)

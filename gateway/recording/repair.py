@@ -20,7 +20,7 @@ from gateway.base.workers import Threads
 from gateway.ledger.journal import Journals, LedgerError
 from gateway.media.fmp4_samples import Mp4Error
 from gateway.recording.adopt import adopt, is_as_finished
-from gateway.recording.catalog import Catalog, SegmentRow
+from gateway.recording.catalog import Catalog
 from gateway.recording.check import Disagreement, Finding
 from gateway.recording.chunks import find_chunks
 from gateway.recording.deletion import Deleter
@@ -28,6 +28,7 @@ from gateway.recording.entries import Recovered, Recovery, SegmentFinished
 from gateway.recording.file_proof import Point, prove_file
 from gateway.recording.files import Files
 from gateway.recording.ledger_rows import IMPORTED, body, entry
+from gateway.recording.rows import SegmentRow
 from gateway.recording.salvage import sha256_of
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,9 @@ from gateway.base.policy import Retention as Rule
 from gateway.base.rfc3339 import format_utc
 from gateway.base.sizes import parse_size
 from gateway.media.model import NS, UtcNs
-from gateway.recording.catalog import SegmentRow, segment_row
+from gateway.recording.catalog import segment_row
 from gateway.recording.holds import Holds
+from gateway.recording.rows import SegmentRow
 from gateway.store.tables import segments as _segments
 
 BEGINNING: UtcNs = -(1 << 62)

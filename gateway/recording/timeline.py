@@ -14,7 +14,8 @@ from sqlalchemy import Connection, func, or_, select
 
 from gateway.media.model import NS, GapReason, TrackKind, UtcNs
 from gateway.recording.bookmarks import Bookmark, bookmarks_of
-from gateway.recording.catalog import Catalog, Growing, Missing, Span
+from gateway.recording.catalog import Catalog
+from gateway.recording.rows import Growing, Missing, Span
 from gateway.store.engine import Database
 from gateway.store.tables import deletions as _deletions
 from gateway.store.tables import gaps as _gaps

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, func, select
 
 from gateway.base.policy import DEFAULT_CATEGORY
 from gateway.media.model import NS, UtcNs
-from gateway.recording.catalog import SegmentRow
 from gateway.recording.holds import Hold
+from gateway.recording.rows import SegmentRow
 from gateway.store.engine import Database
 from gateway.store.tables import segments as _segments
 

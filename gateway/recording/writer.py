@@ -21,13 +21,13 @@ from typing import Any
 from gateway.base.clock import Clock
 from gateway.ledger.journal import Journals
 from gateway.media.model import GapReason, Item, Track, TrackKind, UtcNs
-from gateway.recording.catalog import OpenSegment
 from gateway.recording.commands import Append, Begin, End
 from gateway.recording.composer import Composer
 from gateway.recording.entries import CameraClock, Entry, RecordingClosed, RecordingOpened, SegmentFinished
 from gateway.recording.file_proof import Point
 from gateway.recording.files import Files
 from gateway.recording.ledger_rows import body, fragment
+from gateway.recording.rows import OpenSegment
 from gateway.recording.salvage import NotOursError, salvage
 from gateway.recording.segment import SegmentFile
 
