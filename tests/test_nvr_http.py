@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ import pytest_asyncio
 from gateway.access.rights import Role
 from gateway.base.settings import CameraSettings
 from gateway.simulator import Simulation
+from tests.free_ports import free_ports
 from tests.rtsp_reader import RtspReader
 from tests.running import PASSWORD, Running, running
 
@@ -115,6 +117,13 @@ async def test_without_the_right_to_them_an_nvr_gets_neither_sound_nor_positions
         await nvr.close()
     finally:
         await gateway.read_again(*cameras)
+
+
+async def test_the_port_of_each_units_own_device_is_told(tmp_path: Path):
+    idle = CameraSettings(id=CAMERA, url="rtsp://127.0.0.1:1/s", connect="on_demand", record=False)
+    port = free_ports(1)
+    async with running(tmp_path, idle, onvif={"devices": "both", "base_port": port}) as gateway:
+        assert (await gateway.client().get("/api/nvr"))["onvif"] == {"devices": "both", "ports": {CAMERA: port}}
 
 
 async def test_it_is_for_those_who_may_configure_everything(gateway: Running):

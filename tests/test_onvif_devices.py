@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from onvif_protocol.discovery import Responder, Target
 from onvif_protocol.discovery_messages import DiscoveredDevice, Hello
 from onvif_protocol.soap import build_envelope, element, parse_envelope, text_of
 from tests.accounts import PASSWORD
+from tests.free_ports import free_ports
 from tests.running import running
 
 BASE = 8600
@@ -273,20 +273,6 @@ async def test_the_gateways_own_hello_hurries_no_camera(monkeypatch: pytest.Monk
 
 
 # ---- over HTTP
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports that nobody has, below those that the system gives to others."""
-    for _ in range(100):
-        base = random.randrange(20_000, 32_000)
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as trial:
-                    trial.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no ports")
 
 
 async def soap(session: aiohttp.ClientSession, url: str, name: str) -> tuple[int, bytes]:
