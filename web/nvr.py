@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.access.audit import Action
 from gateway.access.nvr_accounts import Seen
 from gateway.base.errors import NotFoundError
-from gateway.nvr.restream import Reader
+from gateway.nvr.readers import Reader
 from web.routes import Body, Route
 from web.schemas import NVR
 from web.services import address, principal, services

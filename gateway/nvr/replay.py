@@ -34,6 +34,7 @@ from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.base.workers import Threads
 from gateway.media.fmp4_samples import Mp4Error, read_header
 from gateway.media.model import NS, Track, TrackKind, UtcNs
+from gateway.nvr.readers import Reader
 from gateway.nvr.replay_sending import POLL_SECONDS, Pace, Reading, Sender, Sending
 from gateway.nvr.tokens import TRACKS
 from gateway.recording.catalog import Catalog
@@ -73,6 +74,7 @@ class _Showing:
 
     receiver: Receiver
     view: View
+    reader: Reader
     sending: Sending
     steps: AsyncGenerator[Ready]
     task: asyncio.Task[None] | None = None
@@ -134,6 +136,17 @@ class Replays:
         portion = Portion.of(rights)
         tracks = [track for track in await self.threads.run(self._tracks, piece) if portion.has(track.kind)]
         return Replay(self, camera, who, portion, tuple(tracks), interval)
+
+    def readers(self) -> list[Reader]:
+        """Who plays now."""
+        return [reader for shown in self._shown if (reader := shown.reader) is not None]
+
+    def end(self, reader_id: int, why: str) -> bool:
+        """End one reader, which may come again; False: there is none of that id. `why` is a clause."""
+        found = [shown for shown in self._shown if shown.reader is not None and shown.reader.id == reader_id]
+        for shown in found:
+            shown.end(why)
+        return bool(found)
 
     def look(self) -> None:
         """End what is played for accounts that are not what they were, or that may have more or less of it now."""
@@ -223,6 +236,11 @@ class Replay:
         """Up to where it was played."""
 
     @property
+    def reader(self) -> Reader | None:
+        """Who plays it; None: nobody does now."""
+        return None if self._showing is None else self._showing.reader
+
+    @property
     def tracks(self) -> tuple[Track, ...]:
         """See `Presentation`."""
         return self._tracks
@@ -258,7 +276,8 @@ class Replay:
         view: View | None = None
         try:
             view = await self._begin_view(client, interval, wanted)
-            return await self._begin(receiver, wanted, interval, view)
+            reader = Reader.of(view, client.agent, self._camera, self._portion, self._replays.clock.utc_ns())
+            return await self._begin(receiver, wanted, interval, view, reader)
         except BaseException as error:
             self._replays.forget(self)
             if view is not None:
@@ -346,7 +365,9 @@ class Replay:
             through="rtsp",
         )
 
-    async def _begin(self, receiver: Receiver, wanted: Asked, interval: _Interval, view: View) -> Playing:
+    async def _begin(
+        self, receiver: Receiver, wanted: Asked, interval: _Interval, view: View, reader: Reader
+    ) -> Playing:
         """Read the first pictures, and have them sent once the client has its answer."""
         steps = self._steps(wanted, interval)
         ready = await anext(steps, None)
@@ -356,7 +377,7 @@ class Replay:
         pace = Pace(wanted.scale, paced=wanted.paced, from_ns=first_ns)
         clock, turn = self._replays.clock, self._replays.turn
         sending = Sending(receiver, self._senders, wanted, pace, clock, turn)
-        self._showing = showing = _Showing(receiver, view, sending, _after(ready, steps))
+        self._showing = showing = _Showing(receiver, view, reader, sending, _after(ready, steps))
 
         def start() -> None:
             if self._showing is showing:

@@ -34,6 +34,7 @@ from gateway.base.settings import Address
 from gateway.hub import Start
 from gateway.ingest.fleet import Camera, CameraStatus, Fleet
 from gateway.media.model import Track, UtcNs
+from gateway.nvr.readers import Reader
 from gateway.rtsp.mount import Mount, check_live
 from gateway.rtsp.presentation import LIVE, Client, Description, Playing, Presentation, Receiver, RefusalError
 from gateway.rtsp.protocol import Headers
@@ -68,20 +69,6 @@ class RtspGuard:
     def succeeded(self, address: str, name: str) -> None:
         """See `gateway.rtsp.server.Guard`."""
         self._accounts.succeeded(address, name, "rtsp")
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """One that plays, as listed."""
-
-    id: int
-    account: str
-    address: str
-    agent: str
-    """What its program calls itself; empty: nothing."""
-    camera: str
-    portion: Portion
-    since_ns: UtcNs
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +171,7 @@ class Restream:
     def readers(self) -> list[Reader]:
         """Who reads now."""
         return [
-            Reader(
-                reading.view.id,
-                reading.who.name,
-                reading.view.address,
-                reading.agent,
-                reading.camera.id,
-                reading.portion,
-                reading.since_ns,
-            )
+            Reader.of(reading.view, reading.agent, reading.camera.id, reading.portion, reading.since_ns)
             for reading in self._readings.values()
         ]
 
