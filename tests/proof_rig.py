@@ -22,7 +22,7 @@ from gateway.base.workers import Threads
 from gateway.evidence.export import ExportRequest, Kind
 from gateway.evidence.findings import Report
 from gateway.evidence.package import build_package
-from gateway.evidence.package_plan import gather_package
+from gateway.evidence.package_gathering import gather_package
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.verify import Proving, verify_archive
 from gateway.ledger.anchor import ANCHORS_FILE, make

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from gateway.base.clock import Clock
-from gateway.ledger import chain
+from gateway.ledger import heads
 from gateway.ledger.chain import canonical, canonical_text
 from gateway.store.engine import Database
 from gateway.store.tables import audit
@@ -180,7 +180,7 @@ def append(connection: Connection, row: dict[str, Any]) -> int:
     Returns its number. The chain is held until the transaction ends, so do this last, and briefly.
     """
     stored = row | {"detail": canonical(row["detail"]).decode()}
-    link = chain.append(connection, CHAIN, body(**stored))
+    link = heads.append(connection, CHAIN, body(**stored))
     connection.execute(insert(audit).values(id=link.sequence, sha256=link.sha256, **stored))
     return link.sequence
 

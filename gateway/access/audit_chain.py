@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from gateway.access.audit import CHAIN, body
-from gateway.ledger import chain
+from gateway.ledger import heads
 from gateway.ledger.chain import START, Break, Fault, Head, Verifier
 from gateway.media.model import UtcNs
 from gateway.store.engine import Database
@@ -82,7 +82,7 @@ async def verify(
 
 def _extent(connection: Connection, from_ns: UtcNs | None, to_ns: UtcNs | None) -> tuple[int, int, Head, Break | None]:
     """First and last row to prove (last 0: none), the chain's head, and what is wrong at its end if last is there."""
-    head = chain.head(connection, CHAIN)
+    head = heads.head(connection, CHAIN)
     newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
     first, last = 1, newest
     if from_ns is not None or to_ns is not None:

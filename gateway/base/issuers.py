@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
-from gateway.base.names import Section
 from gateway.base.roles import Role
+from gateway.base.section import Section
 
 PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 

@@ -1,22 +1,13 @@
-"""What cameras and groups of cameras can be called, and how strict every section of the settings is."""
+"""What cameras and groups of cameras can be called."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeAlias
-
-from pydantic import AfterValidator, BaseModel, ConfigDict
 
 RESERVED = ("anchors", "keys")
 """No camera's id: the ledger's own files are called so."""
 CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}")
 GROUP_NAME = re.compile(r"[^\s,/\"'\x00-\x1f\x7f]{1,63}")
-
-
-class Section(BaseModel):
-    """A section of the settings: no unknown keys, no change once read, no values in errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def camera_id(text: str) -> str:
@@ -49,13 +40,3 @@ def group_name(text: str) -> str:
     if not GROUP_NAME.fullmatch(text):
         raise ValueError(f'"{text}" cannot name a group: use up to 63 characters, no spaces, commas, quotes or "/"')
     return text
-
-
-def _each_once(groups: tuple[str, ...]) -> tuple[str, ...]:
-    """In one order, so that writing them in another is no change."""
-    return tuple(sorted(set(groups)))
-
-
-CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
-GroupName: TypeAlias = Annotated[str, AfterValidator(group_name)]
-Groups: TypeAlias = Annotated[tuple[GroupName, ...], AfterValidator(_each_once)]

@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 from gateway.base.duration import parse_duration
-from gateway.base.names import CameraId, Groups, Section
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right, Role
+from gateway.base.section import CameraId, Groups, Section
 from gateway.base.sizes import Size
 from gateway.base.toml_lines import Path
 

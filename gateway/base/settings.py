@@ -29,8 +29,8 @@ from pydantic import (
 from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
-from gateway.base.names import CameraId, Groups, Section
 from gateway.base.policy import LINES, Policy, Span
+from gateway.base.section import CameraId, Groups, Section
 from gateway.base.sizes import SizeOrShare, bytes_of
 from gateway.base.toml_lines import key_lines
 

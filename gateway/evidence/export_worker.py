@@ -184,7 +184,7 @@ def make(order: Order, tell: Callable[[float], None]) -> list[ExportedFile]:
     recordings = SystemFiles(order.recordings)
     if isinstance(order.plan, VideoPlan):
         return Videos(order.plan, recordings, tell).run()
-    from gateway.evidence.package import build_package  # with the database and more: what makes videos does without
+    from gateway.evidence.package import build_package  # with cryptography, which videos do without
 
     made = build_package(order.plan, recordings, SystemClock(), tell)
     return [ExportedFile(made.path.name, made.size, made.sha256)]

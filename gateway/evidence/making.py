@@ -26,7 +26,8 @@ from gateway.base.sizes import written
 from gateway.base.workers import WorkerDiedError
 from gateway.evidence.export import Export, ExportedFile, ExportRequest, Kind
 from gateway.evidence.left_holds import GATEWAY
-from gateway.evidence.package_plan import PackagePlan, gather_package
+from gateway.evidence.package_gathering import gather_package
+from gateway.evidence.package_plan import PackagePlan
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.plan import TRAIL_NS, CameraPlan, Order, VideoPlan, file_stem
 from gateway.evidence.position_files import PositionFiles

@@ -12,7 +12,7 @@ from gateway.evidence.export import ExportRequest
 from gateway.media.model import NS, UtcNs
 from gateway.recording.footage import Footage
 
-if TYPE_CHECKING:  # with the database, which videos are made without
+if TYPE_CHECKING:  # it needs `file_stem`
     from gateway.evidence.package_plan import PackagePlan
 
 TRAIL_NS = 180 * NS

@@ -21,7 +21,6 @@ from typing import Any
 
 from gateway.base.clock import Clock
 from gateway.base.clock_state import ClockState, clock_state
-from gateway.base.metrics import LEDGER_CUT
 from gateway.base.names import RESERVED, camera_id
 from gateway.ledger.chain import START, Head, link
 from gateway.ledger.keys import LEDGER_FOLDER, Signer
@@ -294,6 +293,8 @@ class _Journal:
             self._tail = self._find_tail()
             if (torn := size - self._tail.size) > 0:
                 os.ftruncate(self._descriptor, self._tail.size)
+                from gateway.base.metrics import LEDGER_CUT  # worker processes only read, and count nothing
+
                 LEDGER_CUT.labels(self._camera).inc(torn)
                 log.error(
                     "the ledger of %s: %d bytes of a row that was never finished were cut off after row %d",
