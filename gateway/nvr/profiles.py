@@ -105,7 +105,7 @@ class GatewayModel:
 
     @property
     def identity(self) -> DeviceIdentity:  # noqa: D102
-        return self._numbered.identity("Sightline", "sightline", model="Sightline gateway")
+        return self._numbered.identity("Sightline", "sightline", model="Gateway")
 
     @property
     def discoverable(self) -> bool:  # noqa: D102
@@ -217,7 +217,7 @@ class CameraModel(GatewayModel):
     def identity(self) -> DeviceIdentity:  # noqa: D102
         camera = self._parts.fleet.cameras.get(self._camera)
         name = self._camera if camera is None else camera.settings.label
-        return self._numbered.identity(name, self._camera, model="Sightline camera")
+        return self._numbered.identity(name, self._camera, model="Camera")
 
     def _cameras(self) -> Iterable[Camera]:
         camera = self._parts.fleet.cameras.get(self._camera)
