@@ -58,6 +58,20 @@ class RtspPorts:
     tls: int | None
 
 
+def stream_url(ports: RtspPorts, transport: Transport, base_url: str, path: str, *, secure: bool = False) -> str | None:
+    """The URL of what is served under `path`; None: there is no such transport.
+
+    `base_url` is `scheme://host:port` of the address that the request came to. `secure`: over TLS or not at all.
+    """
+    tunnelled = transport is Transport.HTTP
+    over_tls = secure or (tunnelled and base_url.startswith("https:"))
+    port = ports.tls if over_tls else ports.plain
+    if port is None:
+        return None
+    scheme = ("http" if tunnelled else "rtsp") + ("s" if over_tls else "")
+    return f"{scheme}://{host_of(base_url)}:{port}/{path}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cameras:
     """What the models are made of."""
@@ -137,16 +151,11 @@ class GatewayModel:
     def stream_uri(  # noqa: D102
         self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
     ) -> str | None:
-        tunnelled, camera = transport is Transport.HTTP, profile.source.token
+        camera = profile.source.token
         who, ports = self._parts.accounts.principal(user), self._parts.rtsp()
         if who is None or Right.LIVE not in self._parts.authority.lasting_rights(who, camera):
             return None
-        over_tls = secure or (tunnelled and base_url.startswith("https:"))
-        port = ports.tls if over_tls else ports.plain
-        if port is None:
-            return None
-        scheme = ("http" if tunnelled else "rtsp") + ("s" if over_tls else "")
-        return f"{scheme}://{host_of(base_url)}:{port}/{camera}"
+        return stream_url(ports, transport, base_url, camera, secure=secure)
 
     def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:  # noqa: D102
         who, camera = self._parts.accounts.principal(user), profile.source.token

@@ -59,8 +59,8 @@ class Archive:
         except OSError as error:
             raise _refused(root, error) from error
         self.root = root
-        self._files = files or SystemFiles(root)
-        self._finder = FootageFinder(catalog, self._files, threads)
+        self.files = files or SystemFiles(root)
+        self.finder = FootageFinder(catalog, self.files, threads)
 
     async def adopt(self) -> Adoption:
         """Make whole what a crash left, and hold it against the ledger. Before any recorder runs.
@@ -69,7 +69,7 @@ class Archive:
             StorageError: the database or the disk refused.
         """
         try:
-            return await adopt(self.catalog, self._files, self._journals, self._threads)
+            return await adopt(self.catalog, self.files, self._journals, self._threads)
         except OSError as error:
             raise _refused(self.root, error) from error
 
@@ -82,7 +82,7 @@ class Archive:
             StorageError: the database or the disk refused.
         """
         try:
-            return await check(self.catalog, self._files, self._threads, hashes=hashes, progress=progress)
+            return await check(self.catalog, self.files, self._threads, hashes=hashes, progress=progress)
         except OSError as error:
             raise _refused(self.root, error) from error
 
@@ -92,7 +92,7 @@ class Archive:
         Raises:
             StorageError: the database refused.
         """
-        return await plan(self.catalog, self._files, self._threads, found)
+        return await plan(self.catalog, self.files, self._threads, found)
 
     async def repair(
         self,
@@ -111,10 +111,10 @@ class Archive:
             StorageError: the database or the disk refused.
         """
         holds = Holds(database, audit, self._clock)
-        deleter = Deleter(database, self._files, self._journals, self._threads, audit, holds, self._clock)
+        deleter = Deleter(database, self.files, self._journals, self._threads, audit, holds, self._clock)
         try:
             await repair(
-                repairs, self.catalog, self._files, self._journals, self._threads, deleter, audit,
+                repairs, self.catalog, self.files, self._journals, self._threads, deleter, audit,
                 missing_for_good=missing_for_good, by=by, address=address,
             )  # fmt: skip
         except OSError as error:
@@ -126,24 +126,24 @@ class Archive:
         Raises:
             StorageError: the database refused.
         """
-        return await self._finder.find(camera, from_ns, to_ns)
+        return await self.finder.find(camera, from_ns, to_ns)
 
     def playback(self, threads: Threads, processes: Processes) -> PlaybackMedia:
         """What players fetch. `threads` read for them: a slow disk must not hold up the recorders'."""
-        return PlaybackMedia(self._finder, self._files, threads, processes)
+        return PlaybackMedia(self.finder, self.files, threads, processes)
 
     def clips(self, threads: Threads) -> Clips:
         """What is downloaded, with threads of its own for the same reason."""
-        return Clips(self._finder, self._files, threads)
+        return Clips(self.finder, self.files, threads)
 
     def moments(self, threads: Threads, processes: Processes) -> Moments:
         """Pictures of the past."""
-        return Moments(self.catalog, self._finder, self._files, threads, processes)
+        return Moments(self.catalog, self.finder, self.files, threads, processes)
 
     def recorder(self, hub: Hub, begin: PreRoll | None = None) -> Recorder:
         """A Recorder for the camera of `hub`; run it as a task of its own."""
         return Recorder(
-            hub, self.catalog, self._files, self._journals, self._threads, self._clock,
+            hub, self.catalog, self.files, self._journals, self._threads, self._clock,
             has_room=self._has_room, begin=begin,
         )  # fmt: skip
 
