@@ -62,10 +62,15 @@ from gateway.ledger.journal import Journals
 from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 from gateway.live_settings import LiveSettings
 from gateway.media.model import Codec
+from gateway.nvr.consumers import HttpConsumers
 from gateway.nvr.devices import Devices
+from gateway.nvr.happenings import Happenings
 from gateway.nvr.identities import Identities
 from gateway.nvr.log_in import NvrLogIn
+from gateway.nvr.more_services import MoreServices
 from gateway.nvr.profiles import Cameras, RtspPorts
+from gateway.nvr.recordings import Recordings
+from gateway.nvr.replay import Replays
 from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recorders import Recorders
@@ -217,6 +222,38 @@ async def run(
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
         restream = Restream(fleet, authority, nvr_accounts, views, tally, clock)
         stack.push_async_callback(restream.close)
+        replays = Replays(
+            catalog,
+            archive.finder,
+            files,
+            playback_threads,
+            privacy,
+            authority,
+            nvr_accounts,
+            views,
+            tally,
+            clock,
+        )
+        stack.push_async_callback(replays.close)
+        restream.past = replays.find
+        happenings = Happenings(fleet, recorders.recording, nvr_accounts.principal, authority, views, clock)
+        recorders.on_changed.append(happenings.look)
+        recordings = Recordings(
+            fleet,
+            recorders.recording,
+            catalog_database,
+            catalog,
+            archive.finder,
+            files,
+            playback_threads,
+            nvr_accounts.principal,
+            authority,
+            audit,
+            lambda: RtspPorts(restream.port, restream.tls_port),
+            clock,
+        )
+        more = MoreServices(happenings, recordings, HttpConsumers(lambda: live.running.onvif.notify_networks), clock)
+        stack.push_async_callback(more.close)
 
         roster = Roster(registry, fleet, authority, live.turn)
         live.on("cameras", "policy", prepare=roster.prepare)
@@ -234,7 +271,9 @@ async def run(
         live.on("jwt", prepare=machines.prepare)
         live.on("oidc", prepare=providers.prepare)
         # Whoever needs these looks each time.
-        live.on("http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports")
+        live.on(
+            "http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports", "onvif.notify_networks"
+        )
         parts = ExportParts(
             settings.data_dir,
             catalog_database,
@@ -272,7 +311,7 @@ async def run(
             NvrLogIn(nvr_accounts, clock),
             shape=settings.onvif.devices,
             base_port=settings.onvif.base_port,
-            more=lambda _: (),
+            more=more,
         )
         services = Services(
             live=live,
