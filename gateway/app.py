@@ -330,6 +330,7 @@ async def run(
             whep=whep,
             nvr_accounts=nvr_accounts,
             restream=restream,
+            replays=replays,
             onvif=onvif,
             catalog=catalog,
             archive=archive,

@@ -67,6 +67,7 @@ async def test_it_tells_where_nvrs_connect_and_what_each_plays(gateway: Running)
         "address": "127.0.0.1",
         "agent": "Recorder 7",
         "camera": CAMERA,
+        "recorded": False,
         "sound": True,
         "positions": True,
     }

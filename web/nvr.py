@@ -15,7 +15,7 @@ from gateway.base.errors import NotFoundError
 from gateway.nvr.readers import Reader
 from web.routes import Body, Route
 from web.schemas import NVR
-from web.services import address, principal, services
+from web.services import Services, address, principal, services
 from web.views import utc
 
 MAX_SEEN = 100
@@ -29,7 +29,7 @@ async def show(request: web.Request) -> web.Response:
         {
             "rtsp": {"port": parts.restream.port, "tls_port": parts.restream.tls_port},
             "onvif": {"devices": parts.settings.onvif.devices, "ports": dict(parts.onvif.ports)},
-            "readers": [_reader_json(reader) for reader in parts.restream.readers()],
+            "readers": [_reader_json(reader) for reader in _readers(parts)],
             "seen": [_seen_json(seen) for seen in parts.nvr_accounts.seen()[:MAX_SEEN]],
         }
     )
@@ -38,7 +38,7 @@ async def show(request: web.Request) -> web.Response:
 async def end(request: web.Request) -> web.Response:
     """`DELETE /api/nvr/readers/{id}`: its NVR may come again, as long as its account holds."""
     parts, text = services(request), request.match_info["id"]
-    found = next((reader for reader in parts.restream.readers() if str(reader.id) == text), None)
+    found = next((reader for reader in _readers(parts) if str(reader.id) == text), None)
     if found is None:
         raise NotFoundError("it does not read any more")
     await parts.audit.record(
@@ -50,8 +50,12 @@ async def end(request: web.Request) -> web.Response:
         through="rtsp",
         view=found.id,
     )
-    parts.restream.end(found.id, ENDED)
+    (parts.replays if found.recorded else parts.restream).end(found.id, ENDED)
     return web.Response(status=204)
+
+
+def _readers(parts: Services) -> list[Reader]:
+    return [*parts.restream.readers(), *parts.replays.readers()]
 
 
 def _reader_json(reader: Reader) -> dict[str, Any]:
@@ -61,6 +65,7 @@ def _reader_json(reader: Reader) -> dict[str, Any]:
         "address": reader.address,
         "agent": reader.agent,
         "camera": reader.camera,
+        "recorded": reader.recorded,
         "sound": reader.portion.sound,
         "positions": reader.portion.positions,
         "since_utc": utc(reader.since_ns),

@@ -332,12 +332,13 @@ NVR = _object(
     readers={
         "type": "array",
         "items": _object(
-            ["id", "account", "address", "agent", "camera", "sound", "positions", "since_utc"],
+            ["id", "account", "address", "agent", "camera", "recorded", "sound", "positions", "since_utc"],
             id=_TEXT,
             account=_TEXT,
             address=_TEXT,
             agent={"type": "string", "description": "what its program calls itself"},
             camera=_TEXT,
+            recorded={"type": "boolean", "description": "it plays what was recorded, not what is live"},
             sound={"type": "boolean"},
             positions={"type": "boolean", "description": "whether it gets the metadata track"},
             since_utc=_TIME,

@@ -28,6 +28,7 @@ from gateway.ingest.registry import Registry
 from gateway.ledger.anchors import Anchors
 from gateway.live_settings import LiveSettings
 from gateway.nvr.devices import Devices
+from gateway.nvr.replay import Replays
 from gateway.nvr.restream import Restream
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import Archive
@@ -78,6 +79,7 @@ class Services:
     whep: Whep
     nvr_accounts: NvrAccounts
     restream: Restream
+    replays: Replays
     onvif: Devices
     catalog: Catalog
     archive: Archive

@@ -85,7 +85,7 @@ async def test_an_account_is_made_entered_and_revoked(browser, gateway: Running)
         reader = page.locator('[data-testid="nvr-reader"][data-account="frigate"]')
         await reader.get_by_text("Unit north").wait_for()
         assert "Recorder 7" in await reader.inner_text()
-        assert await reader.locator(".chip").all_inner_texts() == ["sound", "positions"]
+        assert await reader.locator(".chip").all_inner_texts() == ["live", "sound", "positions"]
         await account.get_by_text("RTSP from 127.0.0.1").wait_for()
         await reader.get_by_test_id("nvr-end").click()
         await end_of(nvr)

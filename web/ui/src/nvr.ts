@@ -11,6 +11,8 @@ export interface NvrReader {
   /** What its program calls itself; empty: nothing. */
   agent: string;
   camera: string;
+  /** It plays what was recorded, not what is live. */
+  recorded: boolean;
   sound: boolean;
   /** Whether it gets the metadata track. */
   positions: boolean;

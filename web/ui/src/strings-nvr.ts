@@ -121,6 +121,8 @@ export const nvrStrings = {
     noneText: "Make an account below and enter it into the recorder. What it plays is listed here at once.",
     by: (account: string, address: string) => `${account} from ${address}`,
     since: (age: string) => `for ${age}`,
+    recorded: "recording",
+    live: "live",
     sound: "sound",
     positions: "positions",
     unknownProgram: "a program that says nothing of itself",

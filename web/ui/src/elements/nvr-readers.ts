@@ -76,6 +76,7 @@ export class NvrReaders extends LitElement {
         </small>
       </span>
       <span class="chips">
+        <span class="chip">${reader.recorded ? words.recorded : words.live}</span>
         ${reader.sound ? html`<span class="chip">${words.sound}</span>` : nothing}
         ${reader.positions ? html`<span class="chip">${words.positions}</span>` : nothing}
       </span>
