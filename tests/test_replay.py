@@ -328,6 +328,22 @@ async def test_an_account_that_is_gone_plays_no_more(filmed):
         pass
 
 
+async def test_who_plays_is_listed_and_ended_one_by_one(filmed):
+    reader, other = await opened(filmed), await opened(filmed)
+    for one in (reader, other):
+        await one.play(0)
+        await one.until(lambda one=one: len(one.units()) >= 1)
+    listed, _ = filmed.replays.readers()
+    assert (listed.account, listed.camera, listed.recorded) == ("nvr", CAMERA, True)
+    assert listed.portion == Portion(sound=True, positions=True)
+    assert filmed.replays.end(listed.id, "an administrator ended it")
+    while await reader.read():
+        pass
+    assert [left.id for left in filmed.replays.readers()] != [listed.id]
+    assert not filmed.replays.end(listed.id, "an administrator ended it")
+    assert (await filmed.rows())[-1].detail["why"] == "an administrator ended it"
+
+
 async def test_what_a_privacy_mode_hid_does_not_come_out(filmed, monkeypatch):
     async def streams(camera, start_ns, end_ns):
         from gateway.access.privacy import Span
