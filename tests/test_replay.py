@@ -7,6 +7,7 @@ import itertools
 
 import pytest
 
+from gateway.access.portion import Portion
 from gateway.access.rights import Role
 from gateway.base.policy import Allow, Policy
 from gateway.media.model import NS
@@ -228,7 +229,10 @@ async def test_what_cannot_be_played_is_refused(filmed, fields, status):
 async def test_a_player_gets_an_interval_by_its_path_and_hears_when_it_is_over(filmed):
     reader = await filmed.reader(f"{CAMERA}/replay/20231114T221338.500Z-20231114T221351Z")
     described, *_ = await reader.set_up(VIDEO)
-    assert "a=range:npt=0-12.500" in described.body.decode()
+    assert [line for line in described.body.decode().splitlines() if line.startswith("a=range")] == [
+        "a=range:clock=20231114T221338.500Z-20231114T221351.000Z",
+        "a=range:npt=0-12.500",
+    ]
     response = await reader.call("PLAY", Range="npt=0.000-", Scale="32")
     assert response.headers.get("Scale") == "32"
     await reader.until(lambda: any(packet[1] == 203 or b"\xcb" in packet for packet in reader.packets[1][1:]))
