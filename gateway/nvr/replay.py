@@ -129,13 +129,13 @@ class Replays:
         rights = self.authority.rights(who, camera)
         if Right.RECORDED not in rights:
             await self._refuse(who, camera, client)
-        interval = _interval(times) if times else None
-        piece = await self._example(camera, interval)
-        if piece is None:
+        span = _interval(times) if times else await self._all(camera)
+        piece = None if span is None else await self._example(camera, span, newest=not times)
+        if span is None or piece is None:
             return None
         portion = Portion.of(rights)
         tracks = [track for track in await self.threads.run(self._tracks, piece) if portion.has(track.kind)]
-        return Replay(self, camera, who, portion, tuple(tracks), interval)
+        return Replay(self, camera, who, portion, tuple(tracks), span)
 
     def readers(self) -> list[Reader]:
         """Who plays now."""
@@ -193,15 +193,23 @@ class Replays:
         )
         raise RefusedError(why)
 
-    async def _example(self, camera: str, interval: _Interval | None) -> Piece | None:
-        """A Segment that tells what tracks there are: the interval's first, or the newest."""
-        at_ns = self.clock.utc_ns() if interval is None else interval.start_ns
-        before_ns, after_ns = await self.catalog.nearest(camera, at_ns)
-        wanted = before_ns if interval is None or (before_ns or 0) >= interval.start_ns - 1_000_000 else after_ns
-        if wanted is None:
-            return None
-        pieces = (await self.finder.find(camera, wanted, wanted + NS)).pieces
-        return pieces[-1 if interval is None else 0] if pieces else None
+    async def _all(self, camera: str) -> _Interval | None:
+        """All that is recorded of a camera, without an end; None: nothing."""
+        _, stored = await self.catalog.nearest(camera, 0)
+        growing = self.catalog.growing(camera)
+        begins = [ns for ns in (stored, None if growing is None else growing.start_ns) if ns is not None]
+        return _Interval(min(begins), None) if begins else None
+
+    async def _example(self, camera: str, span: _Interval, *, newest: bool) -> Piece | None:
+        """A Segment that tells what tracks there are: the newest one, or the first one of an interval."""
+        if newest:
+            at_ns, _ = await self.catalog.nearest(camera, self.clock.utc_ns())
+        else:
+            footage = await self.finder.find(camera, span.start_ns, span.start_ns + 1)
+            _, after_ns = await self.catalog.nearest(camera, span.start_ns)
+            at_ns = span.start_ns if footage.pieces else after_ns
+        pieces = () if at_ns is None else (await self.finder.find(camera, at_ns, at_ns + NS)).pieces
+        return pieces[0] if pieces else None
 
     def _tracks(self, piece: Piece) -> list[Track]:
         """In a thread."""
@@ -222,14 +230,15 @@ class Replay:
         who: Principal,
         portion: Portion,
         tracks: tuple[Track, ...],
-        interval: _Interval | None,
+        span: _Interval,
     ) -> None:
+        """`span`: what there is under its path, which normal play time counts from."""
         self.who = who
         self._replays = replays
         self._camera = camera
         self._portion = portion
         self._tracks = tracks
-        self._interval = interval
+        self._span = span
         self._senders = {track.id: Sender.of(track) for track in tracks}
         self._showing: _Showing | None = None
         self._reached_ns: UtcNs | None = None
@@ -254,9 +263,10 @@ class Replay:
     def description(self) -> Description:
         """See `Presentation`."""
         named = {track.id: (("x-onvif-track", TRACKS[track.kind][0]),) for track in self._tracks}
-        if self._interval is None or self._interval.end_ns is None:
-            return Description("npt=0-", named)
-        return Description(f"npt=0-{(self._interval.end_ns - self._interval.start_ns) / NS:.3f}", named)
+        span = self._span
+        # GStreamer asks for absolute times if the first range has them, FFmpeg reads the other one alone.
+        seconds = "" if span.end_ns is None else f"{(span.end_ns - span.start_ns) / NS:.3f}"
+        return Description((format_range(span.start_ns, span.end_ns), f"npt=0-{seconds}"), named)
 
     def ssrc(self, track_id: int) -> int:
         """See `Presentation`."""
@@ -271,7 +281,7 @@ class Replay:
         wanted = parse_play(asked)
         self._stop("it was asked to play from elsewhere")
         self._check()
-        interval = await self._resolve(wanted)
+        interval = self._resolve(wanted)
         self._replays.admit(self)
         view: View | None = None
         try:
@@ -320,34 +330,22 @@ class Replay:
         if Right.RECORDED not in rights or Portion.of(rights) != self._portion:
             raise RefusedError("what this account may see has changed: connect again")
 
-    async def _resolve(self, wanted: Asked) -> _Interval:
+    def _resolve(self, wanted: Asked) -> _Interval:
         """From when to when is to be played."""
-        given, whole = wanted.range, self._interval
+        given, span = wanted.range, self._span
         start_ns, end_ns = (
             (None, None) if given is None or isinstance(given, NptRange) else (given.start_ns, given.end_ns)
         )
         if isinstance(given, NptRange):
-            origin_ns = whole.start_ns if whole is not None else await self._first()
-            start_ns = None if given.start is None else origin_ns + round(given.start * NS)
-            end_ns = None if given.end is None else origin_ns + round(given.end * NS)
-        if whole is not None:
-            end_ns = whole.end_ns if end_ns is None and wanted.scale > 0 else end_ns
+            start_ns = None if given.start is None else span.start_ns + round(given.start * NS)
+            end_ns = None if given.end is None else span.start_ns + round(given.end * NS)
+        if end_ns is None and wanted.scale > 0:
+            end_ns = span.end_ns
         if start_ns is None:
-            start_ns = self._reached_ns
-        if start_ns is None:
-            start_ns = whole.start_ns if whole is not None else await self._first()
+            start_ns = span.start_ns if self._reached_ns is None else self._reached_ns
         if end_ns is not None and (end_ns < start_ns) != (wanted.scale < 0):
             raise RefusalError(457)
         return _Interval(start_ns, end_ns)
-
-    async def _first(self) -> UtcNs:
-        """Where all that is recorded begins."""
-        _, after_ns = await self._replays.catalog.nearest(self._camera, 0)
-        growing = self._replays.catalog.growing(self._camera)
-        begins = [ns for ns in (after_ns, None if growing is None else growing.start_ns) if ns is not None]
-        if not begins:
-            raise RefusalError(404)
-        return min(begins)
 
     async def _begin_view(self, client: Client, interval: _Interval, wanted: Asked) -> View:
         end_ns = interval.end_ns

@@ -46,8 +46,8 @@ class Start:
 class Description:
     """What DESCRIBE says of a presentation beside its tracks."""
 
-    range: str = "npt=now-"
-    """The session's attribute of that name (RFC 2326 C.1.5)."""
+    ranges: tuple[str, ...] = ("npt=now-",)
+    """The session's attributes of the name `range` (RFC 2326 C.1.5), the one that says more first."""
     attributes: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """More attributes of tracks, name and value, by the track's id."""
 

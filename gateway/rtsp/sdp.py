@@ -352,12 +352,12 @@ def describe(
     name: str,
     session_id: int,
     version: int = 1,
-    range_: str = "npt=now-",
+    ranges: Sequence[str] = ("npt=now-",),
     attributes: Mapping[int, tuple[tuple[str, str], ...]] | None = None,
 ) -> SessionDescription:
     """What our server answers to DESCRIBE. Each track's control is `trackID={id}`, its payload type `payload_type`.
 
-    `session_id` and `version` tell this description from others of the same name (RFC 8866 5.2); `range_` says what
+    `session_id` and `version` tell this description from others of the same name (RFC 8866 5.2); `ranges` say what
     there is (RFC 2326 C.1.5), `attributes` what else of a track, by its id.
 
     Raises:
@@ -365,7 +365,7 @@ def describe(
     """
     return SessionDescription(
         media=tuple(_media(track, (attributes or {}).get(track.id, ())) for track in tracks),
-        attributes=(("control", "*"), ("range", range_)),
+        attributes=(("control", "*"), *(("range", text) for text in ranges)),
         origin=f"- {session_id} {version} IN IP4 0.0.0.0",
         name=name or _NO_NAME,
         connection="IN IP4 0.0.0.0",

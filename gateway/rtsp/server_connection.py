@@ -198,7 +198,7 @@ class ServerConnection:
         started = self._server.started_ns // NS
         said = presentation.description
         body = describe(
-            presentation.tracks, name=path, session_id=started, range_=said.range, attributes=said.attributes
+            presentation.tracks, name=path, session_id=started, ranges=said.ranges, attributes=said.attributes
         ).encode()
         base = request.url.partition("?")[0].rstrip("/") + "/"
         return Response(200, Headers.of({"Content-Type": "application/sdp", "Content-Base": base}), body)
