@@ -31,6 +31,9 @@ def test_nothing_is_open_that_the_public_surface_does_not_name():
         "GET /api/session/oidc/{provider}/callback",
         "OPTIONS /api/cameras/{id}/whep",
         "OPTIONS /api/whep/{session}",
+        # An NVR's account logs in here by digest or WS-UsernameToken, which `web.onvif` sees to.
+        "POST /onvif/{service}",
+        "GET /onvif/snapshot/{id}.jpg",
     }
 
 
