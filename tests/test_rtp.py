@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.media.rtp import Reorder, RtpError, RtpPacket, RtpReceiver, build_rtp, parse_rtp
+from gateway.media.rtp import (
+    Reorder,
+    RtpError,
+    RtpPacket,
+    RtpReceiver,
+    build_header,
+    build_packets,
+    build_rtp,
+    parse_rtp,
+)
 
 MS = 1_000_000
 
@@ -202,3 +211,11 @@ def test_a_receiver_gives_what_parsing_and_ordering_one_by_one_gives(
     assert receiver.flush() == reorder.flush()
     for counter in ("received", "lost", "duplicates", "strays", "restarts", "highest", "ssrc"):
         assert getattr(receiver, counter) == getattr(reorder, counter)
+
+
+def test_the_packets_of_a_unit_are_numbered_on_and_the_last_is_marked() -> None:
+    payloads = [b"one", b"two", b"three"]
+    packets = build_packets(payloads, 96, 0xFFFF, 0xFFFFFFFF, 7)
+    assert list(packets) == [
+        build_header(96, 0xFFFF + i, 0xFFFFFFFF, 7, marker=i == 2) + payload for i, payload in enumerate(payloads)
+    ]

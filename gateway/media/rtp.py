@@ -7,6 +7,7 @@ mean in the depacketizers.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from gateway.base.errors import SightlineError
@@ -80,6 +81,21 @@ def build_header(packet_type: int, sequence: int, timestamp: int, ssrc: int, *, 
     return _HEADER.pack(
         0x80, packet_type | (0x80 if marker else 0), sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF
     )
+
+
+def build_packets(
+    payloads: Sequence[bytes], packet_type: int, sequence: int, timestamp: int, ssrc: int
+) -> tuple[bytes, ...]:
+    """The packets of one access unit, whose first is number `sequence`; the last one bears the marker (RFC 6184 5.1).
+
+    As `build_header`, for many at a time. `timestamp` and `ssrc` have 32 bits.
+    """
+    pack, last = _HEADER.pack, len(payloads) - 1
+    packets = [
+        pack(0x80, packet_type, sequence + i & 0xFFFF, timestamp, ssrc) + payload for i, payload in enumerate(payloads)
+    ]
+    packets[-1] = pack(0x80, packet_type | 0x80, sequence + last & 0xFFFF, timestamp, ssrc) + payloads[-1]
+    return tuple(packets)
 
 
 def build_rtp(packet: RtpPacket) -> bytes:

@@ -20,7 +20,7 @@ from gateway.base.supervise import TaskOwner
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Track, TrackKind, UtcNs
 from gateway.media.payloads import payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
-from gateway.media.rtp import build_header
+from gateway.media.rtp import build_packets
 from gateway.rtsp.presentation import LIVE, Burst, Client, Description, Playing, Receiver, RefusalError, Start
 from gateway.rtsp.protocol import Headers
 from gateway.rtsp.sdp import payload_type
@@ -72,15 +72,10 @@ class _Sender:
         """The packets of `unit`, numbered after those before it."""
         self.track = unit.track
         self._follow(unit)
-        timestamp = unit.pts + self._offset
-        kind = payload_type(unit.track)
+        timestamp, kind, sequence = self._timestamp, payload_type(unit.track), self.sequence
         parts = payloads(unit)
-        last = len(parts) - 1
-        packets = tuple(
-            build_header(kind, self.sequence + i, timestamp, self.ssrc, marker=i == last) + part
-            for i, part in enumerate(parts)
-        )
-        self.sequence = (self.sequence + len(parts)) & 0xFFFF
+        packets = build_packets(parts, kind, sequence, timestamp, self.ssrc)
+        self.sequence = (sequence + len(parts)) & 0xFFFF
         self.packets += len(parts)
         self.octets += sum(map(len, parts))
         return Burst(unit, packets)

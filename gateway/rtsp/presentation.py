@@ -6,12 +6,18 @@ be played would be another. How a client is reached is `delivery`; what methods 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.media.model import AccessUnit, Track, TrackKind
 from gateway.rtsp.protocol import Headers, Response
+
+
+_DOLLAR = 0x24
+_FRAME = struct.Struct("!BBH")
+"""What precedes a packet within the RTSP connection (RFC 2326 10.12)."""
 
 
 class RefusalError(Exception):
@@ -92,8 +98,11 @@ class Burst:
         """The packets as frames of `channel` (RFC 2326 10.12). Made once for each channel in use."""
         framed = self._framed.get(channel)
         if framed is None:
-            framed = b"".join(b"$%c%b%b" % (channel, len(p).to_bytes(2, "big"), p) for p in self.packets)
-            self._framed[channel] = framed
+            head = _FRAME.pack
+            parts: list[bytes] = []
+            for packet in self.packets:
+                parts += (head(_DOLLAR, channel, len(packet)), packet)
+            framed = self._framed[channel] = b"".join(parts)
         return framed
 
 
