@@ -26,7 +26,13 @@ FLAGS = [
 ]
 # A machine without graphics: a map that is drawn in software takes the time of the test beside it.
 NO_WEBGL = ["--disable-gpu", "--disable-software-rasterizer"]
-WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"]
+HIDE_WEBGL = """{
+  const {getContext} = HTMLCanvasElement.prototype;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+    return kind.startsWith('webgl') ? null : getContext.call(this, kind, ...more);
+  };
+}"""
 FRAMES = 25
 SECONDS = 30.0
 """How long anything on the page may take."""
@@ -64,7 +70,22 @@ async def opened(browser: Any, url: str, *, width: int = 1280, height: int = 800
     """A page at `url` that knows no cookies. Scripts that fail, and what its own policy blocks, fail the test."""
     context = await browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
     context.set_default_timeout(SECONDS * 1000)
+    try:
+        async with tab(context, url, webgl=True) as page:
+            yield page
+    finally:
+        await context.close()
+
+
+@contextlib.asynccontextmanager
+async def tab(context: Any, url: str, *, webgl: bool = False) -> AsyncIterator[Any]:
+    """Another page at `url`, which knows what the others of its context do: cookies, and files that were loaded.
+
+    Without `webgl` it shows no map, even in a browser that can.
+    """
     page = await context.new_page()
+    if not webgl:
+        await page.add_init_script(HIDE_WEBGL)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on(
@@ -75,7 +96,7 @@ async def opened(browser: Any, url: str, *, width: int = 1280, height: int = 800
         yield page
         assert faults == []
     finally:
-        await context.close()
+        await page.close()
 
 
 async def log_in(page: Any, name: str = Role.ADMINISTRATOR.value, password: str = PASSWORD) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from sqlalchemy import Executable
 
 from gateway.base.clock import SystemClock
 from gateway.media.h264 import split_annex_b, video_parameters
@@ -22,11 +23,13 @@ from gateway.media.model import (
     TrackKind,
 )
 from gateway.positions.store import PositionStore
-from gateway.store.engine import open_positions
+from gateway.store.engine import open_catalog, open_positions
 from tests.media_samples import T0
 from tests.recording_rig import gap, rig
 
 RATE, GOP = 10, 20
+LOST_TRACK = {GapReason.LOSS: 0}
+"""Lost packets are those of one track, here of the pictures; the Recording goes on."""
 BITS, BLOCK = 12, 16
 WIDTH, HEIGHT = BITS * BLOCK, 96
 """A picture: its number as a row of blocks, white is 1, the most significant first."""
@@ -72,14 +75,29 @@ def filmed(seconds: float) -> tuple[Track, list[AccessUnit]]:
     return track, units
 
 
-async def record(folder: Path, camera: str, track: Track, units: Sequence[AccessUnit], *spans: tuple[int, int]) -> None:
-    """Record what `camera` filmed in `spans` (seconds after `T0`); between two of them it was not to be reached."""
+async def record(
+    folder: Path,
+    camera: str,
+    track: Track,
+    units: Sequence[AccessUnit],
+    *spans: tuple[int, int],
+    between: GapReason = GapReason.DISCONNECTED,
+) -> None:
+    """Record what `camera` filmed in `spans`, seconds after `T0` from keyframe to keyframe, with gaps `between`."""
     async with rig(folder, camera=camera, tracks=(track,)) as recording:
         for n, (start, end) in enumerate(spans):
             if n:
-                await recording.play([gap(spans[n - 1][1], GapReason.DISCONNECTED, end=start)])
+                await recording.play([gap(spans[n - 1][1], between, end=start, track_id=LOST_TRACK.get(between))])
             await recording.play(unit for unit in units if T0 + start * NS <= unit.utc_ns < T0 + end * NS)
         await recording.close()
+
+
+async def note(folder: Path, *statements: Executable) -> None:
+    """Change the catalog as cannot be done from outside."""
+    database = open_catalog(folder)
+    for statement in statements:
+        await database.write(lambda connection, statement=statement: connection.execute(statement) and None)
+    database.close()
 
 
 async def walk(folder: Path, camera: str, places: Iterable[tuple[float, float]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,42 +12,117 @@ import pytest_asyncio
 
 from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import CameraSettings
-from gateway.media.model import NS
-from tests.browser.chromium import SECONDS, chromium, log_in, opened
-from tests.browser.recorded import READ_NUMBER, filmed, record, walk
+from gateway.media.model import NS, GapReason
+from gateway.store import tables
+from tests.browser.chromium import SECONDS, chromium, log_in, tab
+from tests.browser.recorded import READ_NUMBER, filmed, note, record, walk
 from tests.media_samples import T0
 from tests.running import Running, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 LENGTH = 40
-UNITS = {"a": [(0, LENGTH)], "b": [(0, 10), (22, LENGTH)], "c": [(0, LENGTH)], "d": [(0, LENGTH)]}
-"""What is recorded of each, in seconds after `T0`."""
+UNITS = {"a": [(0, LENGTH)], "b": [(0, 10), (12, LENGTH)], "c": [(0, 10), (14, LENGTH)], "d": [(0, LENGTH)]}
+"""What is recorded of each, in seconds after `T0`: b was away in between, c lost packets, d came from a card."""
+SILENT = (20, 30)
+"""Of a packets with sound were lost."""
+PRIVATE = (30, 34)
+"""Of d the privacy mode hid the picture."""
 PLACES = [(52.5 + n * 2e-5, 13.4) for n in range(LENGTH)]
+IDLE = {"url": "rtsp://127.0.0.1:9/none", "connect": "on_demand", "record": False}
+"""Nothing is asked of the cameras: only what is recorded matters."""
+
+
+def ns(seconds: float) -> int:
+    return T0 + round(seconds * NS)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Any]:
-    async with chromium() as browser:
+    async with chromium(webgl=True) as browser:
         yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(browser, tmp_path_factory) -> AsyncIterator[Running]:
+async def gateway(tmp_path_factory) -> AsyncIterator[Running]:
     folder = tmp_path_factory.mktemp("archive")
     track, units = filmed(LENGTH)
     for camera, spans in UNITS.items():
-        await record(folder, camera, track, units, *spans)
+        between = GapReason.LOSS if camera == "c" else GapReason.DISCONNECTED
+        await record(folder, camera, track, units, *spans, between=between)
     await walk(folder, "a", PLACES)
-    # Nothing is asked of the cameras: only what is recorded matters.
-    idle = {"url": "rtsp://127.0.0.1:9/none", "connect": "on_demand", "record": False}
-    cameras = [CameraSettings.model_validate({"id": id_, "name": f"Unit {id_}", **idle}) for id_ in UNITS]
+    lost = {"reason": GapReason.LOSS.value, "track": "audio", "packets": 1, "detail": ""}
+    hidden = {"hides_position": False, "hides_stream": True, "recording": True}
+    await note(
+        folder,
+        tables.gaps.insert().values(camera="a", start_ns=ns(SILENT[0]), end_ns=ns(SILENT[1]), **lost),
+        tables.privacy.insert().values(camera="d", start_ns=ns(PRIVATE[0]), end_ns=ns(PRIVATE[1]), **hidden),
+        tables.segments.update().where(tables.segments.c.camera == "d").values(imported=True),
+    )
+    cameras = [CameraSettings.model_validate({"id": id_, "name": f"Unit {id_}", **IDLE}) for id_ in [*UNITS, "e"]]
     async with running(folder, *cameras) as gateway:
         yield gateway
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(browser, gateway) -> AsyncIterator[Any]:
+    """A context of the browser in which somebody is logged in."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    context.set_default_timeout(SECONDS * 1000)
+    async with tab(context, f"{gateway.url}/#/settings/account") as page:
+        await log_in(page)
+        await page.get_by_test_id("nav-archive").wait_for()
+    yield context
+    await context.close()
+
+
 def address(gateway: Running, units: str, seconds: float) -> str:
-    return f"{gateway.url}/#/archive/{units}?at={format_utc(T0 + round(seconds * NS))}"
+    return f"{gateway.url}/#/archive/{units}?at={format_utc(ns(seconds))}"
+
+
+READ_CONTROLS = """elements => elements.filter(one => one.checkVisibility()).map(one => {
+  const {top, bottom, left, right} = one.getBoundingClientRect();
+  return {id: one.dataset.testid, top, bottom, left, right};
+})"""
+"""Those that are to be seen, and where."""
+
+
+@dataclass
+class Bar:
+    """The bar of time, at its closest, and where on it a moment is."""
+
+    page: Any
+    box: dict[str, float]
+    start: int
+    end: int
+
+    @classmethod
+    async def of(cls, page: Any) -> Bar:
+        """The bar of a page whose picture has come."""
+        for _ in range(8):
+            await page.keyboard.press("+")
+        bar = page.get_by_test_id("time-line")
+        start = end = 0
+        async with asyncio.timeout(SECONDS):
+            while end - start != 30_000:  # as near as it goes
+                start, end = [int(await bar.get_attribute(name) or 0) for name in ("data-from", "data-to")]
+        return cls(page, await bar.bounding_box(), start, end)
+
+    async def point(self, seconds: float, *, click: bool = False) -> None:
+        """Put the mouse on a moment."""
+        x = self.box["x"] + (T0 / 1e6 + seconds * 1000 - self.start) / (self.end - self.start) * self.box["width"]
+        await self.page.mouse.move(x, self.box["y"] + 12)
+        if click:
+            await self.page.mouse.click(x, self.box["y"] + 12)
+
+
+async def kinds(page: Any) -> list[str]:
+    """What the legend explains."""
+    await page.get_by_test_id("legend").wait_for()
+    found: list[str] = (
+        await page.get_by_test_id("legend").locator("li").evaluate_all("items => items.map(item => item.dataset.kind)")
+    )
+    return found
 
 
 def video(page: Any, camera: str) -> Any:
@@ -66,9 +142,8 @@ async def shows(film: Any, fits: Callable[[int], bool]) -> int:
             await asyncio.sleep(0.05)
 
 
-async def test_a_link_opens_at_its_picture_and_keys_step_from_there(browser, gateway) -> None:
-    async with opened(browser, address(gateway, "a", 12.3)) as page:
-        await log_in(page)
+async def test_a_link_opens_at_its_picture_and_keys_step_from_there(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a", 12.3)) as page:
         film = video(page, "a")
         await shows(film, lambda number: number == 123)
         for key, number in ((".", 124), (".", 125), (",", 124), ("ArrowRight", 224), ("ArrowLeft", 124)):
@@ -86,50 +161,37 @@ async def test_a_link_opens_at_its_picture_and_keys_step_from_there(browser, gat
         await page.get_by_text("In the archive").wait_for()
 
 
-async def test_the_bar_seeks_and_says_what_is_missing_and_playing_jumps_over_it(browser, gateway) -> None:
-    async with opened(browser, address(gateway, "b", 8)) as page:
-        await log_in(page)
+async def test_the_bar_seeks_and_says_what_is_missing_and_playing_jumps_over_it(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "b", 8)) as page:
         film = video(page, "b")
         await shows(film, lambda number: number == 80)
-        for _ in range(8):
-            await page.keyboard.press("+")
-        bar = page.get_by_test_id("time-line")
-        start = end = 0
-        async with asyncio.timeout(SECONDS):
-            while end - start != 30_000:  # as near as it goes
-                start, end = [int(await bar.get_attribute(name) or 0) for name in ("data-from", "data-to")]
-        box = await bar.bounding_box()
-
-        def x(seconds: float) -> float:
-            return float(box["x"] + (T0 / 1e6 + seconds * 1000 - start) / (end - start) * box["width"])
-
-        await page.mouse.move(x(12), box["y"] + 12)
+        bar = await Bar.of(page)
+        await bar.point(11)
         await page.get_by_test_id("tip").filter(has_text=": camera disconnected").wait_for()
-        await page.mouse.click(x(12), box["y"] + 12)
+        await bar.point(11, click=True)
         await (
             page.get_by_test_id("picture-message").filter(has_text="Nothing of Unit b: camera disconnected").wait_for()
         )
-        await page.mouse.click(x(9), box["y"] + 12)
+        await bar.point(9, click=True)
         await shows(film, lambda number: 85 < number < 95)
         await page.keyboard.press("k")
         await page.get_by_test_id("archive-said").filter(has_text="Jumped over").wait_for()
-        await shows(film, lambda number: number >= 220)
+        await shows(film, lambda number: number >= 120)
 
 
-async def test_four_units_stay_in_step_while_one_has_a_gap(browser, gateway) -> None:
-    async with opened(browser, address(gateway, "a,b,c,d", 6)) as page:
-        await log_in(page)
+async def test_four_units_stay_in_step_while_one_has_a_gap(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a,b,c,d", 9.5)) as page:
         films = page.get_by_test_id("archive-video")
         for camera in UNITS:
-            await shows(video(page, camera), lambda number: number == 60)
+            await shows(video(page, camera), lambda number: number == 95)
         await page.keyboard.press("k")
         await page.get_by_test_id("picture-message").filter(has_text="Nothing of Unit b").wait_for()
-        await shows(video(page, "a"), lambda number: number > 150)
+        await shows(video(page, "a"), lambda number: number > 105)
         assert await video(page, "b").evaluate("video => video.paused")
         await page.keyboard.press("k")
         await page.keyboard.press("ArrowRight")
         await page.keyboard.press("k")
-        await shows(video(page, "b"), lambda number: number > 255)
+        await shows(video(page, "b"), lambda number: number > 215)
         # All at the same instant, several times: what each shows says when it was taken.
         read = f"videos => videos.map({READ_NUMBER})"
         for _ in range(10):
@@ -138,9 +200,8 @@ async def test_four_units_stay_in_step_while_one_has_a_gap(browser, gateway) -> 
             await asyncio.sleep(0.1)
 
 
-async def test_a_click_on_the_map_goes_to_when_the_wearer_was_there(gateway) -> None:
-    async with chromium(webgl=True) as browser, opened(browser, address(gateway, "a", 20)) as page:
-        await log_in(page)
+async def test_a_click_on_the_map_goes_to_when_the_wearer_was_there(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a", 20), webgl=True) as page:
         film = video(page, "a")
         await shows(film, lambda number: number == 200)
         await page.locator('[data-testid="trail-map"][data-ready="yes"][data-units="1"]').wait_for()
@@ -152,30 +213,147 @@ async def test_a_click_on_the_map_goes_to_when_the_wearer_was_there(gateway) -> 
         assert abs(float(await place.get_attribute("data-lat")) - (52.5 + late / 10 * 2e-5)) < 1e-5
 
 
-async def test_bookmarks_are_set_removed_and_taken_back(browser, gateway) -> None:
-    async with opened(browser, address(gateway, "c", 5)) as page:
-        await log_in(page)
-        await shows(video(page, "c"), lambda number: number == 50)
+async def test_bookmarks_are_set_removed_and_taken_back(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "b", 5)) as page:
+        await shows(video(page, "b"), lambda number: number == 50)
         await page.keyboard.press("b")
         await page.get_by_test_id("bookmark-text").fill("Car turns off its lights")
         await page.keyboard.press("Enter")
         listed = page.get_by_test_id("bookmark-go").filter(has_text="Car turns off its lights")
         await listed.wait_for()
         await page.keyboard.press("ArrowRight")
-        await shows(video(page, "c"), lambda number: number == 150)
+        await shows(video(page, "b"), lambda number: number == 150)
         await page.evaluate("document.activeElement.blur()")
         await page.keyboard.press("[")
-        await shows(video(page, "c"), lambda number: number == 50)
+        await shows(video(page, "b"), lambda number: number == 50)
         await page.get_by_test_id("bookmark-remove").click()
         await listed.wait_for(state="detached")
         await page.get_by_test_id("undo").click()
         await listed.wait_for()
 
 
-async def test_a_day_with_nothing_offers_to_go_where_something_is_also_on_a_phone(browser, gateway) -> None:
-    async with opened(browser, f"{gateway.url}/#/archive/d?at=2024-03-01T12:00:00Z", width=390, height=844) as page:
-        await log_in(page)
+async def test_a_day_with_nothing_offers_to_go_where_something_is_also_on_a_phone(desk, gateway) -> None:
+    async with tab(desk, f"{gateway.url}/#/archive/d?at=2024-03-01T12:00:00Z") as page:
+        await page.set_viewport_size({"width": 390, "height": 844})
         await page.get_by_test_id("empty-day").filter(has_text="2024-03-01").wait_for()
         await page.get_by_test_id("go-first").click()
         await shows(video(page, "d"), lambda number: number == 0)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_on_a_phone_two_rows_and_a_sheet_have_every_control(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a", 5)) as page:
+        await shows(video(page, "a"), lambda number: number == 50)
+        controls = page.locator("archive-controls").locator("button, select, [data-testid=clock]")
+        everything = await controls.evaluate_all(READ_CONTROLS)
+        await page.set_viewport_size({"width": 390, "height": 844})
+        at_hand = await controls.evaluate_all(READ_CONTROLS)
+        lines: list[tuple[float, float]] = []
+        for top, bottom in sorted((one["top"], one["bottom"]) for one in at_hand):
+            if not lines or top >= lines[-1][1]:
+                lines.append((top, bottom))
+        assert len(lines) == 2
+        assert {one["id"] for one in at_hand} >= {"clock", "play", "rate", "sound", "frame-back", "recording-ahead"}
+        await page.get_by_test_id("more").click()
+        sheet = await controls.evaluate_all(READ_CONTROLS)
+        assert {one["id"] for one in everything} <= {one["id"] for one in sheet}
+        outside = [one for one in sheet if one["left"] < 0 or one["right"] > 390 or one["bottom"] > 844]
+        assert outside == []
+        await page.get_by_test_id("bookmark").click()
+        await page.get_by_test_id("bookmark-text").wait_for()
+        assert await page.get_by_test_id("mark-in").is_hidden()
+
+
+async def test_pictures_missing_in_a_recording_are_a_gap_and_a_lost_packet_with_sound_is_none(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "c", 5)) as page:
+        film = video(page, "c")
+        await shows(film, lambda number: number == 50)
+        await page.keyboard.press("Shift+ArrowRight")
+        await shows(film, lambda number: number == 140)
+        await page.keyboard.press("Shift+ArrowLeft")
+        await shows(film, lambda number: number == 0)
+        bar = await Bar.of(page)
+        await bar.point(12, click=True)
+        await page.get_by_test_id("picture-message").filter(has_text="Nothing of Unit c: packets lost").wait_for()
+        assert await kinds(page) == ["recorded", "gap"]
+
+        await page.goto(address(gateway, "a", 25))
+        await shows(video(page, "a"), lambda number: number == 250)
+        assert await kinds(page) == ["recorded", "partial"]
+        bar = await Bar.of(page)
+        await bar.point(26)
+        await page.get_by_test_id("tip").filter(has_text="Recorded").wait_for()
+        await page.get_by_test_id("tip").filter(has_text="Gap in the sound of 10 s: packets lost").wait_for()
+        await page.keyboard.press("Shift+ArrowRight")  # there is nothing to go to
+        await page.keyboard.press("Shift+ArrowLeft")
+        await shows(video(page, "a"), lambda number: number == 0)
+
+        await page.goto(address(gateway, "d", 25))
+        await shows(video(page, "d"), lambda number: number == 250)
+        assert await kinds(page) == ["recorded", "imported", "private"]
+        bar = await Bar.of(page)
+        await bar.point(20)
+        await page.get_by_test_id("tip").filter(has_text="Imported from a dock or a card").wait_for()
+
+
+async def test_pointing_at_the_bar_shows_the_picture_of_then(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a", 25)) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/snapshot.jpg" in request.url else None)
+        await shows(video(page, "a"), lambda number: number == 250)
+        bar = await Bar.of(page)
+        for tenth in range(120, 190, 2):  # somebody passes
+            await bar.point(tenth / 10)
+        await bar.point(19.1)
+        thumbnail = page.get_by_test_id("thumbnail")
+        await thumbnail.wait_for()
+        async with asyncio.timeout(SECONDS):
+            while not await thumbnail.evaluate("img => img.complete && img.naturalWidth > 0"):
+                await asyncio.sleep(0.02)
+        number = await thumbnail.evaluate(READ_NUMBER)
+        assert number in (180, 200)  # the keyframe before, or the one after
+        assert int(await thumbnail.get_attribute("data-utc") or 0) == ns(number / 10) // 1_000_000
+        said = format_utc(ns(number / 10))[11:19]
+        assert await page.locator("figcaption").inner_text() == f"Picture of {said} UTC"
+        assert 1 <= len(asked) <= 4, "one where the pointer rests, not one for each place it passed"
+        await bar.point(13.9)
+        await page.locator("figcaption").filter(has_not_text=said).wait_for()
+        before = len(asked)
+        await bar.point(19.1)
+        await page.locator("figcaption").filter(has_text=said).wait_for()
+        assert len(asked) == before, "what was fetched is kept"
+
+
+async def test_what_cannot_be_shown_says_why(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "b", 11)) as page:
+        message = page.get_by_test_id("picture-message")
+        await message.filter(has_text="Nothing of Unit b: camera disconnected").wait_for()
+        await page.get_by_test_id("archive-skip").click()
+        await shows(video(page, "b"), lambda number: number == 120)
+
+        await page.goto(address(gateway, "d", 32))
+        await message.filter(has_text="The wearer of Unit d was in privacy mode").wait_for()
+        await page.get_by_test_id("archive-skip").click()
+        await shows(video(page, "d"), lambda number: number >= PRIVATE[1] * 10)
+
+        await page.goto(address(gateway, "e", 5))
+        await message.filter(has_text="Nothing of Unit e has been recorded yet").wait_for()
+        await page.get_by_test_id("empty-day").filter(has_text="Nothing of Unit e has been recorded yet").wait_for()
+
+        await page.goto(address(gateway, "z", 5))
+        await message.filter(has_text="no right to the recordings of z").wait_for()
+        assert await page.get_by_test_id("archive-video").is_hidden()
+
+
+async def test_a_link_that_breaks_is_said_and_playing_goes_on_after_it(desk, gateway) -> None:
+    async with tab(desk, address(gateway, "a", 5)) as page:
+        film = video(page, "a")
+        await shows(film, lambda number: number == 50)
+        await page.route("**/api/cameras/a/**", lambda route: route.abort())
+        await page.keyboard.press("k")
+        for _ in range(3):  # beyond what was fetched
+            await page.keyboard.press("ArrowRight")
+        await page.get_by_test_id("picture-message").filter(has_text="does not answer").wait_for()
+        await page.unroute("**/api/cameras/a/**")
+        await shows(film, lambda number: number > 365)
+        await page.get_by_test_id("picture-message").wait_for(state="detached")

@@ -39,7 +39,11 @@ export const archiveStrings = {
     zoomOut: "Show more time (-)",
     recorded: "Recorded",
     nothing: "Nothing recorded",
-    gap: (reason: string, length: string) => `Gap of ${length}: ${reason}`,
+    imported: "Imported from a dock or a card",
+    gap: (what: string, reason: string, length: string) => `${what} of ${length}: ${reason}`,
+    gaps: (count: number, what: string, reason: string, length: string) => `${count} × ${what} within ${length}: ${reason}`,
+    missing: { all: "Gap", video: "Gap in the picture", audio: "Gap in the sound", metadata: "Gap in the metadata" },
+    picture: (time: string) => `Picture of ${time} UTC`,
     private: "The wearer's privacy mode hid the picture",
     deleted: (rule: string, when: string) => `Deleted ${when} UTC: ${rule}`,
     held: (reason: string) => `Held: ${reason}`,
@@ -48,7 +52,17 @@ export const archiveStrings = {
     bookmark: (text: string) => `Bookmark: ${text}`,
     selection: (length: string) => `Selected: ${length}`,
     legend: "What the bar shows",
-    kinds: { recorded: "recorded", gap: "gap", private: "private", deleted: "deleted", held: "held", bookmark: "bookmark" },
+    kinds: {
+      recorded: "recorded",
+      imported: "imported",
+      gap: "gap",
+      partial: "no sound or metadata",
+      private: "private",
+      deleted: "deleted",
+      held: "held",
+      worn: "wearer known",
+      bookmark: "bookmark",
+    },
   },
 
   picture: {
@@ -79,6 +93,7 @@ export const archiveStrings = {
 
   controls: {
     label: "Playback",
+    more: "More",
     play: "Play (Space)",
     pause: "Pause (Space)",
     back: "10 seconds back (←)",

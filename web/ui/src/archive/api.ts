@@ -51,10 +51,18 @@ export async function fixes({ id, from, to, reason, signal }: Asked): Promise<Fi
   return (await because<{ fixes: Fix[] }>(path, reason, signal ? { signal } : {})).fixes;
 }
 
-export function pictureUrl(id: string, at: number, width: number, reason: string | null): string {
+/** A picture of the past, and when it was taken. */
+export interface Picture {
+  blob: Blob;
+  utc: number;
+}
+
+/** The picture of a moment, `width` pixels wide; up to 320 it is the nearest keyframe. */
+export async function picture(id: string, at: number, width: number, reason: string | null, signal: AbortSignal): Promise<Picture> {
   const query = new URLSearchParams({ at: iso(at), width: String(width) });
-  if (reason !== null) query.set("reason", reason);
-  return `${camera(id)}/snapshot.jpg?${query.toString()}`;
+  const path = `${camera(id)}/snapshot.jpg?${query.toString()}`;
+  const response = await request(path, reason === null ? { signal } : withReason({ signal }, reason));
+  return { blob: await response.blob(), utc: Date.parse(response.headers.get("X-Picture-UTC") ?? iso(at)) };
 }
 
 // ---- bookmarks

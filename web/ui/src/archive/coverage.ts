@@ -13,6 +13,9 @@ export interface Span {
 /** Recordings that are closer than this to each other are one: it is less than a picture. */
 const SEAM_MS = 80;
 
+/** Who goes from one recording to the next does not stop at less than this: a few pictures were lost. */
+const STOP_MS = 1_000;
+
 /** What is recorded of a camera. */
 export class Coverage {
   readonly spans: readonly Span[];
@@ -32,14 +35,18 @@ export class Coverage {
     return span ? Math.max(at, span.from) : null;
   }
 
-  /** The begin of the recording that is under way at `at`, or of the one before it. */
+  /** Where what was recorded at `at` begins, or what was recorded before it. */
   begunBefore(at: number): number | null {
-    return this.spans.findLast((span) => span.from < at)?.from ?? null;
+    return this.begins.findLast((from) => from < at) ?? null;
   }
 
-  /** The begin of the next recording. */
+  /** Where it goes on after the next gap. */
   beginsAfter(at: number): number | null {
-    return this.spans.find((span) => span.from > at)?.from ?? null;
+    return this.begins.find((from) => from > at) ?? null;
+  }
+
+  private get begins(): number[] {
+    return merged(this.spans, STOP_MS).map(({ from }) => from);
   }
 
   /** Where what is recorded ends; null: nothing is. */
@@ -57,6 +64,18 @@ export function merged(spans: readonly Span[], seam: number): Span[] {
     else if (to > from) result.push({ from, to });
   }
   return result;
+}
+
+/** The spans without what lies in the holes. */
+export function without<S extends Span>(spans: readonly S[], holes: readonly Span[]): S[] {
+  let left = [...spans];
+  for (const hole of holes)
+    left = left.flatMap((span) => {
+      if (hole.to <= span.from || span.to <= hole.from) return [span];
+      const sides = [{ ...span, to: hole.from }, { ...span, from: hole.to }];
+      return sides.filter(({ from, to }) => from < to);
+    });
+  return left;
 }
 
 /** What overlaps `window`. */

@@ -38,13 +38,18 @@ export class Desk {
   private unplaced: { day: number | null } | null = null;
   /** Somebody has moved the bar away from the playhead. */
   private away = false;
+  private known: readonly Lane[] = [];
   private drawn: { key: string; paths: readonly (readonly Dated[])[] } = { key: "", paths: [] };
 
   /** @param changed something to be seen is another than before; often while it plays */
   constructor(private readonly changed: () => void) {
     const now = () => store.now();
     const reason = (camera: string) => store.reasonFor(camera);
-    this.lanes = new Lanes(now, reason, () => this.lanesCame());
+    const recording = (camera: string) => {
+      const unit = store.camera(camera);
+      return unit?.status === "live" && unit.recording;
+    };
+    this.lanes = new Lanes({ now, reason, recording, changed: () => this.lanesCame() });
     this.tracks = new Tracks(now, reason, changed);
     this.player = new Player(
       store.now(),
@@ -163,6 +168,13 @@ export class Desk {
     this.away = true;
     this.window = window;
     this.changed();
+  }
+
+  /** What is known of the units; the same array as long as nothing came. */
+  get shownLanes(): readonly Lane[] {
+    const lanes = this.cameras.flatMap((camera) => this.lanes.lane(camera) ?? []);
+    if (lanes.length !== this.known.length || lanes.some((lane, n) => lane !== this.known[n])) this.known = lanes;
+    return this.known;
   }
 
   /** The day that is looked at. */

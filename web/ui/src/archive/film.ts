@@ -27,6 +27,18 @@ const MOST_TRIES = 12;
 /** A picture is on the screen so soon after the browser has arrived at it, or it is the same as before. */
 const SHOWN_WITHIN_MS = 60;
 const SEEK_MS = 2_000;
+/** A picture this far ahead of the moment that is played is not its own. */
+const TOO_LATE_S = 0.1;
+
+/** How long hls.js tries to fetch a piece before it says so. */
+const PATIENCE: HlsConfig["fragLoadPolicy"] = {
+  default: {
+    maxTimeToFirstByteMs: 8_000,
+    maxLoadTimeMs: 60_000,
+    timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
+    errorRetry: { maxNumRetry: 1, retryDelayMs: 500, maxRetryDelayMs: 500 },
+  },
+};
 
 export interface FilmSource {
   /** Why there is a source: what the failures are told of. */
@@ -48,6 +60,8 @@ export interface FilmFailure {
   message: string;
   refused: boolean;
   reasonNeeded: boolean;
+  /** It is tried again by itself, as long as it takes. */
+  retrying: boolean;
 }
 
 export class Film {
@@ -112,7 +126,7 @@ export class Film {
   }
 
   at(utc: number): Presence {
-    if (this.failure) return { kind: "failed" };
+    if (this.failure) return { kind: this.failure.retrying ? "loading" : "failed" };
     if (!this.loaded || this.attempt) return { kind: "loading" };
     if (utc < this.loaded.from || utc >= this.loaded.to) return { kind: "loading" };
     const place = placeOf(this.pieces, utc);
@@ -123,8 +137,9 @@ export class Film {
   /** Bring the picture of a moment, or of the next one that there is. Fetches what is not loaded. */
   seek(utc: number): void {
     this.wanted = utc;
-    if (this.failure && !this.failure.refused) this.failure = null;
-    if (this.attempt || this.failure) return;
+    const { failure } = this;
+    if (this.attempt || failure?.refused || failure?.retrying) return;
+    this.failure = null;
     const { loaded } = this;
     if (!loaded || utc < loaded.from || utc >= loaded.to) return void this.load();
     const place = placeOf(this.pieces, utc);
@@ -272,6 +287,7 @@ export class Film {
       enableWorker: false, // it would be made of a blob, which the page's policy refuses; fMP4 needs no work
       maxBufferLength: AHEAD_S,
       backBufferLength: AHEAD_S,
+      fragLoadPolicy: PATIENCE,
       pLoader: alreadyLoaded(compact) as unknown as NonNullable<HlsConfig["pLoader"]>,
     });
     this.hls = hls;
@@ -283,11 +299,22 @@ export class Film {
     hls.on(Hls.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.placed(details.fragments));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       this.recovered = false;
+      this.settle();
       this.changed();
     });
     hls.on(Hls.Events.ERROR, (_event, data) => this.stumbled(hls, data));
     hls.loadSource(url);
     hls.attachMedia(this.video);
+  }
+
+  /**
+   * Chromium, sent to a moment shortly before the first picture that it has, shows that one, and does not look again when
+   * the right one comes.
+   */
+  private settle(): void {
+    const { video, frameMedia } = this;
+    const { currentTime, seeking } = video;
+    if (!seeking && frameMedia !== null && frameMedia > currentTime + TOO_LATE_S) video.currentTime = currentTime;
   }
 
   private openNatively(url: string): void {
@@ -321,6 +348,12 @@ export class Film {
       return;
     }
     const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    if (network && !this.waiting) {
+      // What is here can still be played.
+      window.clearTimeout(this.retryTimer);
+      this.retryTimer = window.setTimeout(() => hls === this.hls && hls.startLoad(), RETRY_MS);
+      return;
+    }
     this.fail(network ? new ApiError(status, strings.errors.unreachable) : new Error(strings.errors.noPlayback));
   }
 
@@ -330,10 +363,11 @@ export class Film {
       message: (error as Error).message,
       refused: status === 401 || status === 403 || status === 404,
       reasonNeeded: error instanceof ApiError && error.reasonNeeded,
+      // What the gateway will hardly answer otherwise in a moment waits for somebody to ask again.
+      retrying: status === 0 || status >= 500,
     };
     window.clearTimeout(this.retryTimer);
-    // What the gateway will hardly answer otherwise in a moment waits for somebody to ask again.
-    if (status === 0 || status >= 500) this.retryTimer = window.setTimeout(() => this.again(), RETRY_MS);
+    if (this.failure.retrying) this.retryTimer = window.setTimeout(() => void this.load(), RETRY_MS);
     this.changed();
   }
 }

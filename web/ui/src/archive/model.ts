@@ -2,6 +2,8 @@
  * The archive's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
  */
 
+export type TrackKind = "video" | "audio" | "metadata";
+
 /** Times in RFC 3339; `end` null: not over yet. */
 export interface Interval {
   start: string;
@@ -13,6 +15,8 @@ export interface GapEntry extends Interval {
   detail: string;
   /** How many are told of as one. */
   count: number;
+  /** What is missing; null: everything. */
+  track: TrackKind | null;
 }
 
 export interface PrivacyEntry extends Interval {
@@ -69,6 +73,8 @@ export interface DeletedEntry extends Interval {
 /** What there is of a camera in an interval; `first` and `last` of all there is. */
 export interface Timeline {
   recordings: Interval[];
+  /** What of them came from a dock or a card. */
+  imported: Interval[];
   gaps: GapEntry[];
   privacy: PrivacyEntry[];
   bookmarks: Bookmark[];

@@ -125,7 +125,7 @@ export class Player {
     if (presence.kind !== "media") {
       reel.pause();
       // It shows where it goes on as soon as it does.
-      reel.seek(this.at);
+      if (presence.kind !== "failed") reel.seek(this.at);
       return;
     }
     const change = correction((reel.utc ?? this.at) - this.at, this.rate);

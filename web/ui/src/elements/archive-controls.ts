@@ -1,17 +1,22 @@
-/** `<archive-controls>`: play, steps, speed, sound, marks, and how much time the bar shows. Fires `command` (Command), `rate`, `length`. */
+/**
+ * `<archive-controls>`: play, steps, speed, sound, marks, and how much time the bar shows. Where there is little room, what
+ * is seldom needed is in a sheet of its own, with words. Fires `command` (Command), `rate`, `length`.
+ */
 
 import { css, html, LitElement, nothing } from "lit";
-import { customElement, property } from "lit/decorators.js";
+import { customElement, property, query } from "lit/decorators.js";
 import type { Command } from "../archive/commands";
 import { RATES } from "../archive/player";
 import { LENGTHS } from "../archive/scale";
-import { localTime, utcDateTime } from "../format";
+import { localTime, utcDay, utcTime } from "../format";
 import { icons } from "../icons";
 import { archiveStrings } from "../strings-archive";
 import { controls } from "./controls";
 
 const words = archiveStrings.controls;
 const bar = archiveStrings.bar;
+/** The key that a label names at its end: a finger has no use for it. */
+const KEY = / \([^)]*\)$/;
 
 @customElement("archive-controls")
 export class ArchiveControls extends LitElement {
@@ -44,7 +49,7 @@ export class ArchiveControls extends LitElement {
       }
       .time {
         display: grid;
-        min-width: 12em;
+        min-width: 12.5em;
         line-height: 1.25;
       }
       .time strong {
@@ -61,6 +66,14 @@ export class ArchiveControls extends LitElement {
       }
       .space {
         flex: 1;
+      }
+      .more {
+        display: contents;
+        color: inherit;
+      }
+      .open,
+      .word {
+        display: none;
       }
       button[aria-pressed="true"] {
         color: var(--accent);
@@ -79,10 +92,16 @@ export class ArchiveControls extends LitElement {
         }
         .time {
           order: -1;
-          flex: 1 1 100%;
-          grid-template-columns: auto 1fr;
-          align-items: baseline;
-          column-gap: var(--s2);
+          flex: 1;
+          min-width: 0;
+        }
+        .speed,
+        .open {
+          order: -1;
+        }
+        .open {
+          display: inline-flex;
+          margin-left: calc(-1 * var(--s2));
         }
         .main {
           flex: 1 1 100%;
@@ -90,17 +109,62 @@ export class ArchiveControls extends LitElement {
         }
         .play {
           width: 64px;
-          min-height: 52px;
         }
         .main button.icon {
           width: 48px;
           min-height: 48px;
         }
-        .space {
-          display: none;
-        }
         select {
           font-size: 16px;
+        }
+        .more:not(:popover-open) {
+          display: none;
+        }
+        .more:popover-open {
+          position: fixed;
+          inset: auto 0 0;
+          display: grid;
+          grid-template-columns: repeat(2, minmax(0, 1fr));
+          gap: 2px var(--s2);
+          width: auto;
+          margin: 0;
+          padding: var(--s3) var(--s3) calc(var(--s3) + env(safe-area-inset-bottom));
+          border: 0;
+          border-top: 1px solid var(--line);
+          background: var(--panel);
+          color: var(--text);
+        }
+        .more::backdrop {
+          background: rgb(0 0 0 / 45%);
+        }
+        .more .space {
+          display: none;
+        }
+        .more .group {
+          display: contents;
+        }
+        .more button.icon {
+          justify-content: start;
+          gap: var(--s3);
+          width: 100%;
+          padding: 0 var(--s2);
+        }
+        .more .word {
+          display: inline;
+          overflow: hidden;
+          text-overflow: ellipsis;
+        }
+        .more .lengths {
+          grid-column: 1 / -1;
+          display: flex;
+          justify-content: space-between;
+        }
+        .more .lengths button.icon {
+          justify-content: center;
+          width: var(--control);
+        }
+        .more .lengths .word {
+          display: none;
         }
       }
     `,
@@ -115,6 +179,7 @@ export class ArchiveControls extends LitElement {
   /** How much time the bar shows, milliseconds. */
   @property({ type: Number }) length = 0;
   @property({ type: Boolean }) marked = false;
+  @query(".more") private more!: HTMLElement;
 
   private act(command: Command) {
     return () => this.dispatchEvent(new CustomEvent<Command>("command", { detail: command }));
@@ -129,7 +194,7 @@ export class ArchiveControls extends LitElement {
       aria-pressed=${more.pressed ?? nothing}
       @click=${this.act(command)}
     >
-      ${icon}
+      ${icon}<span class="word" aria-hidden="true">${label.replace(KEY, "")}</span>
     </button>`;
   }
 
@@ -145,10 +210,10 @@ export class ArchiveControls extends LitElement {
         ${this.button("recording-ahead", icons.toEnd, words.gapAhead)}
       </div>
       <div class="time figures" data-testid="clock" data-at=${Math.round(this.at)}>
-        <strong>${utcDateTime(this.at)} ${archiveStrings.utc}</strong>
-        <small>${this.held ? words.buffering : `${localTime(this.at)} ${archiveStrings.local}`}</small>
+        <strong>${utcTime(this.at)} ${archiveStrings.utc}</strong>
+        <small>${this.held ? words.buffering : `${utcDay(this.at)} · ${localTime(this.at)} ${archiveStrings.local}`}</small>
       </div>
-      <div class="group">
+      <div class="group speed">
         <select
           data-testid="rate"
           aria-label=${words.rate}
@@ -161,15 +226,28 @@ export class ArchiveControls extends LitElement {
         ${this.sound
           ? this.button("sound", this.muted ? icons.muted : icons.sound, this.muted ? words.unmute : words.mute)
           : nothing}
-        ${this.button("full-screen", icons.fullScreen, words.fullScreen)} ${this.button("link", icons.link, words.link)}
       </div>
-      <span class="space"></span>
-      <div class="group">
-        ${this.button("mark-in", icons.markIn, words.markIn)} ${this.button("mark-out", icons.markOut, words.markOut)}
-        ${this.marked ? this.button("clear-marks", icons.close, words.clearMarks) : nothing}
-        ${this.button("bookmark", icons.bookmark, words.bookmark)} ${this.button("export", icons.download, words.export)}
+      <button class="icon open" data-testid="more" title=${words.more} aria-label=${words.more} popovertarget="more">
+        ${icons.more}
+      </button>
+      <div class="more" id="more" popover @click=${() => this.more.hidePopover()}>
+        <div class="group">
+          ${document.fullscreenEnabled ? this.button("full-screen", icons.fullScreen, words.fullScreen) : nothing}
+          ${this.button("link", icons.link, words.link)}
+        </div>
+        <span class="space"></span>
+        <div class="group">
+          ${this.button("mark-in", icons.markIn, words.markIn)} ${this.button("mark-out", icons.markOut, words.markOut)}
+          ${this.marked ? this.button("clear-marks", icons.close, words.clearMarks) : nothing}
+          ${this.button("bookmark", icons.bookmark, words.bookmark)} ${this.button("export", icons.download, words.export)}
+        </div>
+        ${this.renderLengths()}
       </div>
-      <div class="group lengths" role="group" aria-label=${bar.length}>
+    `;
+  }
+
+  private renderLengths() {
+    return html`<div class="group lengths" role="group" aria-label=${bar.length}>
         ${this.button("zoom-out", icons.minus, bar.zoomOut)}
         ${(Object.keys(LENGTHS) as (keyof typeof LENGTHS)[]).map(
           (name) =>
@@ -182,8 +260,7 @@ export class ArchiveControls extends LitElement {
             </button>`,
         )}
         ${this.button("zoom-in", icons.add, bar.zoomIn)}
-      </div>
-    `;
+      </div>`;
   }
 }
 

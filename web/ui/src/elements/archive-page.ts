@@ -6,13 +6,14 @@
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { pictureUrl, removeBookmark } from "../archive/api";
+import { picture, removeBookmark } from "../archive/api";
 import { commandOf, type Command } from "../archive/commands";
 import { BEFORE_LAST_MS, Desk } from "../archive/desk";
 import { momentOf } from "../archive/lane";
 import type { Bookmark } from "../archive/model";
 import { RATES, type Jump } from "../archive/player";
 import { around, lengthOf, MINUTE, SECOND, zoomed, type Window } from "../archive/scale";
+import { Thumbnails } from "../archive/thumbnails";
 import { EverySecond, Watch } from "../controllers";
 import { TRAIL_MS } from "../fixes";
 import { age, utcDay, utcMinute } from "../format";
@@ -29,6 +30,7 @@ import "./archive-picture";
 import type { ArchivePicture } from "./archive-picture";
 import { archiveStyles } from "./archive-styles";
 import { controls } from "./controls";
+import "./time-legend";
 import "./time-line";
 import "./trail-map";
 import type { Pointed } from "./trail-map";
@@ -40,12 +42,13 @@ const TICK_MS = 50;
 const DRAW_MS = 100;
 const SKIP_MS = 10 * SECOND;
 const ADDRESS_MS = 400;
+/** Further than this from the clock a picture is that of another moment: there is none of this one. */
+const OWN_MS = 500;
 const SAID_MS = 4 * SECOND;
 /** Nearer to the newest picture than this, faster is live. */
 const AT_THE_END_MS = 15 * SECOND;
-const THUMBNAIL_PX = 208;
-/** So many different thumbnails has a bar. */
-const THUMBNAILS = 400;
+/** Up to 320 the gateway gives the nearest keyframe, at once. */
+const THUMBNAIL_PX = 320;
 
 @customElement("archive-page")
 export class ArchivePage extends LitElement {
@@ -66,6 +69,9 @@ export class ArchivePage extends LitElement {
   @query(".pictures") private stage!: HTMLElement;
 
   private readonly desk = new Desk(() => this.moved());
+  private readonly thumbnails = new Thumbnails((camera, at, signal) =>
+    picture(camera, at, THUMBNAIL_PX, store.reasonFor(camera), signal),
+  );
   private timer = 0;
   private addressTimer = 0;
   private saidTimer = 0;
@@ -86,6 +92,7 @@ export class ArchivePage extends LitElement {
     super.disconnectedCallback();
     for (const timer of [this.timer, this.addressTimer, this.saidTimer]) window.clearTimeout(timer);
     this.desk.close();
+    this.thumbnails.close();
   }
 
   /** The units that are shown: those of the address, or the first that has recordings. */
@@ -100,8 +107,9 @@ export class ArchivePage extends LitElement {
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
-    const turned = changed.has("moment") && (this.moment === null || Math.abs(this.moment - this.desk.player.at) > 1);
-    if (turned || (changed.has("cameras") && this.moment === null)) this.desk.begin(this.moment);
+    // Each address that somebody opens brings another array of units, also one that was opened before.
+    const opened = changed.has("cameras") || changed.has("moment");
+    if (opened && (this.moment === null || Math.abs(this.moment - this.desk.player.at) > 1)) this.desk.begin(this.moment);
     this.desk.show(this.shown);
   }
 
@@ -125,7 +133,8 @@ export class ArchivePage extends LitElement {
   private get address(): string {
     const { player } = this.desk;
     // A picture's time is rounded up: a moment later it is still there, a moment before it was not yet.
-    const at = Math.ceil((player.playing ? null : this.picture?.frameUtc) ?? player.at);
+    const frame = player.playing ? null : (this.picture?.frameUtc ?? null);
+    const at = Math.ceil(frame !== null && Math.abs(frame - player.at) < OWN_MS ? frame : player.at);
     return hashOf({ name: "archive", cameras: this.shown, at });
   }
 
@@ -261,12 +270,6 @@ export class ArchivePage extends LitElement {
 
   // ---- drawing
 
-  private readonly thumbnail = (camera: string, at: number) => {
-    // Pictures a fraction of the bar apart are one: the browser keeps what it has.
-    const step = Math.max(SECOND, lengthOf(this.desk.window) / THUMBNAILS);
-    return pictureUrl(camera, Math.ceil(at / step) * step, THUMBNAIL_PX, store.reasonFor(camera));
-  };
-
   private units(): MapUnit[] {
     const { player, tracks } = this.desk;
     const { at } = player;
@@ -363,19 +366,19 @@ export class ArchivePage extends LitElement {
   }
 
   private renderBar() {
-    const { player, lanes, window, marks } = this.desk;
-    const known = this.shown.filter((camera) => lanes.lane(camera));
+    const { player, window, marks, shownLanes: known } = this.desk;
     return html`<time-line
       .window=${window}
       .at=${player.at}
       .now=${store.now()}
-      .lanes=${known.flatMap((camera) => lanes.lane(camera) ?? [])}
-      .names=${known.map((camera) => this.name(camera))}
+      .lanes=${known}
+      .names=${known.map(({ camera }) => this.name(camera))}
       .selection=${marks}
-      .thumbnail=${this.thumbnail}
+      .thumbnails=${this.thumbnails}
       @seek=${(event: CustomEvent<number>) => this.desk.seek(event.detail)}
       @window=${(event: CustomEvent<Window>) => this.desk.look(event.detail)}
-    ></time-line>`;
+    ></time-line>
+    <time-legend .lanes=${known} .window=${window}></time-legend>`;
   }
 
   /** The days that are shown have nothing: where is something? */
@@ -415,7 +418,7 @@ export class ArchivePage extends LitElement {
       <archive-panel
         .cameras=${this.shown}
         .leader=${leader}
-        .lanes=${this.shown.flatMap((camera) => lanes.lane(camera) ?? [])}
+        .lanes=${this.desk.shownLanes}
         .window=${window}
         .selection=${marks}
         .at=${player.at}

@@ -23,6 +23,8 @@ import "./picture-message";
 import "./water-mark";
 
 const words = archiveStrings.picture;
+/** In a gap a picture stays for so long. */
+const OLD_MS = 1_000;
 
 interface Note {
   look: Look;
@@ -269,12 +271,22 @@ export class ArchivePicture extends LitElement {
         id: "archive-reason",
       });
     if (failure?.refused) return this.say("refused", words.noRight(this.name), failure.message);
-    if (failure) return this.say("stale", failure.message, "", { label: words.again, do: this.again, id: "archive-again" });
+    if (failure) {
+      const again = { label: words.again, do: this.again, id: "archive-again" };
+      return { ...this.say("stale", failure.message, "", again), over: failure.retrying };
+    }
     const presence = this.film?.at(this.at);
-    if (presence?.kind === "media") return this.film?.waiting && this.frameUtc === null ? this.coming() : null;
+    if (presence?.kind === "media") return this.film?.waiting && this.frameUtc === null ? this.coming() : this.frozen();
     if (presence === undefined || presence.kind === "loading")
       return this.frameUtc === null ? this.coming() : null;
     return this.missing(presence.kind === "gap" ? presence.next : null);
+  }
+
+  /** Inside a recording pictures are missing: the last one says nothing of this moment any more. */
+  private frozen(): Note | null {
+    const moment = this.lane && momentOf(this.lane, this.at);
+    const old = this.frameUtc !== null && this.at - this.frameUtc > OLD_MS;
+    return moment?.kind === "gap" && old ? this.missing(moment.to) : null;
   }
 
   private coming(): Note {
@@ -293,8 +305,13 @@ export class ArchivePicture extends LitElement {
       case "gap":
         return this.say("offline", words.gap(this.name, moment.reason), goesOn || moment.detail, skip);
       default:
-        return this.say("offline", next === null ? words.ends(this.name) : words.nothing(this.name), goesOn, skip);
+        return this.say("offline", this.nothing(next), goesOn, skip);
     }
+  }
+
+  private nothing(next: number | null): string {
+    if (this.lane?.first === null) return archiveStrings.empty.never(this.name);
+    return next === null ? words.ends(this.name) : words.nothing(this.name);
   }
 
   private say(look: Look, message: string, detail: string, act: Note["act"] = null): Note {

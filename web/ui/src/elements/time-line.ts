@@ -9,11 +9,13 @@ import { css, html, LitElement, nothing, svg, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { merged, within, type Span } from "../archive/coverage";
 import type { Lane } from "../archive/lane";
+import type { Thumbnails } from "../archive/thumbnails";
 import { DAY, lengthOf, moved, pixelOf, ticks, timeOf, zoomed, type Window } from "../archive/scale";
 import { utcDateTime, utcDay, utcTime } from "../format";
 import { archiveStrings } from "../strings-archive";
 import { styled } from "../styled";
 import { controls } from "./controls";
+import { flag, kindStyles, patterns, placeOf, type Kind } from "./time-kinds";
 import "./time-tip";
 
 const words = archiveStrings.bar;
@@ -36,6 +38,7 @@ interface Drag {
 export class TimeLine extends LitElement {
   static override styles = [
     controls,
+    kindStyles,
     css`
       :host {
         display: block;
@@ -61,35 +64,6 @@ export class TimeLine extends LitElement {
       }
       .ground {
         fill: var(--raised);
-      }
-      .recorded {
-        fill: color-mix(in srgb, var(--accent), var(--panel) 35%);
-      }
-      .gap {
-        fill: url(#hatch);
-      }
-      .hatch {
-        stroke: var(--stale);
-        stroke-width: 2.5;
-      }
-      .private {
-        fill: color-mix(in srgb, var(--quiet), var(--panel) 25%);
-      }
-      .deleted {
-        fill: none;
-        stroke: var(--quiet);
-        stroke-dasharray: 2 3;
-      }
-      .held {
-        fill: var(--text);
-      }
-      .worn {
-        fill: var(--quiet);
-      }
-      .mark {
-        fill: var(--text);
-        stroke: var(--panel);
-        stroke-width: 1;
       }
       .tick {
         stroke: var(--line);
@@ -158,8 +132,7 @@ export class TimeLine extends LitElement {
   /** Names of the lanes. */
   @property({ attribute: false }) names: readonly string[] = [];
   @property({ attribute: false }) selection: { from: number | null; to: number | null } = { from: null, to: null };
-  /** Where the picture of a moment is to be had; null: nowhere. */
-  @property({ attribute: false }) thumbnail: (camera: string, at: number) => string | null = () => null;
+  @property({ attribute: false }) thumbnails!: Thumbnails;
 
   @state() private width = 0;
   /** Where the mouse is, pixels; null: elsewhere. */
@@ -289,11 +262,7 @@ export class TimeLine extends LitElement {
         @pointerleave=${() => (this.hover = null)}
       >
         <svg height=${height} aria-hidden="true">
-          <defs>
-            <pattern id="hatch" patternUnits="userSpaceOnUse" width="6" height="6" patternTransform="rotate(45)">
-              <line class="hatch" x1="0" y1="0" x2="0" y2="6" />
-            </pattern>
-          </defs>
+          ${patterns}
           ${this.drawTicks(height)} ${this.lanes.map((lane, n) => this.drawLane(lane, n))} ${this.drawFuture()}
           ${this.drawSelection()}
         </svg>
@@ -328,14 +297,15 @@ export class TimeLine extends LitElement {
     const top = n * LANE_PX + 5;
     const height = LANE_PX - 9;
     const name = this.names[n] ?? lane.camera;
+    const drawn = (kind: Kind, spans: readonly Span[]) => {
+      const place = placeOf(kind, height);
+      return this.seen(spans).map((span) => this.box(span, kind, top + place.y, place.height));
+    };
     return svg`
       <rect class="ground" x="0" y=${top} width="100%" height=${height} />
-      ${this.seen(lane.deleted).map((span) => this.box(span, "deleted", top + 1, height - 2))}
-      ${this.seen(lane.coverage.spans).map((span) => this.box(span, "recorded", top, height))}
-      ${this.seen(lane.gaps).map((span) => this.box(span, "gap", top, height))}
-      ${this.seen(lane.privacy).map((span) => this.box(span, "private", top, height))}
-      ${this.seen(lane.assignments).map((span) => this.box(span, "worn", top + height + 1, 2))}
-      ${this.seen(lane.holds).map((span) => this.box(span, "held", top - 3, 3))}
+      ${drawn("deleted", lane.deleted)} ${drawn("recorded", lane.coverage.spans)} ${drawn("imported", lane.imported)}
+      ${drawn("gap", lane.gaps)} ${drawn("partial", lane.partial)} ${drawn("private", lane.privacy)}
+      ${drawn("worn", lane.assignments)} ${drawn("held", lane.holds)}
       ${this.lanes.length > 1 ? svg`<text class="name" x="6" y=${top + 15}>${name}</text>` : nothing}
       ${lane.bookmarks.map(({ at }) => this.drawBookmark(at, top))}`;
   }
@@ -343,7 +313,7 @@ export class TimeLine extends LitElement {
   private drawBookmark(at: number, top: number) {
     const x = pixelOf(this.window, this.width, at);
     if (x < -8 || x > this.width + 8) return nothing;
-    return svg`<path class="mark" data-kind="bookmark" d="M${x - 4.5} ${top - 2}h9v13l-4.5 -4l-4.5 4z" />`;
+    return svg`<path class="bookmark" data-kind="bookmark" d=${flag(x, top)} />`;
   }
 
   private drawFuture() {
@@ -368,8 +338,8 @@ export class TimeLine extends LitElement {
       .lane=${lane}
       .name=${this.lanes.length > 1 ? (this.names[this.hover.lane] ?? "") : ""}
       .at=${at}
-      .reach=${(lengthOf(this.window) / this.width) * 6}
-      .thumbnail=${this.thumbnail}
+      .pixel=${lengthOf(this.window) / this.width}
+      .thumbnails=${this.thumbnails}
       ${styled({ "--x": `${left}px` })}
     ></time-tip>`;
   }

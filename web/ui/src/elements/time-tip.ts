@@ -2,14 +2,20 @@
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { momentOf, type Lane } from "../archive/lane";
-import { age, localTime, utcDateTime } from "../format";
+import { covering, momentOf, type Lane } from "../archive/lane";
+import { SECOND } from "../archive/scale";
+import type { Thumbnail, Thumbnails } from "../archive/thumbnails";
+import { age, localTime, utcDateTime, utcTime } from "../format";
 import { archiveStrings } from "../strings-archive";
 import { controls } from "./controls";
 
 const words = archiveStrings.bar;
 /** The pointer rests this long before a picture is asked for: a picture is a look at the recording. */
-const REST_MS = 350;
+const REST_MS = 200;
+/** So many pixels have the same picture. */
+const SAME_PX = 3;
+/** A bookmark this near is meant. */
+const NEAR_PX = 6;
 
 @customElement("time-tip")
 export class TimeTip extends LitElement {
@@ -26,12 +32,29 @@ export class TimeTip extends LitElement {
         background: var(--panel);
         box-shadow: 0 6px 20px rgb(0 0 0 / 35%);
       }
+      /* Its room is there before it comes, or the tip would jump. */
+      figure {
+        position: relative;
+        margin: 0;
+        aspect-ratio: 16 / 9;
+        overflow: hidden;
+        border-radius: 4px;
+        background: var(--picture);
+      }
       img {
         display: block;
         width: 100%;
-        min-height: 40px;
-        border-radius: 4px;
-        background: var(--picture);
+        height: 100%;
+        object-fit: contain;
+      }
+      figcaption {
+        position: absolute;
+        inset: auto 0 0;
+        padding: var(--s3) 6px 2px;
+        background: linear-gradient(transparent, rgb(5 7 10 / 78%));
+        color: #eef2f6;
+        font-size: 12px;
+        text-align: right;
       }
       p {
         margin: 0;
@@ -44,19 +67,33 @@ export class TimeTip extends LitElement {
   @property({ attribute: false }) lane!: Lane;
   @property() name = "";
   @property({ type: Number }) at = 0;
-  /** A bookmark this near is meant, milliseconds. */
-  @property({ type: Number }) reach = 0;
-  @property({ attribute: false }) thumbnail: (camera: string, at: number) => string | null = () => null;
-  @state() private picture: string | null = null;
+  /** How much time a pixel is, milliseconds. */
+  @property({ type: Number }) pixel = 0;
+  @property({ attribute: false }) thumbnails!: Thumbnails;
+  /** Undefined: it is not known yet whether there is one. */
+  @state() private picture: Thumbnail | null | undefined = null;
   private timer = 0;
 
   override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("at") && !changed.has("lane")) return;
-    this.picture = null;
     window.clearTimeout(this.timer);
-    const { lane, at } = this;
-    if (momentOf(lane, at).kind === "recorded")
-      this.timer = window.setTimeout(() => (this.picture = this.thumbnail(lane.camera, at)), REST_MS);
+    const { lane } = this;
+    const recorded = momentOf(lane, this.at).kind === "recorded";
+    const at = this.pictured;
+    this.picture = recorded ? this.thumbnails.known(lane.camera, at) : null;
+    if (this.picture === undefined) this.timer = window.setTimeout(() => void this.fetch(lane.camera, at), REST_MS);
+  }
+
+  /** The moment whose picture stands for this one: those a few pixels apart have the same. */
+  private get pictured(): number {
+    const step = Math.max(SECOND, this.pixel * SAME_PX);
+    const at = Math.floor(this.at / step) * step;
+    return momentOf(this.lane, at).kind === "recorded" ? at : this.at;
+  }
+
+  private async fetch(camera: string, at: number): Promise<void> {
+    const found = await this.thumbnails.fetch(camera, at);
+    if (this.lane.camera === camera && this.pictured === at) this.picture = found;
   }
 
   override disconnectedCallback(): void {
@@ -65,31 +102,38 @@ export class TimeTip extends LitElement {
   }
 
   override render() {
-    const { lane, at } = this;
-    return html`${this.picture === null
-        ? nothing
-        : html`<img alt="" data-testid="thumbnail" src=${this.picture} @error=${() => (this.picture = null)} />`}
+    const { lane, at, picture } = this;
+    return html`${picture === null ? nothing : html`<figure>${picture ? this.renderPicture(picture) : nothing}</figure>`}
       <p class="figures">
         ${this.name ? html`<strong>${this.name}</strong> ` : nothing}${utcDateTime(at)} ${archiveStrings.utc}
         <span class="quiet">${localTime(at)} ${archiveStrings.local}</span>
       </p>
-      ${sentences(lane, at, this.reach).map((sentence) => html`<p data-testid="tip">${sentence}</p>`)}`;
+      ${sentences(lane, at, this.pixel * NEAR_PX).map((sentence) => html`<p data-testid="tip">${sentence}</p>`)}`;
+  }
+
+  private renderPicture({ url, utc }: Thumbnail) {
+    return html`<img alt="" data-testid="thumbnail" data-utc=${utc} src=${url} />
+      <figcaption class="figures">${words.picture(utcTime(utc))}</figcaption>`;
   }
 }
 
 /** What is to be said of a moment of a lane. */
 function sentences(lane: Lane, at: number, reach: number): string[] {
   const said = [];
+  const covers = covering(at);
   const moment = momentOf(lane, at);
-  if (moment.kind === "gap") {
-    said.push(words.gap(moment.reason, age(moment.to - moment.from)));
-    if (moment.detail) said.push(moment.detail);
-  } else if (moment.kind === "private") said.push(words.private);
+  if (moment.kind === "private") said.push(words.private);
   else if (moment.kind === "deleted") said.push(words.deleted(moment.rule, utcDateTime(moment.deleted)));
-  else said.push(moment.kind === "recorded" ? words.recorded : words.nothing);
+  else if (moment.kind === "nothing") said.push(words.nothing);
+  else if (moment.kind === "recorded") said.push(lane.imported.some(covers) ? words.imported : words.recorded);
+  for (const gap of [...lane.gaps, ...lane.partial].filter(covers)) {
+    const length = age(gap.to - gap.from);
+    const what = words.missing[gap.track ?? "all"];
+    said.push(gap.count === 1 ? words.gap(what, gap.reason, length) : words.gaps(gap.count, what, gap.reason, length));
+    if (gap.detail) said.push(gap.detail);
+  }
   for (const { bookmark, at: where } of lane.bookmarks)
     if (Math.abs(where - at) < reach) said.push(words.bookmark(bookmark.text));
-  const covers = (span: { from: number; to: number }) => span.from <= at && at < span.to;
   for (const { hold } of lane.holds.filter(covers))
     said.push(hold.category === null ? words.held(hold.reason) : words.heldAs(hold.category, hold.reason));
   for (const { assignment } of lane.assignments.filter(covers)) said.push(words.worn(assignment.wearer));
