@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, select
 
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
@@ -200,6 +200,13 @@ def _steps(doomed: Iterable[Doomed]) -> Iterator[list[Doomed]]:
 
 # ---- in the database's threads
 
+# Made once: they are asked for each camera at each look, and to make one takes longer than to answer it.
+_start, _mine = _segments.c.start_ns, _segments.c.camera == bindparam("camera")
+_from, _to = bindparam("from_ns", type_=BigInteger), bindparam("to_ns", type_=BigInteger)
+_SHED = select(func.max(_deletions.c.start_ns)).where(_deletions.c.camera == bindparam("camera"))
+_BEFORE = select(_segments.c.end_ns).where(_mine, _start < _from).order_by(_start.desc()).limit(1)
+_AFTER = select(_start).where(_mine, _start >= _from, _start < _to).order_by(_start).limit(1)
+
 
 def _newest(connection: Connection) -> UtcNs | None:
     """Up to when anything is recorded."""
@@ -210,16 +217,14 @@ def _newest(connection: Connection) -> UtcNs | None:
 
 def _shed(connection: Connection, camera: str) -> UtcNs:
     """Up to where Segments of a camera were deleted."""
-    shed_ns = connection.scalar(select(func.max(_deletions.c.start_ns)).where(_deletions.c.camera == camera))
+    shed_ns = connection.scalar(_SHED, {"camera": camera})
     return BEGINNING if shed_ns is None else shed_ns
 
 
 def _empty(connection: Connection, camera: str, interval: Interval) -> Interval:
     """The part of `interval` before its first Segment: the whole of it, unless a deletion is under way."""
-    start, mine = _segments.c.start_ns, _segments.c.camera == camera
-    before = select(_segments.c.end_ns).where(mine, start < interval.start_ns).order_by(start.desc()).limit(1)
-    after = select(start).where(mine, start >= interval.start_ns, start < interval.end_ns).order_by(start).limit(1)
-    start_ns, end_ns = connection.scalar(before), connection.scalar(after)
+    values = {"camera": camera, "from_ns": interval.start_ns, "to_ns": interval.end_ns}
+    start_ns, end_ns = connection.scalar(_BEFORE, values), connection.scalar(_AFTER, values)
     return Interval(
         interval.start_ns if start_ns is None else max(interval.start_ns, start_ns),
         interval.end_ns if end_ns is None else end_ns,

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from gateway.access.authority import Authority
 from gateway.base.duration import parse_duration
@@ -36,6 +36,18 @@ ROOM = "room was needed on the disk"
 """The rule under which a disk that is filling up is cleared."""
 _NO_ROW = Rule()
 """What holds for a category without a row."""
+# Made once: it is asked for each camera, and to make it takes longer than to answer it.
+_CANDIDATES = (
+    select(_segments)
+    .where(
+        _segments.c.camera == bindparam("camera"),
+        _segments.c.start_ns >= bindparam("from_ns"),
+        _segments.c.start_ns < bindparam("to_ns"),
+        _segments.c.end_ns <= bindparam("to_ns"),
+    )
+    .order_by(_segments.c.start_ns)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +141,10 @@ class Retention:
         """The oldest Segments of `camera` for which `ruling` says that they are to be deleted, at most `limit`."""
         found: list[SegmentRow] = []
         for interval in self._open(camera, now_ns):
-            query = (
-                select(_segments)
-                .where(
-                    _segments.c.camera == camera,
-                    _segments.c.start_ns >= interval.start_ns,
-                    _segments.c.start_ns < interval.end_ns,
-                    _segments.c.end_ns <= interval.end_ns,
-                )
-                .order_by(_segments.c.start_ns)
-                .limit(limit - len(found))
-            )
-            found += [segment_row(row) for row in connection.execute(query)]
+            values = {
+                "camera": camera, "from_ns": interval.start_ns, "to_ns": interval.end_ns, "most": limit - len(found),
+            }  # fmt: skip
+            found += [segment_row(row) for row in connection.execute(_CANDIDATES, values)]
             if len(found) >= limit:
                 break
         return found
