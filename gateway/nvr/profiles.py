@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import ifaddr
@@ -33,6 +34,7 @@ from onvif_protocol.device_model import (
     VideoEncoding,
     VideoSource,
 )
+from onvif_protocol.media_profiles import MAX_PROFILES
 
 FACTS_SECONDS = 60.0
 """How long what was measured of a camera is told: an NVR that looks twice finds the same."""
@@ -189,30 +191,25 @@ class GatewayModel:
         return [camera for camera in self._cameras() if self._parts.authority.sees(who, camera.id)]
 
     def _profile(self, camera: Camera, who: Principal) -> MediaProfile:
-        facts, token = self._facts.of(camera), profile_token(camera.id)
-        video, audio = facts.video, facts.audio
         portion = Portion.of(self._parts.authority.lasting_rights(who, camera.id))
-        return MediaProfile(
-            token=token,
-            name=camera.settings.label[:64],
-            source=VideoSource(
-                source_token(camera.id), camera.settings.label[:64], video.width, video.height, video.frame_rate
-            ),
-            video=VideoEncoding(
-                token,
-                video.codec,
-                video.profile,
-                video.width,
-                video.height,
-                video.frame_rate,
-                video.kbps,
-                video.gov_length,
-            ),
-            audio=AudioEncoding(token, audio.codec, audio.kbps, audio.sample_rate_khz, audio.channels)
-            if audio is not None and portion.sound
-            else None,
-            metadata=token if facts.has_metadata and portion.positions else None,
-        )
+        return _described(camera.id, camera.settings.label[:64], self._facts.of(camera), portion)
+
+
+@lru_cache(maxsize=MAX_PROFILES)
+def _described(camera: str, name: str, facts: StreamFacts, portion: Portion) -> MediaProfile:
+    """The profile of a camera that sends this, for who may have so much of it. To look it up costs a tenth."""
+    token, video, audio = profile_token(camera), facts.video, facts.audio
+    size = video.width, video.height
+    return MediaProfile(
+        token=token,
+        name=name,
+        source=VideoSource(source_token(camera), name, *size, video.frame_rate),
+        video=VideoEncoding(token, video.codec, video.profile, *size, video.frame_rate, video.kbps, video.gov_length),
+        audio=AudioEncoding(token, audio.codec, audio.kbps, audio.sample_rate_khz, audio.channels)
+        if audio is not None and portion.sound
+        else None,
+        metadata=token if facts.has_metadata and portion.positions else None,
+    )
 
 
 class CameraModel(GatewayModel):

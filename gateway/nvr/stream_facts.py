@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.hub import Hub
 from gateway.media import h264, h265
@@ -69,17 +70,16 @@ def stream_facts(hub: Hub) -> StreamFacts:
     video = next((t for t in tracks if t.kind is TrackKind.VIDEO and isinstance(t.parameters, VideoParameters)), None)
     if video is None or video.codec not in {Codec.H264, Codec.H265}:
         return UNSEEN
-    units = [item for item in hub.since(hub.end - WINDOW) if isinstance(item, AccessUnit)]
+    units: dict[int, list[AccessUnit]] = {track.id: [] for track in tracks}
+    for item in hub.since(hub.end - WINDOW):
+        if type(item) is AccessUnit and item.track.id in units:
+            units[item.track.id].append(item)
     audio = next((t for t in tracks if t.kind is TrackKind.AUDIO and t.codec in AUDIO), None)
     return StreamFacts(
-        _video(video, _of(units, video)),
-        None if audio is None else _audio(audio, _of(units, audio)),
+        _video(video, units[video.id]),
+        None if audio is None else _audio(audio, units[audio.id]),
         any(t.kind is TrackKind.METADATA for t in tracks),
     )
-
-
-def _of(units: Sequence[AccessUnit], track: Track) -> list[AccessUnit]:
-    return [unit for unit in units if unit.track.id == track.id and unit.track.kind is track.kind]
 
 
 def _video(track: Track, units: Sequence[AccessUnit]) -> VideoFacts:
@@ -108,6 +108,7 @@ def _audio(track: Track, units: Sequence[AccessUnit]) -> AudioFacts:
     return AudioFacts(AUDIO[track.codec], kbps, rate, parameters.channels)
 
 
+@lru_cache(maxsize=1024)
 def _parameter_set(codec: Codec, sps: bytes) -> tuple[str, float | None]:
     """The profile, and the frames a second where they are said in a way that can be believed."""
     try:

@@ -97,6 +97,9 @@ class Part(Enum):
     METADATA = "Metadata"
 
 
+EVERY = frozenset(Part)
+
+
 @dataclass(frozen=True, slots=True)
 class MediaProfile:
     """One stream a client can ask for, and the configurations it is made of."""
@@ -108,23 +111,28 @@ class MediaProfile:
     audio: AudioEncoding | None = None
     metadata: str | None = None
     """The token of the metadata configuration, where there is metadata."""
-    parts: frozenset[Part] = frozenset(Part)
+    parts: frozenset[Part] = EVERY
     """What of all this is in the profile: one that a client made holds what the client has put into it."""
     fixed: bool = True
     """The device's own: it cannot be deleted."""
 
+    @property
+    def held(self) -> tuple[tuple[Part, str], ...]:
+        """Kind and token of each configuration that it holds, in the order of `Part`."""
+        source, audio = self.source.token, self.audio
+        there: tuple[tuple[Part, str | None], ...] = (
+            (Part.VIDEO_SOURCE, source),
+            (Part.AUDIO_SOURCE, None if audio is None else source),
+            (Part.VIDEO_ENCODER, self.video.token),
+            (Part.AUDIO_ENCODER, None if audio is None else audio.token),
+            (Part.METADATA, self.metadata),
+        )
+        parts = self.parts
+        return tuple((part, token) for part, token in there if token is not None and (parts is EVERY or part in parts))
+
     def configuration(self, part: Part) -> str | None:
         """The token of its configuration of that kind; None: it has none."""
-        if part not in self.parts:
-            return None
-        audio = self.audio
-        return {
-            Part.VIDEO_SOURCE: self.source.token,
-            Part.AUDIO_SOURCE: None if audio is None else self.source.token,
-            Part.VIDEO_ENCODER: self.video.token,
-            Part.AUDIO_ENCODER: None if audio is None else audio.token,
-            Part.METADATA: self.metadata,
-        }[part]
+        return next((token for kind, token in self.held if kind is part), None)
 
 
 class Transport(Enum):

@@ -17,11 +17,13 @@ from onvif_protocol.device_model import MediaModel, MediaProfile, Part, Transpor
 from onvif_protocol.media_profiles import (
     ENCODING_OF_MEDIA1,
     MAX_PROFILES,
+    Built,
     Profiles,
     Uses,
     check_unchanged,
     streaming,
     user_of,
+    uses_in,
 )
 from onvif_protocol.soap import NS, Element, Fault, FaultError, element, qname, text_of
 
@@ -46,6 +48,7 @@ class Media1:
     def __init__(self, model: MediaModel, profiles: Profiles) -> None:
         self._model = model
         self._profiles = profiles.only("H264")
+        self._built = Built(partial(_profile, "trt:Profiles"))
 
     def operations(self) -> Operations:  # noqa: D102
         table: dict[str, Operation] = {
@@ -99,11 +102,9 @@ class Media1:
 
     # ---- profiles
 
-    def _get_profiles(self, call: Call) -> Element:
-        user = user_of(call)
-        uses = self._profiles.uses(user)
-        profiles = (_profile("trt:Profiles", profile, uses) for profile in self._profiles.all(user))
-        return element("trt:GetProfilesResponse", *profiles)
+    async def _get_profiles(self, call: Call) -> Element:
+        profiles = self._profiles.all(user_of(call))
+        return element("trt:GetProfilesResponse", *await self._built.all(profiles, uses_in(profiles)))
 
     def _get_profile(self, call: Call) -> Element:
         profile = _profile("trt:Profile", self._asked_for(call), self._profiles.uses(user_of(call)))
@@ -234,8 +235,7 @@ def _get_osd_options(_: Call) -> Element:
 
 
 def _profile(name: str, profile: MediaProfile, uses: Uses) -> Element:
-    held = (part for part in Part if profile.configuration(part) is not None)
-    configurations = (_BUILD[part](f"tt:{part.value}Configuration", profile, uses) for part in held)
+    configurations = (_BUILD[part](f"tt:{part.value}Configuration", profile, uses) for part, _ in profile.held)
     return element(name, element("tt:Name", profile.name), *configurations, token=profile.token, fixed=profile.fixed)
 
 

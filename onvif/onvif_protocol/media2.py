@@ -13,8 +13,17 @@ from typing import Final
 
 from onvif_protocol import media_elements as common
 from onvif_protocol.device import Call, Operation, Operations, invalid_argument, refusing
-from onvif_protocol.device_model import MediaModel, MediaProfile, Part, Transport
-from onvif_protocol.media_profiles import MAX_PROFILES, Profiles, Uses, check_unchanged, streaming, user_of
+from onvif_protocol.device_model import EVERY, MediaModel, MediaProfile, Part, Transport
+from onvif_protocol.media_profiles import (
+    MAX_PROFILES,
+    Built,
+    Profiles,
+    Uses,
+    check_unchanged,
+    streaming,
+    user_of,
+    uses_in,
+)
 from onvif_protocol.soap import NS, Element, Fault, FaultError, element, qname, text_of
 
 _PROTOCOLS: Final = {
@@ -48,6 +57,8 @@ class Media2:
     def __init__(self, model: MediaModel, profiles: Profiles) -> None:
         self._model = model
         self._profiles = profiles
+        self._built = {parts: Built(partial(_profile, parts=parts)) for parts in (EVERY, frozenset[Part]())}
+        """By which configurations are told: all, or none. Few ask for some."""
 
     def operations(self) -> Operations:  # noqa: D102
         table: dict[str, Operation] = {
@@ -104,13 +115,14 @@ class Media2:
 
     # ---- profiles
 
-    def _get_profiles(self, call: Call) -> Element:
+    async def _get_profiles(self, call: Call) -> Element:
         user, token = user_of(call), text_of(call.request, "tr2:Token")
-        profiles = [self._profiles.find(user, token)] if token else self._profiles.all(user)
+        everything = self._profiles.all(user)
+        profiles = [self._profiles.find(user, token)] if token else everything
         types = {(entry.text or "").strip() for entry in call.request.findall(qname("tr2:Type"))}
-        parts = [part for part in Part if types & {"All", part.value}]
-        uses = self._profiles.uses(user)
-        return element("tr2:GetProfilesResponse", *(_profile(profile, parts, uses) for profile in profiles))
+        parts = frozenset(part for part in Part if types & {"All", part.value})
+        built = self._built.get(parts) or Built(partial(_profile, parts=parts))
+        return element("tr2:GetProfilesResponse", *await built.all(profiles, uses_in(everything)))
 
     def _create_profile(self, call: Call) -> Element:
         user = user_of(call)
@@ -223,8 +235,8 @@ def _get_osd_options(_: Call) -> Element:
     return element("tr2:GetOSDOptionsResponse", common.osd_options("tr2:OSDOptions"))
 
 
-def _profile(profile: MediaProfile, parts: list[Part], uses: Uses) -> Element:
-    held = [part for part in parts if profile.configuration(part) is not None]
+def _profile(profile: MediaProfile, uses: Uses, *, parts: frozenset[Part]) -> Element:
+    held = [part for part, _ in profile.held if part in parts]
     configurations = element("tr2:Configurations", *(_BUILD[part](f"tr2:{part.value}", profile, uses) for part in held))
     return element(
         "tr2:Profiles",

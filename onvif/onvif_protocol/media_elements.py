@@ -16,7 +16,7 @@ SESSION_TIMEOUT: Final = "PT60S"
 
 def named(profile: MediaProfile, part: Part, uses: Uses) -> list[Element]:
     """What every configuration begins with."""
-    count = uses[part, profile.configuration(part)]
+    count = uses[part, profile.configuration(part) or ""]
     return [element("tt:Name", profile.source.name), element("tt:UseCount", str(count))]
 
 

@@ -11,25 +11,30 @@ Source: ONVIF Media Service Specification 5.2, Media2 Service Specification 5.2.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from onvif_protocol.device import Call, invalid_argument
-from onvif_protocol.device_model import MediaModel, MediaProfile, Part
+from onvif_protocol.device_model import EVERY, MediaModel, MediaProfile, Part
 from onvif_protocol.soap import Element, Fault, FaultError, qname, text_of
 
 MAX_MADE: Final = 16
 """Profiles that one user may have made at a time."""
 MAX_PROFILES: Final = 1024
 """What the capabilities say: nobody who has not logged in is told how many cameras there are."""
+MAX_BUILT: Final = 4 * MAX_PROFILES
+AT_A_TIME: Final = 8
+"""Profiles that are put into an answer before others may run."""
 MAX_TOKEN: Final = 64
 """tt:ReferenceToken and tt:Name."""
 
-Uses: TypeAlias = Mapping[tuple[Part, str | None], int]
-"""How many profiles hold a configuration."""
+Uses: TypeAlias = Mapping[tuple[Part, str], int]
+"""How many profiles hold a configuration, by its kind and token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +82,13 @@ class Profiles:
 
     def uses(self, user: str) -> Uses:
         """How many of `user`'s profiles hold each configuration."""
-        return Counter((part, p.configuration(part)) for p in self.all(user) for part in Part)
+        return uses_in(self.all(user))
 
     # ---- configurations
 
     def configurations(self, user: str, part: Part) -> list[MediaProfile]:
         """Of each configuration of that kind a profile that holds it."""
-        return list({p.configuration(part): p for p in self._own(user) if p.configuration(part) is not None}.values())
+        return list({token: p for p in self._own(user) if (token := p.configuration(part)) is not None}.values())
 
     def configuration(self, user: str, part: Part, token: str) -> MediaProfile:
         """A profile that holds the configuration of that token. Raises FaultError."""
@@ -97,7 +102,7 @@ class Profiles:
         profile = self.find(user, token)
         if not profile.fixed and not profile.parts:
             return self.configurations(user, part)
-        whole = replace(profile, parts=frozenset(Part))
+        whole = replace(profile, parts=EVERY)
         return [whole] if whole.configuration(part) is not None else []
 
     # ---- what clients make
@@ -148,6 +153,41 @@ class Profiles:
 
     def _own(self, user: str) -> list[MediaProfile]:
         return [profile for profile in self._model.profiles(user) if profile.video.codec in self._codecs]
+
+
+def uses_in(profiles: Iterable[MediaProfile]) -> Uses:
+    """How many of `profiles` hold each configuration."""
+    return Counter(held for profile in profiles for held in profile.held)
+
+
+class Built:
+    """What profiles look like in an answer, kept: to make it takes a hundred times as long as to copy it.
+
+    A recorder of a few hundred cameras asks for all of them at once, and the streams must not wait for that.
+    """
+
+    def __init__(self, build: Callable[[MediaProfile, Uses], Element]) -> None:
+        self._build = build
+        self._known: dict[tuple[MediaProfile, tuple[int, ...]], Element] = {}
+
+    async def all(self, profiles: Sequence[MediaProfile], uses: Uses) -> list[Element]:
+        """The elements of these profiles; lets others run meanwhile."""
+        made: list[Element] = []
+        for profile in profiles:
+            made.append(self.one(profile, uses))
+            if len(made) % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return made
+
+    def one(self, profile: MediaProfile, uses: Uses) -> Element:
+        """The element of one of them."""
+        key = profile, tuple(uses[held] for held in profile.held)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MAX_BUILT:
+                self._known.clear()
+            known = self._known[key] = self._build(profile, uses)
+        return deepcopy(known)
 
 
 def streaming(profile: MediaProfile) -> MediaProfile:
