@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import signal
 import zipfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -46,6 +48,7 @@ class Stage:
     positions: PositionStore
     database: Database
     folder: Path
+    parts: ExportParts
 
     async def make(self, export: Export, progress=lambda _: None) -> dict[str, Path]:
         """The files by name, hashes and sizes held against what was told of them."""
@@ -86,7 +89,7 @@ async def stage(tmp_path: Path, *, keep_free: int = 0, seconds: int = 6):
         folder = tmp_path / "out"
         folder.mkdir()
         try:
-            yield Stage(recording, making, holds, positions, database, folder)
+            yield Stage(recording, making, holds, positions, database, folder, parts)
         finally:
             database.close()
             places.close()
@@ -280,6 +283,19 @@ async def test_a_package_withholds_what_a_privacy_mode_hid_of_the_stream(tmp_pat
             assert [name for name in package.namelist() if name.endswith(".mp4")] == [f"{CAMERA}/video.mp4"]
             camera = json.loads(package.read("manifest.json"))["cameras"][0]
         assert {entry["why"] for entry in camera["withheld"]} == {"a privacy mode hid what the camera sent"}
+
+
+@pytest.mark.parametrize(("kind", "times"), [(Kind.VIDEO, 1), (Kind.PACKAGE, 3)])
+async def test_there_must_be_room_for_all_that_lies_there_while_it_is_made(tmp_path, monkeypatch, kind, times):
+    async with stage(tmp_path) as made:
+        footage = await made.parts.archive.footage(CAMERA, T0, T0 + 6 * NS)
+        stored = sum(chunk.size for piece in footage.pieces for chunk in piece.chunks)
+        free = round(stored * times)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 40, free=free))
+        with pytest.raises(StorageError, match="it takes about"):
+            await made.make(export(kind=kind))
+        free = round(stored * (times + 0.2))
+        await made.make(export(kind=kind))
 
 
 async def hide(made: Stage, start_ns: int, end_ns: int | None) -> None:

@@ -40,9 +40,11 @@ log = logging.getLogger(__name__)
 
 POSITIONS = ("gpx", "geojson")
 """The forms in which positions lie beside a video."""
-_ROOM = {Kind.VIDEO: 1.02, Kind.PACKAGE: 2.0}
+_ROOM = {Kind.VIDEO: 1.02, Kind.PACKAGE: 3.1}
 _ROOM_BURNT = 4.0
-"""How much room an export takes, as a multiple of the recordings that go in: what is coded anew lies there twice."""
+"""How much room an export takes while it is made, as a multiple of the recordings that go in. What is coded anew lies
+there twice; a package has the files, their copy that plays, and that copy once more while it is signed or packed.
+"""
 _OVER = "the export is over"
 _WORKER = "gateway.evidence.export_worker"
 
