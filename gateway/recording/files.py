@@ -135,8 +135,11 @@ class SystemFiles:
             folders.sort()
             if not under and Path(folder) == self.root and STAGING in folders:
                 folders.remove(STAGING)
+            # Once for each folder: a month of fifty cameras has two million files.
+            below = Path(folder).relative_to(self.root).as_posix()
+            prefix = "" if below == "." else f"{below}/"
             for name in sorted(names):
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
+                yield prefix + name
 
     def names(self, folder: str) -> list[str]:  # noqa: D102
         try:
