@@ -67,17 +67,14 @@ class ExampleModel:
         self.keyframes: list[str] = []
 
     discoverable = True
-    streams_over_tls = False
     addresses = (NetworkAddress("10.0.0.1", 24),)
     rtsp_port = 8554
 
     def profiles(self, user: str) -> Sequence[MediaProfile]:
         return self._profiles
 
-    def stream_uri(
-        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
-    ) -> str | None:
-        return None if secure else f"rtsp://{host_of(base_url)}:8554/{profile.token}"
+    def stream_uri(self, profile: MediaProfile, transport: Transport, base_url: str, user: str) -> str | None:
+        return f"rtsp://{host_of(base_url)}:8554/{profile.token}"
 
     def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:
         return f"{base_url}/{profile.token}.jpg" if profile.video is MAIN.video else None

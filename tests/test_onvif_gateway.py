@@ -16,7 +16,9 @@ from gateway.base.clock import SystemClock
 from gateway.base.metrics import ONVIF_REQUESTS
 from gateway.base.settings import CameraSettings
 from gateway.media.model import Codec, Fix, MetadataParameters, Track, TrackKind
+from gateway.nvr.profiles import RtspPorts, stream_url
 from onvif_protocol.device import MAX_REQUEST_BYTES
+from onvif_protocol.device_model import Transport
 from onvif_protocol.discovery import probe
 from onvif_protocol.soap import (
     NS,
@@ -164,9 +166,17 @@ async def test_the_stream_is_the_rtsp_servers(gateway: Running, protocol: str, s
     assert text_of(answer, "tr2:Uri") == f"{scheme}://127.0.0.1:{gateway.rtsp_port}/unit-12"
 
 
-async def test_without_tls_there_is_no_rtsps(gateway: Running) -> None:
-    inner = "<Protocol>RtspsUnicast</Protocol><ProfileToken>unit-12</ProfileToken>"
-    assert await Nvr(gateway).fault("tr2:GetStreamUri", inner) == "InvalidStreamSetup"
+@pytest.mark.parametrize(
+    ("transport", "base_url", "url"),
+    [
+        (Transport.UDP, "https://gw:8443", "rtsp://gw:8554/unit-12"),
+        (Transport.RTSP, "https://gw:8443", "rtsps://gw:8322/unit-12"),
+        (Transport.HTTP, "https://[2001:db8::1]:8443", "https://[2001:db8::1]:8322/unit-12"),
+        (Transport.RTSP, "http://gw", "rtsp://gw:8554/unit-12"),
+    ],
+)
+async def test_who_comes_by_https_gets_streams_over_tls(transport: Transport, base_url: str, url: str) -> None:
+    assert stream_url(RtspPorts(8554, 8322), transport, base_url, "unit-12") == url
 
 
 async def test_who_the_device_is_stays_the_same(gateway: Running) -> None:

@@ -52,9 +52,7 @@ class TwoStreams(ExampleModel):
         subscribe = lambda: hub.subscribe("rtsp", start=Start.KEYFRAME)  # noqa: E731
         return Mount(hub.camera_id, lambda: hub.tracks, subscribe, self.clock)
 
-    def stream_uri(
-        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
-    ) -> str | None:
+    def stream_uri(self, profile: MediaProfile, transport: Transport, base_url: str, user: str) -> str | None:
         return f"rtsp://{host_of(base_url)}:{self.port}/{profile.token}"
 
     async def find(self, path: str, client: Client) -> Presentation | None:

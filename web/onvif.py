@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import ssl
 from collections.abc import Mapping
 
@@ -72,7 +73,9 @@ async def snapshot(request: web.Request) -> web.Response:
     try:
         who = _who(request)
     except SlowedError as error:
-        return problem(429, str(error))
+        response = problem(429, str(error))
+        response.headers["Retry-After"] = str(math.ceil(error.seconds))
+        return response
     except NotAuthorizedError:
         who = None
     if who is None:

@@ -60,18 +60,15 @@ class RtspPorts:
     tls: int | None
 
 
-def stream_url(ports: RtspPorts, transport: Transport, base_url: str, path: str, *, secure: bool = False) -> str | None:
-    """The URL of what is served under `path`; None: there is no such transport.
+def stream_url(ports: RtspPorts, transport: Transport, base_url: str, path: str) -> str:
+    """The URL of what is served under `path`.
 
-    `base_url` is `scheme://host:port` of the address that the request came to. `secure`: over TLS or not at all.
+    `base_url` is `scheme://host:port` of the address that the request came to. Who came by HTTPS gets what goes over
+    TCP by TLS, too.
     """
-    tunnelled = transport is Transport.HTTP
-    over_tls = secure or (tunnelled and base_url.startswith("https:"))
-    port = ports.tls if over_tls else ports.plain
-    if port is None:
-        return None
-    scheme = ("http" if tunnelled else "rtsp") + ("s" if over_tls else "")
-    return f"{scheme}://{host_of(base_url)}:{port}/{path}"
+    over_tls = ports.tls is not None and transport is not Transport.UDP and base_url.startswith("https:")
+    scheme = ("http" if transport is Transport.HTTP else "rtsp") + ("s" if over_tls else "")
+    return f"{scheme}://{host_of(base_url)}:{ports.tls if over_tls else ports.plain}/{path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +125,6 @@ class GatewayModel:
         return self._parts.announced
 
     @property
-    def streams_over_tls(self) -> bool:  # noqa: D102
-        return self._parts.rtsp().tls is not None
-
-    @property
     def rtsp_port(self) -> int:  # noqa: D102
         return self._parts.rtsp().plain
 
@@ -151,13 +144,13 @@ class GatewayModel:
         return [self._profile(camera, who) for camera in self._seen(who)]
 
     def stream_uri(  # noqa: D102
-        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
+        self, profile: MediaProfile, transport: Transport, base_url: str, user: str
     ) -> str | None:
         camera = profile.source.token
         who, ports = self._parts.accounts.principal(user), self._parts.rtsp()
         if who is None or Right.LIVE not in self._parts.authority.lasting_rights(who, camera):
             return None
-        return stream_url(ports, transport, base_url, camera, secure=secure)
+        return stream_url(ports, transport, base_url, camera)
 
     def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:  # noqa: D102
         who, camera = self._parts.accounts.principal(user), profile.source.token

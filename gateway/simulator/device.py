@@ -95,10 +95,6 @@ class CameraModel:
         return True
 
     @property
-    def streams_over_tls(self) -> bool:  # noqa: D102
-        return False
-
-    @property
     def addresses(self) -> Sequence[NetworkAddress]:  # noqa: D102
         return ()
 
@@ -110,9 +106,9 @@ class CameraModel:
         return (self._profile,)
 
     def stream_uri(  # noqa: D102
-        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
+        self, profile: MediaProfile, transport: Transport, base_url: str, user: str
     ) -> str | None:
-        if secure or transport is Transport.HTTP:
+        if transport is Transport.HTTP:
             return None
         return f"rtsp://{host_of(base_url)}:{self._rtsp_port()}/{self._rtsp_path}"
 

@@ -78,7 +78,7 @@ class DeviceManagement:
                 UsernameToken=True,
                 HttpDigest=True,
                 RELToken=False,
-                HashingAlgorithms="SHA-256 MD5",
+                HashingAlgorithms="SHA-256,MD5",
             ),
             element(
                 "tds:System",

@@ -172,16 +172,10 @@ class MediaModel(Protocol):
     def profiles(self, user: str) -> Sequence[MediaProfile]:
         """The device's own profiles, in a stable order."""
 
-    @property
-    def streams_over_tls(self) -> bool:
-        """Whether there is RTSPS."""
-
-    def stream_uri(
-        self, profile: MediaProfile, transport: Transport, base_url: str, user: str, *, secure: bool = False
-    ) -> str | None:
+    def stream_uri(self, profile: MediaProfile, transport: Transport, base_url: str, user: str) -> str | None:
         """The URL of a profile's stream; None: this user may not see it now, or there is no such transport.
 
-        `base_url` is `scheme://host:port` of the address that the request came to. `secure`: over TLS or not at all.
+        `base_url` is `scheme://host:port` of the address that the request came to.
         """
 
     def snapshot_uri(self, profile: MediaProfile, base_url: str, user: str) -> str | None:

@@ -26,14 +26,8 @@ from onvif_protocol.media_profiles import (
 )
 from onvif_protocol.soap import NS, Element, Fault, FaultError, element, qname, text_of
 
-_PROTOCOLS: Final = {
-    "RtspUnicast": (Transport.UDP, False),
-    "RTSP": (Transport.RTSP, False),
-    "RtspOverHttp": (Transport.HTTP, False),
-    "RtspsUnicast": (Transport.RTSP, True),
-    "RtspsOverHttps": (Transport.HTTP, True),
-}
-"""What clients ask for (Media2 5.5.1), and whether it has to be over TLS."""
+_TRANSPORTS: Final = {"RtspUnicast": Transport.UDP, "RTSP": Transport.RTSP, "RtspOverHttp": Transport.HTTP}
+"""Of what clients ask for (Media2 5.5.1): there is no multicast, and no SRTP."""
 _REFUSED: Final = (
     "CreateMask",
     "CreateOSD",
@@ -99,7 +93,7 @@ class Media2:
                 RTP_RTSP_TCP=True,
                 NonAggregateControl=False,
                 AutoStartMulticast=False,
-                SecureRTSPStreaming=self._model.streams_over_tls,
+                SecureRTSPStreaming=False,
             ),
             SnapshotUri=True,
             Rotation=False,
@@ -197,10 +191,10 @@ class Media2:
 
     def _get_stream_uri(self, call: Call) -> Element:
         profile = streaming(self._asked_for(call))
-        transport, secure = _PROTOCOLS.get(text_of(call.request, "tr2:Protocol"), (None, False))
+        transport = _TRANSPORTS.get(text_of(call.request, "tr2:Protocol"))
         if transport is None:
             raise invalid_argument("this transport is not offered", "ter:InvalidStreamSetup")
-        uri = self._model.stream_uri(profile, transport, call.base_url, user_of(call), secure=secure)
+        uri = self._model.stream_uri(profile, transport, call.base_url, user_of(call))
         if uri is None:
             raise invalid_argument("this stream is not to be had this way now", "ter:InvalidStreamSetup")
         return element("tr2:GetStreamUriResponse", element("tr2:Uri", uri))
