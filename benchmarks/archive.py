@@ -1,158 +1,154 @@
-"""How fast a day's timeline opens in a month's catalog, beside a plain query of the same rows in sqlite3.
+"""How fast a month's archive answers over HTTP: a day's timeline, and the picture of any moment, as retention deletes.
 
-50 cameras recorded for 30 days, a Segment a minute and a gap an hour, with a fix a second in the positions database;
-meanwhile the oldest Segments are being deleted, as retention does. The baseline reads the day's Segments by their index
-and nothing else: the least that a program can do and still have a picture of the day.
+50 cameras recorded for 30 days, a Segment a minute and a gap an hour, with a fix a second in the positions database.
+The hours before are due, and the gateway, a process of its own, deletes them meanwhile by its own rule. Each question
+comes on a connection of its own, with a token, and is written into the audit. The baseline reads the day's Segments by
+their index and nothing else: the least that a program can do and still have a picture of the day.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import random
 import sqlite3
 import statistics
-import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure import BenchmarkError, Ratio, Table, folder
-from gateway.media.model import NS, Fix
-from gateway.positions.blocks import encode
-from gateway.recording.catalog import Catalog
-from gateway.recording.chunks import CHUNK_NS, Cuts
-from gateway.recording.timeline import Timelines
-from gateway.store.engine import open_catalog, open_positions
+from benchmarks.gateway_process import GatewayProcess
+from benchmarks.measure import START_SECONDS, BenchmarkError, Ratio, Table, folder, percentile
+from benchmarks.month import CAMERAS, DAY_NS, DAYS, DUE_HOURS, FILMED, HOUR_NS, NAMES, Month, make
+from gateway.base.rfc3339 import format_utc
+from gateway.media.model import NS, UtcNs
 
-CAMERAS, DAYS, ROUNDS = 50, 30, 40
-MINUTES = DAYS * 24 * 60
-DAY_NS, MINUTE_NS, HOUR_NS = 86_400 * NS, 60 * NS, 3600 * NS
-START_NS = 1_767_268_800 * NS
-TRACKS = json.dumps([{"id": 0, "kind": "video", "codec": "H264", "units": 1800}])
+ROUNDS = 60
+AFTER_SECONDS = (0.0, 6.0)
+"""The gateway is started for each, and so long after it is ready its first picture is asked for."""
+PATIENCE = 300.0
+"""Seconds that a start may take: two million files are looked for."""
+KEEP = f'[[policy.retention]]\nkeep = "{DAYS}d"\n'
 DAY = "SELECT start_ns, end_ns FROM segments WHERE camera = ? AND start_ns >= ? AND start_ns < ? ORDER BY start_ns"
 
 
+@dataclass(slots=True)
+class Times:
+    """Seconds that each answer took."""
+
+    timelines: list[float] = field(default_factory=list)
+    baseline: list[float] = field(default_factory=list)
+    pictures: list[float] = field(default_factory=list)
+    nearest: list[float] = field(default_factory=list)
+    """Of pictures far from a keyframe."""
+    first: dict[float, float] = field(default_factory=dict)
+    """Of the first picture after a start, by how long after it."""
+    starts: list[float] = field(default_factory=list)
+    """Of the gateway, until it is ready."""
+
+
 def run() -> Table:
-    """Measure and tell."""
+    """Make the month, measure and tell."""
     with folder() as path:
-        _fill(path)
-        ours, theirs = asyncio.run(_measure(path))
-    if not ours:
-        raise BenchmarkError("nothing was measured")
+        began = time.perf_counter()
+        month = make(path / "data")
+        made = time.perf_counter() - began
+        times = Times()
+        with _serving(path, times) as gateway:
+            deleted = _measure(path / "data", gateway, month, times)
+        chosen = random.Random(7)
+        for after in AFTER_SECONDS:
+            with _serving(path, times, gateway.token) as again:
+                time.sleep(after)
+                times.first[after] = _picture(again, _moment(chosen, month, 2), "exact")
+    if deleted == 0:
+        raise BenchmarkError("retention deleted nothing meanwhile")
     return Table(
-        "A day's timeline in a month's archive",
-        ("", "median ms", "worst ms"),
+        f"A month's archive over HTTP: {CAMERAS} cameras, {DAYS} days",
+        ("", "median ms", "95 % ms", "worst ms"),
         [
-            ("gateway: recordings, gaps, privacy, bookmarks, deletions", *_cells(ours)),
-            ("baseline: the day's Segments by index", *_cells(theirs)),
-            ("gateway/baseline", str(Ratio(ours, theirs)), ""),
+            ("a day's timeline", *_cells(times.timelines)),
+            ("baseline: the day's Segments by index", *_cells(times.baseline)),
+            ("gateway/baseline", str(Ratio(times.timelines, times.baseline)), "", ""),
+            ("picture of a moment, keyframes every 2 s", *_cells(times.pictures)),
+            ("the nearest keyframe, keyframes every 10 s", *_cells(times.nearest)),
+            *(
+                (f"the first picture, {after:.0f} s after the start", *_cells([taken]))
+                for after, taken in times.first.items()
+            ),
+            ("the gateway's start", *_cells(times.starts)),
         ],
         (
-            f"{CAMERAS} cameras, {DAYS} days, {CAMERAS * MINUTES:,} Segments, a fix a second; Segments being deleted.",
-            "Wall clock, from the question to the answer's values; days and cameras at random.",
+            f"{month.segments:,} Segments, {CAMERAS * DAYS * 86_400:,} fixes; made in {made:.0f} s.",
+            f"{deleted:,} Segments were deleted meanwhile.",
+            f"Wall clock, connection, log-in and audit included; {ROUNDS} of each, at random; pictures of 1280x720.",
         ),
     )
 
 
-def _cells(times: list[float]) -> tuple[str, str]:
-    return f"{statistics.median(times) * 1000:.1f}", f"{max(times) * 1000:.1f}"
+def _cells(times: list[float]) -> tuple[str, ...]:
+    return tuple(f"{value * 1000:.1f}" for value in (statistics.median(times), percentile(times, 0.95), max(times)))
 
 
-def _fill(path: Path) -> None:
-    """A month as recorders and trackers would have written it: minute by minute, of all cameras."""
-    open_catalog(path).close()
-    open_positions(path).close()
-    names = [f"cam-{number:03d}" for number in range(CAMERAS)]
-    with contextlib.closing(sqlite3.connect(path / "sightline.db")) as catalog, catalog:
-        hours = range(DAYS * 24)
-        catalog.executemany(
-            "INSERT INTO recordings (id, camera, start_ns, end_ns) VALUES (?, ?, ?, ?)",
-            (
-                (hour * CAMERAS + n + 1, name, START_NS + hour * HOUR_NS, START_NS + (hour + 1) * HOUR_NS - 10 * NS)
-                for hour in hours
-                for n, name in enumerate(names)
-            ),
-        )
-        catalog.executemany(
-            "INSERT INTO gaps (camera, start_ns, end_ns, reason, track, packets, detail) "
-            "VALUES (?, ?, ?, 'camera disconnected', NULL, 0, '')",
-            (
-                (name, START_NS + (hour + 1) * HOUR_NS - 10 * NS, START_NS + (hour + 1) * HOUR_NS)
-                for hour in hours
-                for name in names
-            ),
-        )
-        catalog.executemany(
-            "INSERT INTO segments "
-            "(recording_id, camera, path, start_ns, end_ns, bytes, sha256, tracks, adopted, chunks) "
-            "VALUES (?, ?, ?, ?, ?, 7500000, ?, ?, 0, ?)",
-            _segments(names),
-        )
-    fixes = [
-        Fix(START_NS + second * NS, 52.5 + second / 1e5, 13.4, speed_mps=1.4, course_deg=90) for second in range(60)
-    ]
-    block = encode(fixes)
-    with contextlib.closing(sqlite3.connect(path / "positions.db")) as positions, positions:
-        positions.executemany(
-            "INSERT INTO fix_blocks (camera, minute, fixes) VALUES (?, ?, ?)",
-            ((name, START_NS // MINUTE_NS + minute, block) for minute in range(MINUTES) for name in names),
-        )
+@contextlib.contextmanager
+def _serving(path: Path, times: Times, token: str = "") -> Iterator[GatewayProcess]:
+    starting = GatewayProcess(path, record=False, more=KEEP, token=token, patience=PATIENCE)
+    began = time.perf_counter()
+    with starting as gateway:
+        times.starts.append(time.perf_counter() - began)
+        yield gateway
 
 
-def _segments(names: list[str]) -> Iterator[tuple[object, ...]]:
-    for minute in range(MINUTES):
-        start_ns = START_NS + minute * MINUTE_NS
-        starts = tuple((1200 + n * 500_000, start_ns + n * CHUNK_NS) for n in range(15))
-        chunks = Cuts(1200, bytes(8), starts).pack()
-        end_ns = start_ns + (50 if minute % 60 == 59 else 60) * NS
-        for n, name in enumerate(names):
-            recording = minute // 60 * CAMERAS + n + 1
-            yield recording, name, f"{name}/{minute}.mp4", start_ns, end_ns, bytes(32), TRACKS, chunks
+def _measure(data_dir: Path, gateway: GatewayProcess, month: Month, times: Times) -> int:
+    """All but the first pictures; how many Segments were deleted meanwhile."""
+    chosen = random.Random(6)
+    with contextlib.closing(sqlite3.connect(data_dir / "sightline.db", timeout=10)) as plain:
+        before = _deleted(plain)
+        for _ in range(ROUNDS):
+            camera, day = chosen.choice(NAMES), month.start_ns + DUE_HOURS * HOUR_NS + chosen.randrange(DAYS) * DAY_NS
+            interval = urllib.parse.urlencode({"from": format_utc(day), "to": format_utc(day + DAY_NS)})
+            taken, _, body = _ask(gateway, f"/api/cameras/{camera}/timeline?{interval}")
+            times.timelines.append(taken)
+            if body.count(b'"reason"') < 24:
+                raise BenchmarkError(f"{camera} has no gaps on the day that begins at {format_utc(day)}")
+            began = time.perf_counter()
+            rows = plain.execute(DAY, (camera, day, day + DAY_NS)).fetchall()
+            times.baseline.append(time.perf_counter() - began)
+            if len(rows) != 1440:
+                raise BenchmarkError(f"{camera} has {len(rows)} Segments on that day")
+            times.pictures.append(_picture(gateway, _moment(chosen, month, 2), "exact"))
+            times.nearest.append(_picture(gateway, _moment(chosen, month, 10), "nearest keyframe"))
+        return _deleted(plain) - before
 
 
-async def _measure(path: Path) -> tuple[list[float], list[float]]:
-    chosen, stop = random.Random(6), threading.Event()
-    deleting = threading.Thread(target=_delete, args=(path, stop), name="deleting")
-    ours, theirs = [], []
-    with contextlib.closing(open_catalog(path)) as database, contextlib.closing(_reader(path)) as plain:
-        timelines = Timelines(database, Catalog(database))
-        deleting.start()
-        try:
-            for _ in range(ROUNDS):
-                camera = f"cam-{chosen.randrange(CAMERAS):03d}"
-                from_ns = START_NS + chosen.randrange(1, DAYS) * DAY_NS
-                before = time.perf_counter()
-                found = await timelines.of(camera, from_ns, from_ns + DAY_NS)
-                between = time.perf_counter()
-                rows = plain.execute(DAY, (camera, from_ns, from_ns + DAY_NS)).fetchall()
-                theirs.append(time.perf_counter() - between)
-                ours.append(between - before)
-                if len(rows) != 1440 or sum(gaps.count for gaps in found.gaps) < 24:
-                    raise BenchmarkError(f"{camera} has {len(rows)} Segments that day and {len(found.gaps)} gaps")
-        finally:
-            stop.set()
-            deleting.join()
-    return ours, theirs
+def _deleted(plain: sqlite3.Connection) -> int:
+    count: int = plain.execute("SELECT count(*) FROM deletions").fetchone()[0]
+    return count
 
 
-def _reader(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path / "sightline.db")
+def _moment(chosen: random.Random, month: Month, seconds: int) -> UtcNs:
+    """One of those that are on disk, with so many seconds between keyframes; of ten, one far from them."""
+    second = chosen.randrange(60) if seconds == 2 else 10 * chosen.randrange(6) + chosen.randrange(3, 7)
+    return chosen.choice(month.filmed[seconds]) + second * NS + chosen.randrange(NS)
 
 
-def _delete(path: Path, stop: threading.Event) -> None:
-    """Delete the first day's Segments in the order of their age, each in a transaction of its own, until `stop`."""
-    with contextlib.closing(sqlite3.connect(path / "sightline.db", timeout=10, isolation_level=None)) as connection:
-        for number in range(1, CAMERAS * 24 * 60):
-            if stop.is_set():
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "INSERT INTO deletions (camera, path, start_ns, end_ns, bytes, sha256, deleted_ns, rule) "
-                "SELECT camera, path, start_ns, end_ns, bytes, sha256, end_ns, 'default: kept for 30 days' "
-                "FROM segments WHERE id = ?",
-                (number,),
-            )
-            connection.execute("DELETE FROM segments WHERE id = ?", (number,))
-            connection.execute("COMMIT")
+def _picture(gateway: GatewayProcess, at_ns: UtcNs, kind: str) -> float:
+    """How long the picture of a moment took, which must be there and be `kind`."""
+    taken, label, body = _ask(gateway, f"/api/cameras/{FILMED}/snapshot.jpg?at={format_utc(at_ns)}")
+    if label != kind or not body.startswith(b"\xff\xd8"):
+        raise BenchmarkError(f"the picture of {format_utc(at_ns)} is {label}, not {kind}")
+    return taken
+
+
+def _ask(gateway: GatewayProcess, path: str) -> tuple[float, str, bytes]:
+    """Seconds, what kind of picture it is, and the answer's bytes."""
+    request = urllib.request.Request(gateway.url + path, headers={"Authorization": f"Bearer {gateway.token}"})
+    began = time.perf_counter()
+    try:
+        with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
+            body = response.read()
+    except OSError as error:
+        raise BenchmarkError(f"the gateway does not answer {path}: {error}") from error
+    return time.perf_counter() - began, response.headers.get("X-Picture", ""), body

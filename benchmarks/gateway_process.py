@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -70,21 +71,34 @@ def lag_ms(spans: Sequence[Span]) -> float:
 
 
 class GatewayProcess:
-    """`with GatewayProcess(folder, record=True) as gateway:` runs one without cameras; `watch` gives it some."""
+    """`with GatewayProcess(folder, record=True) as gateway:` runs one without cameras; `watch` gives it some.
 
-    def __init__(self, folder: Path, *, record: bool) -> None:
+    `more`: what the settings file says besides. `token`: that of another that ran in the folder before. `patience`: so
+    many seconds may the start take.
+    """
+
+    def __init__(
+        self, folder: Path, *, record: bool, more: str = "", token: str = "", patience: float = START_SECONDS
+    ) -> None:
         self._record = record
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.rtsp_port: int = probe.getsockname()[1]
+            """Nobody's a moment ago, the gateway's in a moment."""
+        self._patience = patience
+        self._more = more
         self._data_dir = folder / "data"
         self._config = folder / "sightline.toml"
         self._configure({})
-        self._command("user", "add", USER, "--role", "administrator")
-        self.token = self._command("token", "create", USER, "--user", USER)
+        if not token:
+            self._command("user", "add", USER, "--role", "administrator")
+            token = self._command("token", "create", USER, "--user", USER)
+        self.token = token
         self.child = Child(sys.executable, "-m", "gateway", "serve", "--config", self._config)
         self.url = ""
 
     def __enter__(self) -> Self:
         try:
-            self.url = self.child.line().rpartition(" ")[2]
+            self.url = self.child.line(self._patience).rpartition(" ")[2]
         except BaseException:
             self.child.stop()
             raise
@@ -125,8 +139,12 @@ class GatewayProcess:
     def get(self, path: str) -> Any:
         return json.loads(self._fetch(path))
 
-    def _fetch(self, path: str) -> bytes:
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
+    def post(self, path: str, told: object) -> None:
+        self._fetch(path, json.dumps(told).encode())
+
+    def _fetch(self, path: str, told: bytes | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, told, headers)
         try:
             with urllib.request.urlopen(request, timeout=START_SECONDS) as response:
                 body: bytes = response.read()
@@ -139,12 +157,12 @@ class GatewayProcess:
             f"data_dir = {json.dumps(str(self._data_dir))}",
             '[http]\nlisten = "127.0.0.1:0"',
             '[webrtc]\nlisten = "127.0.0.1:0"',
-            '[rtsp]\nlisten = "127.0.0.1:0"',
+            f'[rtsp]\nlisten = "127.0.0.1:{self.rtsp_port}"',
             '[discovery]\ninterfaces = ["lo"]',
         ]
         for name, url in urls.items():
             lines.append(f'[[cameras]]\nid = "{name}"\nurl = "{url}"\nrecord = {str(self._record).lower()}')
-        self._config.write_text("\n".join(lines) + "\n")
+        self._config.write_text("\n".join([*lines, self._more]) + "\n")
 
     def _command(self, *words: str) -> str:
         command = [sys.executable, "-m", "gateway", *words, "--config", str(self._config)]
