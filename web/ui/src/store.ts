@@ -4,12 +4,13 @@
  */
 
 import * as api from "./api";
+import { DiskWatch } from "./disk-news";
 import type { Circumstances, RightEnded } from "./faces";
 import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
 import { Reasons } from "./reasons";
-import type { Camera, DiskNews, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
+import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
 export type Theme = "dark" | "light" | "system";
@@ -80,8 +81,7 @@ export class Store {
   asked: readonly string[] = [];
   /** Exports, the newest first: what was asked for, and what has been told of since. */
   exports: readonly ExportJob[] = [];
-  /** How full the disk is, as told last; null: one may not know. */
-  disk: DiskNews | null = null;
+  readonly disk = new DiskWatch(sessionStorage);
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -208,7 +208,7 @@ export class Store {
     });
   }
 
-  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports" | "disk">>) {
+  private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports">>) {
     Object.assign(this, part);
     this.changed();
   }
@@ -267,6 +267,7 @@ export class Store {
     this.frameClocks.clear();
     this.endedRights.clear();
     this.reasons.forget();
+    this.disk.forget();
     this.set({
       session: null,
       cameras: null,
@@ -274,7 +275,6 @@ export class Store {
       lit: null,
       dialog: null,
       exports: [],
-      disk: null,
       link: { downSince: null, retryAt: null, back: null },
     });
   }
@@ -319,6 +319,12 @@ export class Store {
   /** A picture of the unit is opened. Returns how it is closed again. */
   watching(id: string): () => void {
     return this.reasons.watch(id, Date.now);
+  }
+
+  /** The warning about the disk has been read. */
+  putDiskAside(): void {
+    this.disk.putAside();
+    this.changed();
   }
 
   setTheme(theme: Theme): void {
@@ -370,7 +376,8 @@ export class Store {
         this.takeExports(this.exports.filter((job) => job.id !== event.id));
         break;
       case "storage":
-        this.set({ disk: event });
+        this.disk.take(event);
+        this.changed();
         break;
       case "ping":
         this.clockOffset = Date.parse(event.utc) - Date.now();

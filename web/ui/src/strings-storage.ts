@@ -26,7 +26,7 @@ export const storageStrings = {
   levels: {
     ok: "room enough",
     low: "low",
-    clearing: "the oldest go",
+    clearing: "too little",
     full: "full: nothing is recorded",
   } satisfies Record<DiskLevel, string>,
   /** What to do, by level. */
@@ -34,7 +34,7 @@ export const storageStrings = {
     ok: "",
     low: "Before that happens: give the recordings a larger disk, have the policy keep less, or let fewer units record.",
     clearing:
-      "They go before their time, whatever the policy would have kept. If they must not: give the recordings a larger disk, have the policy keep less of what matters least, or put what matters on hold.",
+      "If that must not go on: give the recordings a larger disk, take other files off it, or have the policy keep less of what matters least. What is on hold or younger than “keep_at_least” is never deleted; holds that have done their work can be released.",
     full: "Make room now: take other files off this disk or enlarge it, remove exports, release holds that have done their work, or shorten “keep_at_least” in the policy and read the settings again. Recording goes on by itself as soon as there is room.",
   } satisfies Record<DiskLevel, string>,
   todo: { policy: "Policy", archive: "Holds and exports in the archive" },
@@ -52,7 +52,7 @@ export const storageStrings = {
     never: "At this pace it does not fill up: the policy lets go of enough in time.",
     nothingNew: "Nothing was recorded in the last day: there is nothing to judge by.",
     isFull: "It is full.",
-    now: "The oldest recordings have to make room for new ones already.",
+    now: "Less is free than the settings want to be free.",
     full: (time: string, day: string, daily: string) =>
       `Full in about ${time}, on ${day}, at ${daily} a day: from then on the oldest go before their time.`,
     fullToday: (time: string, daily: string) =>
@@ -106,7 +106,7 @@ export const storageStrings = {
       `${n === 1 ? "One thing does" : `${n} things do`} not hold, as found ${time} UTC (${age} ago).`,
     findingsText: "Nobody should repair or delete anything before it is clear what happened. What they are, it names again:",
     details: "Keys and ledgers",
-    key: "Key",
+    publicKey: "Ed25519",
     signs: "signs now",
     since: (time: string) => `since ${time} UTC`,
     vouched: (id: string) => `vouched for by ${id}`,

@@ -4,9 +4,8 @@
  */
 
 import { css, html, LitElement, nothing } from "lit";
-import { customElement, state } from "lit/decorators.js";
+import { customElement } from "lit/decorators.js";
 import { Watch } from "../controllers";
-import { asideOf, isWorse, keepAside, readAside, type PutAside } from "../disk-news";
 import { icons } from "../icons";
 import { settingsPath } from "../route";
 import { store } from "../store";
@@ -57,48 +56,32 @@ export class DiskBanner extends LitElement {
     `,
   ];
 
-  @state() private aside: PutAside | null = readAside();
-
   constructor() {
     super();
-    new Watch(this, (s) => [s.disk, s.session, s.view]);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    keepAside(null); // the log-out
-  }
-
-  override willUpdate(): void {
-    if (this.aside && store.disk?.warnings.length === 0) this.put(null); // it is over: what comes next is another
-  }
-
-  private put(aside: PutAside | null): void {
-    this.aside = aside;
-    keepAside(aside);
+    new Watch(this, (s) => [s.disk.warning, s.session, s.view]);
   }
 
   override render() {
-    const { disk, view } = store;
-    if (!disk || disk.warnings.length === 0 || !store.sections.includes("storage")) return nothing;
+    const { view } = store;
+    const { warning } = store.disk;
+    if (!warning || !store.sections.includes("storage")) return nothing;
     if (view.name === "settings" && view.section === "storage") return nothing; // that page says it itself, and more
-    if (this.aside && !isWorse(disk, this.aside)) return nothing;
     return html`<div
-      class="banner ${disk.level}"
-      role=${disk.level === "full" ? "alert" : "status"}
+      class="banner ${warning.level}"
+      role=${warning.level === "full" ? "alert" : "status"}
       data-testid="disk-banner"
-      data-level=${disk.level}
+      data-level=${warning.level}
     >
       ${icons.storage}
       <p>
-        ${disk.warnings.join(" ")} <a data-testid="disk-more" href=${settingsPath("storage")}>${words.more}</a>
+        ${warning.warnings.join(" ")} <a data-testid="disk-more" href=${settingsPath("storage")}>${words.more}</a>
       </p>
       <button
         class="plain icon"
         data-testid="disk-dismiss"
         title=${words.dismiss}
         aria-label=${words.dismiss}
-        @click=${() => this.put(asideOf(disk))}
+        @click=${() => store.putDiskAside()}
       >
         ${icons.close}
       </button>

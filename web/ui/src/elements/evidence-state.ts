@@ -191,12 +191,13 @@ export class EvidenceState extends LitElement {
   private renderKeys({ key, keys }: EvidenceStanding) {
     return html`<table data-testid="evidence-keys">
       ${[...keys].reverse().map(
-        ({ id, since, previous }) =>
+        (one) =>
           html`<tr>
-            <th class="id">${id}</th>
+            <th class="id">${one.id}</th>
             <td>
-              ${words.since(time(since))}${id === key ? html` · <strong>${words.signs}</strong>` : nothing}
-              <small>${previous === null ? words.first : words.vouched(previous)}</small>
+              ${words.since(time(one.since))}${one.id === key ? html` · <strong>${words.signs}</strong>` : nothing}
+              <small>${one.previous === null ? words.first : words.vouched(one.previous)}</small>
+              <small>${words.publicKey} <code>${one.public}</code></small>
             </td>
           </tr>`,
       )}

@@ -163,13 +163,13 @@ export class StoragePage extends LitElement {
     return report;
   });
   private timer = 0;
-  private told: DiskNews | null = store.disk;
+  private told: DiskNews | null = store.disk.news;
   /** What was told since the report. */
   private news: DiskNews | null = null;
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.disk, s.cameras]);
+    new Watch(this, (s) => [s.disk.news, s.cameras]);
   }
 
   override connectedCallback(): void {
@@ -183,8 +183,8 @@ export class StoragePage extends LitElement {
   }
 
   override willUpdate(): void {
-    if (store.disk === this.told) return;
-    this.told = this.news = store.disk;
+    if (store.disk.news === this.told) return;
+    this.told = this.news = store.disk.news;
     void this.found.again();
   }
 

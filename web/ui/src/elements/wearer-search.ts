@@ -104,6 +104,7 @@ export class WearerSearch extends LitElement {
     try {
       const reason = this.asked ? entered(form, "reason").trim() : null;
       this.found = { name, wearers: await findWearers(name, reason) };
+      void this.showFound();
     } catch (error) {
       this.found = null;
       if (error instanceof ApiError && error.reasonNeeded) await this.askWhy();
@@ -111,6 +112,13 @@ export class WearerSearch extends LitElement {
     }
     this.busy = false;
   };
+
+  /** On a phone they come below what is on the screen. */
+  private async showFound(): Promise<void> {
+    this.busy = false;
+    await this.updateComplete;
+    this.renderRoot.querySelector(".found")?.scrollIntoView({ block: "nearest" });
+  }
 
   private async askWhy(): Promise<void> {
     try {
@@ -144,7 +152,7 @@ export class WearerSearch extends LitElement {
         ${this.asked ? this.renderWhy(this.asked) : nothing}
       </form>
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
-      <div role="status">${this.busy ? html`<p class="quiet">${words.searching}</p>` : this.renderFound()}</div>`;
+      <div class="found" role="status">${this.busy ? html`<p class="quiet">${words.searching}</p>` : this.renderFound()}</div>`;
   }
 
   private renderWhy(reasons: readonly string[]) {
