@@ -61,7 +61,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    password: str
+    password: str = field(repr=False)
     who: Principal
     sealed: bytes = field(compare=False)
     """What the password was decrypted from: another after each rotation of the key."""

@@ -151,7 +151,8 @@ class Users:
 
         Raises:
             NotFoundError: there is none of that name.
-            ConflictError: it would be the last administrator that goes, or the account is its provider's.
+            ConflictError: it would be the last administrator that goes, the account is its provider's, or somebody else
+                has changed it meanwhile.
             BadRequestError: the password, a group or a camera cannot be used, or a new password is needed.
         """
         limits: dict[str, tuple[str, ...]] = {}
