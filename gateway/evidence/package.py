@@ -1,8 +1,8 @@
 """Builds an evidence package: a ZIP with the recordings as they lie on disk, a copy that plays in one piece, positions,
 and everything that proves them to somebody who has nothing else of ours. docs/evidence.md says what is in it.
 
-Blocks and takes long: call it in a worker process, with what `package_gathering` gathered. Memory hardly grows with what
-goes in.
+Blocks and takes long: call it in a worker process, with what `package_gathering` gathered. Memory hardly grows with
+what goes in.
 """
 
 from __future__ import annotations
