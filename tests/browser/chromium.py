@@ -39,14 +39,17 @@ SECONDS = 30.0
 COUNT_FRAMES = """(video, wanted) => new Promise(resolve => {
   const times = [];
   const shown = (_, frame) => {
-    times.push(frame.mediaTime);
+    times.push(frame.rtpTimestamp);
     times.length < wanted ? video.requestVideoFrameCallback(shown) : resolve({
       times, size: [video.videoWidth, video.videoHeight], decoded: video.getVideoPlaybackQuality().totalVideoFrames,
     });
   };
   video.requestVideoFrameCallback(shown);
 })"""
-"""Waits until so many pictures have been on the screen; their media times, the size, and how many were decoded."""
+"""Waits until so many pictures have been on the screen; their RTP timestamps, the size, and how many were decoded.
+
+Of a live picture Chromium's `mediaTime` is when it planned to show it: two that come late may have the same.
+"""
 
 
 @contextlib.asynccontextmanager
