@@ -101,6 +101,7 @@ def settings(data_dir: Path, *cameras: CameraSettings, **sections: dict[str, Any
         "webrtc": {"listen": "127.0.0.1:0"},
         "rtsp": {"listen": "127.0.0.1:0", "tls_listen": "127.0.0.1:0"},
         "discovery": {"interfaces": ["lo"]},
+        "onvif": {"announce": False},  # a hello hurries the cameras of other gateways that tests run on this machine
         "cameras": list(cameras),
     }
     return Settings.model_validate(values | sections)

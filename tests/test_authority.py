@@ -77,6 +77,7 @@ def test_privacy_hides_but_the_camera_stays_in_the_lists():
     rights, who = authority(), Who(Role.DISPATCHER)
     rights.update(private={"n1": Privacy(0, hides_position=True, hides_stream=True, recording=False)})
     assert rights.rights(who, "n1") == {Right.RECORDED}
+    assert rights.lasting_rights(who, "n1") == rights.rights(who, "s1")
     assert rights.sees(who, "n1")
     assert rights.unrecorded("n1")
     rights.update(private={"n1": Privacy(0, hides_position=True, hides_stream=False, recording=True)})

@@ -283,7 +283,7 @@ async def soap(session: aiohttp.ClientSession, url: str, name: str) -> tuple[int
 async def test_a_camera_answers_on_a_port_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "web.onvif")
     base = free_ports(3)
-    onvif = {"devices": "port", "base_port": base}
+    onvif = {"devices": "port", "base_port": base, "announce": False}
     cameras = [settings("unit-12", "Unit 12"), settings("unit-7", "Unit 7")]
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", base + 1))

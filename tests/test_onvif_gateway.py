@@ -33,6 +33,7 @@ from onvif_protocol.soap import (
     text_of,
 )
 from tests.accounts import PASSWORD
+from tests.onvif_schema import violations
 from tests.running import Running, running
 from tests.webrtc_samples import audio_track, encoded
 
@@ -56,7 +57,8 @@ NONCES = itertools.count()
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory) -> AsyncIterator[Running]:
     """A gateway whose two cameras have sent two seconds of picture, and are where they are."""
-    async with running(tmp_path_factory.mktemp("gateway"), *CAMERAS, policy=POLICY) as gateway:
+    announced = {"announce": True}
+    async with running(tmp_path_factory.mktemp("gateway"), *CAMERAS, policy=POLICY, onvif=announced) as gateway:
         for number, camera_id in enumerate(("unit-12", "unit-7")):
             camera = gateway.fleet.camera(camera_id)
             units = encoded(60, 15)
@@ -197,6 +199,19 @@ async def test_it_is_found_on_the_network(gateway: Running) -> None:
     own = found[text_of(answer, "tds:GUID")]
     assert own.xaddrs == (f"{gateway.url}/onvif/device_service",)
     assert "onvif://www.onvif.org/Profile/T" in own.scopes
+
+
+async def test_every_service_is_listed_both_ways(gateway: Running) -> None:
+    nvr = Nvr(gateway)
+    services = await nvr.ask("tds:GetServices", "<IncludeCapability>true</IncludeCapability>")
+    listed = {text_of(service, "tds:Namespace"): text_of(service, "tds:XAddr") for service in services}
+    assert listed.keys() == {NS[p] for p in ("tds", "trt", "tr2", "tmd", "timg", "tev", "tse", "trc", "trp")}
+    assert len(set(listed.values())) == len(listed)
+    assert violations(services) == []
+    answer = await nvr.ask("tds:GetCapabilities", "<Category>All</Category>")
+    assert violations(answer) == []
+    old = {address.text for address in answer.iter(qname("tt:XAddr"))}
+    assert old == set(listed.values()) - {listed[NS["tr2"]]}, "which it has no word for"
 
 
 # ---- snapshots

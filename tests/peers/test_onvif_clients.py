@@ -181,7 +181,7 @@ async def reached(network: SlowNetwork, folder: Path) -> AsyncIterator[Running]:
     idle = {"id": "unit-12", "url": "rtsp://127.0.0.1:1/s", "connect": "on_demand", "record": False}
     camera = CameraSettings.model_validate(idle)
     where = {"http": {"listen": f"{network.address}:0"}, "discovery": {"interfaces": [network.namespace]}}
-    async with running(folder, camera, **where) as gateway:
+    async with running(folder, camera, **where, onvif={"announce": True}) as gateway:
         yield gateway
 
 
