@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from gateway.base.settings import CameraSettings
-from gateway.media.model import GapReason
-from tests.media_samples import PCMU, VIDEO, stream
+from gateway.media.model import AccessUnit, GapReason
+from tests.media_samples import stream
 from tests.recording_rig import CAMERA, gap, rig
 from tests.running import Running, running
 from tests.test_playback import g711, tone
@@ -21,21 +21,18 @@ RATE = 10
 
 
 @asynccontextmanager
-async def archive(folder: Path, pictures: Any = None, **sections: Any) -> AsyncIterator[Running]:
-    """Thirty seconds with sound and metadata, nothing for half a minute, and ten more, from T0 on; two cameras."""
-    first = [*(pictures or stream(30, rate=RATE, gop=RATE)), *g711(tone(30), received=0.3)]
-    video = next(unit.track for unit in first if unit.track.kind is VIDEO.kind)
+async def archive(folder: Path, units: Sequence[AccessUnit] = (), **sections: Any) -> AsyncIterator[Running]:
+    """Thirty seconds with sound and metadata, nothing for half a minute, and ten more, from T0 on; or other `units`.
+    There are two cameras.
+    """
     async with rig(folder) as recording:
-        tracks = dict.fromkeys(unit.track for unit in first)
-        recording.hub.open((video, *(track for track in tracks if track is not video)))
+        first = units or [*stream(30, rate=RATE, gop=RATE), *g711(tone(30), received=0.3)]
+        recording.hub.open(tuple(dict.fromkeys(unit.track for unit in first)))
         await recording.play(sorted(first, key=lambda u: u.received_ns))
-        if pictures is None:
+        if not units:
             recording.hub.publish(gap(30, GapReason.DISCONNECTED))
             later = [*stream(10, start=60, rate=RATE, gop=RATE), *g711(tone(10), 60, received=0.3)]
             await recording.play(sorted(later, key=lambda u: u.received_ns))
         await recording.close()
     async with running(folder, IDLE, OTHER, **sections) as gateway:
         yield gateway
-
-
-__all__ = ["CAMERA", "IDLE", "OTHER", "PCMU", "RATE", "archive"]

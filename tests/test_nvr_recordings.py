@@ -24,8 +24,9 @@ from onvif_protocol.soap import (
 )
 from tests.accounts import PASSWORD
 from tests.media_samples import T0
-from tests.nvr_archive import CAMERA, RATE, archive
+from tests.nvr_archive import RATE, archive
 from tests.onvif_schema import violations
+from tests.recording_rig import CAMERA
 from tests.replay_stage import ReplayReader
 from tests.running import Running
 

@@ -396,7 +396,7 @@ class Replay:
             async with aclosing(showing.steps):
                 await showing.sending.send(showing.steps)
             if not wanted.onvif:
-                showing.sending.bye()
+                await showing.sending.bye()
         except SightlineError as error:
             why = str(error)
             log.warning("camera %s: what is played ends early: %s", self._camera, error)

@@ -41,6 +41,8 @@ STUCK_SECONDS = 600.0
 SLICE_SECONDS = 0.004
 """For so long packets are made at a time, before everything else has its turn; then it pauses as long."""
 REPORT_SECONDS = 5.0
+BYE_SECONDS = 0.3
+"""After the last picture."""
 HOLE_NS = 40_000_000
 """How long the last picture before a hole lasts when the server keeps the pace."""
 
@@ -220,8 +222,13 @@ class Sending:
         finally:
             self._rest()
 
-    def bye(self) -> None:
-        """Tell a client that knows RTSP alone that there is nothing more (RFC 3550 6.6)."""
+    async def bye(self) -> None:
+        """Tell a client that knows RTSP alone that there is nothing more (RFC 3550 6.6), once it has taken everything:
+        by UDP a BYE may overtake the last pictures, and players end with it.
+        """
+        if not await self._taken(0):
+            return
+        await self._clock.sleep(BYE_SECONDS)
         for number, sender in self._senders.items():
             packet = build_rtcp(ReceiverReport(sender.ssrc), SourceDescription(sender.ssrc, CNAME), Bye((sender.ssrc,)))
             self._receiver.report(number, packet)
@@ -291,16 +298,22 @@ class Sending:
         """Wait until the client can take more, and for a turn to work; False: it has taken nothing for too long."""
         if self._receiver.waiting > WAITING_BYTES:
             self._rest()
-            least, since = self._receiver.waiting, self._clock.monotonic()
-            while (waiting := self._receiver.waiting) > WAITING_BYTES:
-                await self._clock.sleep(TAKEN_SECONDS)
-                if waiting < least:
-                    least, since = waiting, self._clock.monotonic()
-                elif self._clock.monotonic() - since > STUCK_SECONDS:
-                    self._receiver.end(f"took nothing for {STUCK_SECONDS:.0f} s")
-                    return False
+            if not await self._taken(WAITING_BYTES):
+                return False
         if not self._pace.paced:
             await self._work()
+        return True
+
+    async def _taken(self, most: int) -> bool:
+        """Wait until no more than that waits for the client; False: it took nothing for too long, and is ended."""
+        least, since = self._receiver.waiting, self._clock.monotonic()
+        while (waiting := self._receiver.waiting) > most:
+            await self._clock.sleep(TAKEN_SECONDS)
+            if waiting < least:
+                least, since = waiting, self._clock.monotonic()
+            elif self._clock.monotonic() - since > STUCK_SECONDS:
+                self._receiver.end(f"took nothing for {STUCK_SECONDS:.0f} s")
+                return False
         return True
 
     async def _work(self) -> None:
