@@ -165,7 +165,9 @@ async def test_privacy_mode_ends_what_it_hides(gateway: Running, source: Source)
     await gateway.read_again(source.settings(), policy={"privacy": [{"hide": ["stream"]}]})
     source.publish(key=True)
     nvr = await playing(gateway)
-    status, said, _ = await gateway.client().call("PUT", "/api/cameras/cam/privacy", json={"on": True, "reason": "a break"})
+    status, said, _ = await gateway.client().call(
+        "PUT", "/api/cameras/cam/privacy", json={"on": True, "reason": "a break"}
+    )
     assert status == 200, said
     await end_of(nvr)
     nvr = await reader(gateway)
