@@ -1,8 +1,8 @@
 """Recordings toward NVRs by RTSP, as ONVIF plays them: `rtsp://host/{camera id}/replay`.
 
 Here belongs what makes a camera's recordings a presentation of the RTSP server: who may have which of its tracks, what
-a privacy mode keeps from everybody, where playing begins, and the view that each PLAY is. What is sent, and when, is
-`replay_sending`'s business.
+a privacy mode keeps from everybody, where playing begins, and the view that each PLAY is. What is sent is decided in
+`replay_reading`, when it is sent in `replay_sending`.
 
 Players that know no absolute times name the interval in the path, `…/replay/20260131T120000Z-20260131T120500Z`, and get
 it from its beginning to its end.
@@ -33,16 +33,17 @@ from gateway.base.rfc3339 import format_utc
 from gateway.base.supervise import TaskOwner, cancel_once
 from gateway.base.workers import Threads
 from gateway.media.fmp4_samples import Mp4Error, read_header
-from gateway.media.model import NS, Track, TrackKind, UtcNs
+from gateway.media.model import NS, Track, UtcNs
 from gateway.nvr.readers import Reader
-from gateway.nvr.replay_sending import POLL_SECONDS, Pace, Reading, Sender, Sending
+from gateway.nvr.replay_reading import Interval, Reading, Ready, after, first_picture, read_ahead
+from gateway.nvr.replay_sending import Pace, Sender, Sending
 from gateway.nvr.tokens import TRACKS
 from gateway.recording.catalog import Catalog
 from gateway.recording.clip import Selection, unreadable
 from gateway.recording.files import Files
 from gateway.recording.footage import FootageFinder, Piece
-from gateway.recording.units import Recorded, recorded_tracks
-from gateway.recording.walk import Step, Walk
+from gateway.recording.units import recorded_tracks
+from gateway.recording.walk import Walk
 from gateway.rtsp.onvif_replay import OPTION, Asked, NptRange, format_range, parse_play, parse_utc
 from gateway.rtsp.presentation import Client, Description, Playing, Receiver, RefusalError, Start
 from gateway.rtsp.protocol import Headers
@@ -55,17 +56,6 @@ MAX_SHOWN = 64
 MAX_OF_ACCOUNT = 16
 HIDDEN_BEFORE_NS = 600 * NS
 """From how much earlier something may be sent, so that decoding can start: a keyframe is not far."""
-
-Group = list[Recorded]
-Ready = tuple[Step, list[Group]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    """From when to when is played; backwards when `end_ns` is the earlier one. None: as far as there is."""
-
-    start_ns: UtcNs
-    end_ns: UtcNs | None
 
 
 @dataclass(slots=True)
@@ -193,14 +183,14 @@ class Replays:
         )
         raise RefusedError(why)
 
-    async def _all(self, camera: str) -> _Interval | None:
+    async def _all(self, camera: str) -> Interval | None:
         """All that is recorded of a camera, without an end; None: nothing."""
         _, stored = await self.catalog.nearest(camera, 0)
         growing = self.catalog.growing(camera)
         begins = [ns for ns in (stored, None if growing is None else growing.start_ns) if ns is not None]
-        return _Interval(min(begins), None) if begins else None
+        return Interval(min(begins), None) if begins else None
 
-    async def _example(self, camera: str, span: _Interval, *, newest: bool) -> Piece | None:
+    async def _example(self, camera: str, span: Interval, *, newest: bool) -> Piece | None:
         """A Segment that tells what tracks there are: the newest one, or the first one of an interval."""
         if newest:
             at_ns, _ = await self.catalog.nearest(camera, self.clock.utc_ns())
@@ -230,7 +220,7 @@ class Replay:
         who: Principal,
         portion: Portion,
         tracks: tuple[Track, ...],
-        span: _Interval,
+        span: Interval,
     ) -> None:
         """`span`: what there is under its path, which normal play time counts from."""
         self.who = who
@@ -330,7 +320,7 @@ class Replay:
         if Right.RECORDED not in rights or Portion.of(rights) != self._portion:
             raise RefusedError("what this account may see has changed: connect again")
 
-    def _resolve(self, wanted: Asked) -> _Interval:
+    def _resolve(self, wanted: Asked) -> Interval:
         """From when to when is to be played."""
         given, span = wanted.range, self._span
         start_ns, end_ns = (
@@ -345,9 +335,9 @@ class Replay:
             start_ns = span.start_ns if self._reached_ns is None else self._reached_ns
         if end_ns is not None and (end_ns < start_ns) != (wanted.scale < 0):
             raise RefusalError(457)
-        return _Interval(start_ns, end_ns)
+        return Interval(start_ns, end_ns)
 
-    async def _begin_view(self, client: Client, interval: _Interval, wanted: Asked) -> View:
+    async def _begin_view(self, client: Client, interval: Interval, wanted: Asked) -> View:
         end_ns = interval.end_ns
         return await self._replays.views.begin(
             Action.PLAYBACK,
@@ -364,18 +354,18 @@ class Replay:
         )
 
     async def _begin(
-        self, receiver: Receiver, wanted: Asked, interval: _Interval, view: View, reader: Reader
+        self, receiver: Receiver, wanted: Asked, interval: Interval, view: View, reader: Reader
     ) -> Playing:
         """Read the first pictures, and have them sent once the client has its answer."""
-        steps = self._steps(wanted, interval)
+        steps = await self._steps(wanted, interval)
         ready = await anext(steps, None)
         if ready is None:  # nothing is recorded there
             raise RefusalError(457)
-        first_ns = _first_picture(ready[1])
+        first_ns = first_picture(ready[1])
         pace = Pace(wanted.scale, paced=wanted.paced, from_ns=first_ns)
         clock, turn = self._replays.clock, self._replays.turn
         sending = Sending(receiver, self._senders, wanted, pace, clock, turn)
-        self._showing = showing = _Showing(receiver, view, reader, sending, _after(ready, steps))
+        self._showing = showing = _Showing(receiver, view, reader, sending, after(ready, steps))
 
         def start() -> None:
             if self._showing is showing:
@@ -419,42 +409,14 @@ class Replay:
 
     # ---- what is read
 
-    async def _steps(self, wanted: Asked, interval: _Interval) -> AsyncGenerator[Ready]:
-        """The steps with what is sent of each, one of them read ahead."""
-        walked = self._walked(wanted, interval)
-        owner = self._replays.owner
-        ahead = owner.start(_next(walked), name=f"{self._camera} reads")
-        try:
-            while (found := await ahead) is not None:
-                if isinstance(found, SightlineError):
-                    raise found
-                ahead = owner.start(_next(walked), name=f"{self._camera} reads")
-                yield found
-        finally:
-            cancel_once(ahead)
-            await asyncio.wait({ahead})
-            await walked.aclose()
-
-    async def _walked(self, wanted: Asked, interval: _Interval) -> AsyncGenerator[Ready]:
-        backwards, begun = wanted.scale < 0, False
+    async def _steps(self, wanted: Asked, interval: Interval) -> AsyncGenerator[Ready]:
+        replays, backwards = self._replays, wanted.scale < 0
         selection = await self._selection(interval, backwards=backwards)
-        replays = self._replays
         reading = Reading(replays.files, replays.threads, self._tracks, selection, backwards, wanted.intra)
         walk = Walk(self._camera, replays.catalog, replays.finder.find, self._hidden)
-        towards = walk.backward if backwards else walk.forward
-        async for step in towards(interval.start_ns, interval.end_ns):
-            if step is None:
-                if interval.end_ns is not None or not wanted.onvif:
-                    return
-                await replays.clock.sleep(POLL_SECONDS)
-                continue
-            groups = await reading.groups(step)
-            groups = _cut_backwards(groups, interval) if backwards else _cut_forwards(groups, interval, first=not begun)
-            if groups:
-                begun = True
-                yield step, groups
+        return read_ahead(walk, reading, interval, replays.clock, replays.owner, follow=wanted.onvif)
 
-    async def _selection(self, interval: _Interval, *, backwards: bool) -> Selection:
+    async def _selection(self, interval: Interval, *, backwards: bool) -> Selection:
         ends = [end for end in (interval.start_ns, interval.end_ns) if end is not None]
         from_ns = None if backwards and interval.end_ns is None else min(ends) - HIDDEN_BEFORE_NS
         to_ns = None if not backwards and interval.end_ns is None else max(ends) + NS
@@ -470,56 +432,13 @@ class Replay:
         return bounds(await self._replays.privacy.hidden_streams(self._camera, from_ns, to_ns))
 
 
-async def _next(steps: AsyncGenerator[Ready]) -> Ready | SightlineError | None:
-    """The next one; why there is none; None: they have ended."""
-    try:
-        return await anext(steps, None)
-    except SightlineError as error:
-        return error
-
-
-async def _after(ready: Ready, steps: AsyncGenerator[Ready]) -> AsyncGenerator[Ready]:
-    """The steps with one that was taken already before them."""
-    async with aclosing(steps):
-        yield ready
-        async for step in steps:
-            yield step
-
-
-def _interval(text: str) -> _Interval:
+def _interval(text: str) -> Interval:
     """`20260131T120000Z-20260131T120500Z`, the end left out or not."""
     start, _, end = text.partition("-")
     try:
-        found = _Interval(parse_utc(start), parse_utc(end) if end else None)
+        found = Interval(parse_utc(start), parse_utc(end) if end else None)
     except ValueError:
         raise RefusalError(404) from None
     if found.end_ns is not None and found.end_ns <= found.start_ns:
         raise RefusalError(404)
     return found
-
-
-def _first_picture(groups: list[Group]) -> UtcNs:
-    """When the first picture was captured that is sent, or else what is sent first."""
-    units = [one.unit for one in groups[0]]
-    return next((unit.utc_ns for unit in units if unit.track.kind is TrackKind.VIDEO), units[0].utc_ns)
-
-
-def _cut_forwards(groups: list[Group], interval: _Interval, *, first: bool) -> list[Group]:
-    """Without what was not asked for: groups before the clean point at or before the beginning, units after the end."""
-    if first:
-        reached = [number for number, group in enumerate(groups) if _first_picture([group]) <= interval.start_ns]
-        groups = groups[reached[-1] if reached else 0 :]
-        if groups:
-            begin_ns = _first_picture(groups[:1])
-            groups = [[one for one in groups[0] if one.unit.utc_ns >= begin_ns], *groups[1:]]
-    end_ns = interval.end_ns
-    if end_ns is not None:
-        groups = [[one for one in group if one.unit.utc_ns < end_ns] for group in groups]
-    return [group for group in groups if group]
-
-
-def _cut_backwards(groups: list[Group], interval: _Interval) -> list[Group]:
-    """Without what was captured after the beginning, and groups that lie before the end."""
-    end_ns = interval.end_ns
-    cut = [[one for one in group if one.unit.utc_ns <= interval.start_ns] for group in groups]
-    return [group for group in cut if group and (end_ns is None or group[-1].unit.utc_ns >= end_ns)]

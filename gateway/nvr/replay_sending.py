@@ -1,8 +1,7 @@
-"""One PLAY of a recording being carried out: what is read, how it is cut into packets, and when each leaves.
+"""One PLAY of a recording being carried out: how what was read is cut into packets, and when each leaves.
 
-Here belong the order of what is sent, the bits of ONVIF's header extension, the pace, and the bounds: a stretch of a
-few seconds is read ahead in a thread, and no more is handed over than the client takes. Who may have what is decided by
-`replay`, which files are wanted by `gateway.recording.walk`.
+Here belong the bits of ONVIF's header extension, the pace, and the bound: no more is handed over than the client takes.
+Who may have what is decided by `replay`, what is sent, and in which order, by `replay_reading`.
 
 Source: ONVIF Streaming Specification 6.
 """
@@ -15,23 +14,17 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.base.clock import Clock
-from gateway.base.workers import Threads
-from gateway.media.fmp4_samples import FileHeader, Mp4Error, read_header
 from gateway.media.model import NS, AccessUnit, Track, TrackKind, UtcNs
 from gateway.media.payloads import MAX_PAYLOAD, payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.media.rtp import build_header
-from gateway.recording.clip import Selection, unreadable
-from gateway.recording.files import Files
-from gateway.recording.units import Recorded, read_units, recorded_tracks
+from gateway.recording.units import Recorded
 from gateway.recording.walk import Step
 from gateway.rtsp.mount import CNAME
 from gateway.rtsp.onvif_replay import EXTENSION_BYTES, Asked, extension, with_extension
 from gateway.rtsp.presentation import Burst, Receiver
 from gateway.rtsp.sdp import payload_type
 
-POLL_SECONDS = 1.0
-"""How often is looked for what has been recorded since, at the end of what there is."""
 TAKEN_SECONDS = 0.01
 """How often is looked whether the client has taken something."""
 WAITING_BYTES = 512 << 10
@@ -61,74 +54,6 @@ class Sender:
     def of(cls, track: Track) -> Sender:
         """A new one."""
         return cls(track, random.getrandbits(32), random.getrandbits(16))
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How the files of one PLAY are read."""
-
-    files: Files
-    threads: Threads
-    tracks: tuple[Track, ...]
-    """What the session was told of: of other codecs nothing is sent."""
-    selection: Selection
-    """What of it is shown."""
-    backwards: bool
-    intra: bool
-    """Only keyframes."""
-
-    async def groups(self, step: Step) -> list[list[Recorded]]:
-        """The units of a step: of each GOP together, in the order in which they are sent.
-
-        Raises:
-            StorageError: the file cannot be read.
-        """
-        return await self.threads.run(self._read, step)
-
-    def _read(self, step: Step) -> list[list[Recorded]]:
-        """In a thread."""
-        try:
-            with self.files.reader(step.piece.path) as read_at:
-                header = read_header(read_at, step.piece.size)
-                units = read_units(
-                    read_at,
-                    header,
-                    step.start,
-                    step.end,
-                    self._shown(header),
-                    wanted=self.selection.has,
-                    keyframes_only=self.intra,
-                )
-        except (OSError, Mp4Error) as error:
-            raise unreadable(step.piece.path, error) from error
-        groups = list(_by_keyframe(units))
-        return groups[::-1] if self.backwards else groups
-
-    def _shown(self, header: FileHeader) -> dict[int, Track]:
-        """The tracks of a file that the session was told of; sound is not played backwards (6.6.1)."""
-        told = {track.kind: track for track in self.tracks}
-        return {
-            number: track
-            for number, track in recorded_tracks(header).items()
-            if (as_told := told.get(track.kind)) is not None
-            and (as_told.codec, as_told.clock_rate) == (track.codec, track.clock_rate)
-            and (track.kind is not TrackKind.AUDIO or (as_told.parameters == track.parameters and not self.backwards))
-        }
-
-
-def _by_keyframe(units: Sequence[Recorded]) -> Iterator[list[Recorded]]:
-    """The units, cut before each keyframe of video; what comes before the first one goes with it."""
-    group: list[Recorded] = []
-    has_picture = False
-    for one in units:
-        if one.unit.track.kind is TrackKind.VIDEO and one.unit.is_keyframe:
-            if has_picture:
-                yield group
-                group = []
-            has_picture = True
-        group.append(one)
-    if group:
-        yield group
 
 
 class Pace:
