@@ -96,6 +96,17 @@ def streams(reader: RtspReader) -> tuple[asyncio.StreamReader, asyncio.StreamWri
     return reader.reader, reader.writer
 
 
+async def test_who_has_logged_in_guesses_at_others_no_faster(stage: Stage, guard: Guard) -> None:
+    insider = await playing(stage)
+    statuses = []
+    for guess in ("a", "b", "c", "hush"):
+        insider.authentication = RtspReader(*streams(insider), insider.url, f"other:{guess}").authentication
+        statuses.append((await insider.call("DESCRIBE")).status)
+    assert statuses == [401, 401, 401, 503]
+    assert guard.failures == {"other": 4}
+    await insider.close()
+
+
 async def test_guessing_is_slowed_and_counted_and_no_other_account_waits(stage: Stage, guard: Guard) -> None:
     honest = await playing(stage)
     for guess in ("a", "b", "c"):

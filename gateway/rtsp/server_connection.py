@@ -58,6 +58,8 @@ class ServerConnection:
         if server.passwords is not None:
             self._authentication = ServerAuthentication(server.realm, server.passwords, allow_basic=sending.secure)
         self.proven = self._authentication is None
+        self._user = ""
+        """Who logged in last and has not guessed since: they need not ask again whether they may try."""
         """Whether the client has logged in, if it must."""
 
     def receive(self, data: bytes) -> None:
@@ -162,8 +164,8 @@ class ServerConnection:
             return ""
         now, guard = self._server.clock.monotonic(), self._server.guard
         given = request.headers.get("Authorization")
-        if given and not self.proven and guard is not None:
-            name = claimed_name(given)
+        name = claimed_name(given) if given else ""
+        if given and guard is not None and name != self._user:
             seconds = guard.refusal(self._sending.remote, name)
             if seconds is not None:
                 self._server.counters.throttled += 1
@@ -174,6 +176,8 @@ class ServerConnection:
             if not self.proven:
                 self.proven = True
                 self._server.proven(self)
+            if verdict.username != self._user:
+                self._user = verdict.username
                 if guard is not None:
                     guard.succeeded(self._sending.remote, verdict.username)
             return verdict.username
@@ -181,8 +185,9 @@ class ServerConnection:
             self._server.counters.stale_nonces += 1
         elif given:
             self._server.counters.unauthorized += 1
+            self._user = ""
             if guard is not None:
-                guard.failed(self._sending.remote, claimed_name(given))
+                guard.failed(self._sending.remote, name)
         refusal = RefusalError(401)
         challenges = self._authentication.challenges(now, stale=verdict.stale)
         refusal.response = Response(401, Headers.of([("WWW-Authenticate", challenge) for challenge in challenges]))
