@@ -14,8 +14,9 @@ from typing import Protocol
 
 from gateway.base.clock import Clock
 from gateway.base.supervise import TaskOwner
+from gateway.rtsp.fan import Fan
 from gateway.rtsp.headers import Pair
-from gateway.rtsp.presentation import Burst
+from gateway.rtsp.presentation import Burst, Receiver
 from gateway.rtsp.protocol import interleaved_header
 from gateway.rtsp.sending import Sending
 from gateway.rtsp.udp import bind_pair
@@ -48,6 +49,9 @@ class Outlet(Protocol):
     def send_report(self, track_id: int, packet: bytes) -> None:
         """Send an RTCP packet of a track."""
 
+    def join(self, fan: Fan, receiver: Receiver) -> None:
+        """Have `fan` send to `receiver`, if it is one that can. Nothing waits now."""
+
     def close(self) -> None:
         """Send nothing more. Idempotent."""
 
@@ -71,6 +75,9 @@ class InterleavedOutlet:
     def send_report(self, track_id: int, packet: bytes) -> None:  # noqa: D102
         if (pair := self.channels.get(track_id)) is not None:
             self._sending.send(interleaved_header(pair[1], len(packet)) + packet)
+
+    def join(self, fan: Fan, receiver: Receiver) -> None:  # noqa: D102
+        fan.join(receiver, self._sending, {track_id: pair[0] for track_id, pair in self.channels.items()})
 
     def close(self) -> None:  # noqa: D102
         self.channels.clear()
@@ -151,6 +158,9 @@ class DatagramOutlet:
         if (pair := self.client_ports.get(track_id)) is not None and not self._ports.rtcp.is_closing():
             self._ports.rtcp.sendto(packet, (self._host, pair[1]))
 
+    def join(self, fan: Fan, receiver: Receiver) -> None:
+        """Datagrams are paced: they go to each client by itself."""
+
     def close(self) -> None:  # noqa: D102
         self.client_ports.clear()
         self._pending.clear()
@@ -202,6 +212,11 @@ class Delivery:
         self._passed_over = False
         self._least = 0
         self._progress_at = 0.0
+        self._fan: Fan | None = None
+
+    def follow(self, fan: Fan) -> None:
+        """From now on be sent to by `fan` whenever the client keeps up."""
+        self._fan = fan
 
     @property
     def waiting(self) -> int:
@@ -216,6 +231,8 @@ class Delivery:
         """Send, unless the client is behind."""
         if self._keeps_up:  # as almost all do almost always
             self._keeps_up = self._outlet.send(burst)
+            if self._keeps_up and self._fan is not None:
+                self._outlet.join(self._fan, self)
             return
         waiting = self._outlet.waiting
         if self._passed_over:

@@ -21,6 +21,7 @@ from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Item, Tra
 from gateway.media.payloads import payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.media.rtp import build_packets
+from gateway.rtsp.fan import Fan
 from gateway.rtsp.presentation import LIVE, Burst, Client, Description, Playing, Receiver, RefusalError, Start
 from gateway.rtsp.protocol import Headers
 from gateway.rtsp.sdp import payload_type
@@ -144,6 +145,7 @@ class Mount:
         self._subscribe = subscribe
         self._clock = clock
         self._receivers: dict[Receiver, None] = {}
+        self._fan = Fan()
         self._senders: dict[int, _Sender] = {}
         self._recent: deque[Burst] = deque()
         self._recent_bytes = 0
@@ -201,6 +203,7 @@ class Mount:
 
     def detach(self, receiver: Receiver, why: str) -> None:  # noqa: D102
         self._receivers.pop(receiver, None)
+        self._fan.leave(receiver)
         if not self._receivers and self._feed is not None:
             self._feed.close()  # its task then ends by itself
             self._feed = None
@@ -228,6 +231,7 @@ class Mount:
                 begun.add(burst.track_id)
                 receiver.report(burst.track_id, self._senders[burst.track_id].report_of(burst))
             receiver.deliver(burst)
+        receiver.follow(self._fan)
 
     def _begin(self) -> None:
         self._forget_recent()
@@ -287,9 +291,13 @@ class Mount:
         self._remember(burst)
         self._heard_at = now = self._clock.monotonic()
         report = sender.report(now) if sender.is_report_due(now) else None
-        for receiver in tuple(self._receivers):
-            if report is not None:
+        if report is not None:
+            for receiver in tuple(self._receivers):
                 receiver.report(track.id, report)
+        # Asked before anything is sent: who joins or leaves meanwhile has these packets.
+        others = [receiver for receiver in self._receivers if receiver not in self._fan]
+        self._fan.send(burst)
+        for receiver in others:
             receiver.deliver(burst)
 
     def _remember(self, burst: Burst) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.media.model import AccessUnit, Track, TrackKind
+from gateway.rtsp.fan import Fan
 from gateway.rtsp.protocol import Headers, Response
-
 
 _DOLLAR = 0x24
 _FRAME = struct.Struct("!BBH")
@@ -115,6 +115,9 @@ class Receiver(Protocol):
 
     def deliver(self, burst: Burst) -> None:
         """The next packets of a track."""
+
+    def follow(self, fan: Fan) -> None:
+        """Whoever has the next packets for it has them for others, too: it may join `fan` while it keeps up."""
 
     def report(self, track_id: int, packet: bytes) -> None:
         """An RTCP packet of a track."""

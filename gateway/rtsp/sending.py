@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 
 class Sending:
@@ -26,8 +27,15 @@ class Sending:
         """Address and port, for the log."""
         # A descriptor of our own: the transport may close its own at any time, and the number would soon be another's.
         self._socket: socket.socket | None = None if self.secure else transport.get_extra_info("socket").dup()
+        self.on_blocked: dict[object, Callable[[], None]] = {}
+        """Called when something may wait in the transport: until it is gone, nobody but this may send."""
         self._clear = False
         """Nothing waits in the transport."""
+
+    @property
+    def fd(self) -> int | None:
+        """The socket that packets may be handed to while nothing waits; None: they go through the transport."""
+        return None if self._socket is None else self._socket.fileno()
 
     @property
     def waiting(self) -> int:
@@ -41,27 +49,31 @@ class Sending:
 
     def write(self, data: bytes) -> None:
         """Send an answer."""
-        self._clear = False
-        self._transport.write(data)
+        self.wait_with(data)
 
     def send(self, data: bytes) -> bool:
         """Send packets; whether nothing waits now. Never raises: of a broken connection the loop tells."""
-        if self._clear or not self._transport.get_write_buffer_size():
-            if self._socket is not None:
-                try:
-                    sent = self._socket.send(data)
-                except BlockingIOError:
-                    sent = 0
-                except OSError:
-                    return True
-                if sent == len(data):
-                    self._clear = True
-                    return True
-                data = data[sent:]
-            self._clear = False
+        if self._socket is not None and (self._clear or not self._transport.get_write_buffer_size()):
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return True
+            if sent == len(data):
+                self._clear = True
+                return True
+            data = data[sent:]
+        self.wait_with(data)
+        return False
+
+    def wait_with(self, data: bytes) -> None:
+        """Send this after what waits already."""
+        self._clear = False
+        for left in list(self.on_blocked.values()):
+            left()
         if not self._transport.is_closing():
             self._transport.write(data)
-        return False
 
     def close(self) -> None:
         """Close once what was written is sent; at once when the client takes nothing."""

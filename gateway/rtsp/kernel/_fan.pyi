@@ -1,0 +1,3 @@
+"""See `twin`, which says what it does."""
+
+def send_to_all(fds: list[int], data: bytes, /) -> list[tuple[int, int]]: ...
