@@ -57,6 +57,17 @@ streams:
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Another server that runs."""
+
+    child: Child
+    http: str
+    """Its address for browsers."""
+    rtsp: str
+    """Its address for NVRs; the camera's name follows."""
+
+
 @dataclass(slots=True)
 class Work:
     """What is measured. `costs`: server -> CPU for each `unit` of work, round by round; `notes`: what came of it."""
@@ -103,8 +114,8 @@ def _recording(installed: set[str]) -> Work:
                 _record(work, OWN, gateway.child)
                 gateway.watch({})
                 if "mediamtx" in installed:
-                    with _mediamtx(path / f"mediamtx-{number}", urls, record=True) as (server, _):
-                        _record(work, "MediaMTX", server)
+                    with mediamtx(path / f"mediamtx-{number}", urls, record=True) as served:
+                        _record(work, "MediaMTX", served.child)
     return work
 
 
@@ -120,11 +131,11 @@ def _viewing(installed: set[str]) -> Work:
             for number in range(ROUNDS):
                 _serve(work, OWN, gateway.child, f"{gateway.url}/api/cameras/{name}/whep", login)
                 if "mediamtx" in installed:
-                    with _mediamtx(path / f"mediamtx-{number}", urls, record=False) as (server, http):
-                        _serve(work, "MediaMTX", server, f"{http}/{name}/whep", {})
+                    with mediamtx(path / f"mediamtx-{number}", urls, record=False) as served:
+                        _serve(work, "MediaMTX", served.child, f"{served.http}/{name}/whep", {})
                 if "go2rtc" in installed:
-                    with _go2rtc(path / f"go2rtc-{number}", urls) as (server, http):
-                        _serve(work, "go2rtc", server, f"{http}/api/webrtc?src={name}", {})
+                    with go2rtc(path / f"go2rtc-{number}", urls) as served:
+                        _serve(work, "go2rtc", served.child, f"{served.http}/api/webrtc?src={name}", {})
     return work
 
 
@@ -158,8 +169,8 @@ def _spent(server: Child) -> tuple[float, float]:
 
 
 @contextlib.contextmanager
-def _mediamtx(path: Path, urls: Mapping[str, str], *, record: bool) -> Iterator[tuple[Child, str]]:
-    """It, once it records or answers, and its address for WHEP."""
+def mediamtx(path: Path, urls: Mapping[str, str], *, record: bool) -> Iterator[Served]:
+    """It, once it records or answers."""
     path.mkdir()
     ports = _ports()
     settings = path / "mediamtx.yml"
@@ -173,12 +184,12 @@ def _mediamtx(path: Path, urls: Mapping[str, str], *, record: bool) -> Iterator[
         else:
             _wait(server, lambda: _listens(ports["http"]), "does not listen")
         time.sleep(SETTLE_SECONDS)
-        yield server, f"http://127.0.0.1:{ports['http']}"
+        yield _served(server, ports)
 
 
 @contextlib.contextmanager
-def _go2rtc(path: Path, urls: Mapping[str, str]) -> Iterator[tuple[Child, str]]:
-    """It, once it answers, and its address."""
+def go2rtc(path: Path, urls: Mapping[str, str]) -> Iterator[Served]:
+    """It, once it answers."""
     path.mkdir()
     ports = _ports()
     settings = path / "go2rtc.yaml"
@@ -187,7 +198,11 @@ def _go2rtc(path: Path, urls: Mapping[str, str]) -> Iterator[tuple[Child, str]]:
     with Child("go2rtc", "-config", settings) as server:
         _wait(server, lambda: _listens(ports["http"]), "does not listen")
         time.sleep(SETTLE_SECONDS)
-        yield server, f"http://127.0.0.1:{ports['http']}"
+        yield _served(server, ports)
+
+
+def _served(server: Child, ports: Mapping[str, int]) -> Served:
+    return Served(server, f"http://127.0.0.1:{ports['http']}", f"rtsp://127.0.0.1:{ports['rtsp']}")
 
 
 def _recorded(path: Path, urls: Mapping[str, str]) -> bool:
