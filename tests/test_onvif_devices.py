@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 import aiohttp
 import pytest
+from sqlalchemy import delete
 
 from gateway.access.authority import Authority
 from gateway.access.rights import Role
@@ -28,6 +29,7 @@ from gateway.nvr.devices import Devices
 from gateway.nvr.identities import ALL, Identities, own_endpoints
 from gateway.nvr.profiles import Cameras, RtspPorts
 from gateway.store.engine import Database, open_catalog
+from gateway.store.tables import onvif_devices
 from onvif_protocol.authentication import PasswordAuthenticator
 from onvif_protocol.discovery import Responder, Target
 from onvif_protocol.discovery_messages import DiscoveredDevice, Hello
@@ -91,9 +93,18 @@ class Stage:
         return {camera: served.identity.endpoint for camera, served in self.devices.single.items()}
 
 
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = open_catalog(tmp_path_factory.mktemp("catalog"))
+    yield database
+    database.close()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return open_catalog(tmp_path)
+async def database(catalog: Database) -> Database:
+    """One that knows no devices yet."""
+    await catalog.write(lambda connection: connection.execute(delete(onvif_devices)))
+    return catalog
 
 
 @pytest.fixture
@@ -111,7 +122,6 @@ async def stage(database: Database) -> AsyncIterator[Callable[..., Stage]]:
     yield make
     for fleet in fleets:
         await fleet.stop_sources()
-    database.close()
 
 
 Make = Callable[..., Stage]
