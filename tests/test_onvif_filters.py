@@ -100,7 +100,7 @@ def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 @given(expressions())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_understood_means_what_xpath_means(expression: str) -> None:
     test = compile_filter(expression)
     assert test(RECORDING) is bool(etree.XPath(f"boolean({expression})")(etree.ElementTree(RECORDING)))
@@ -109,14 +109,14 @@ def test_what_is_understood_means_what_xpath_means(expression: str) -> None:
 @given(
     st.text(max_size=60) | st.lists(st.sampled_from([*"/[]()@=<\"'a ", "and", "not(", "//A"]), max_size=20).map("".join)
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_no_text_does_anything_else_than_fit_or_be_refused(text: str) -> None:
     with contextlib.suppress(FilterError):
         compile_filter(text)(MESSAGE)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_no_topic_does_either(topic: str, dialect: str) -> None:
     filtered = element("tev:Filter")
     try:
@@ -145,5 +145,6 @@ def test_what_is_none_is_refused(text: str) -> None:
 
 
 @given(st.integers(0, 10**9).map(lambda ms: ms / 1000))
+@settings(max_examples=50)
 def test_a_duration_is_read_as_it_is_written(seconds: float) -> None:
     assert parse_duration(format_duration(seconds)) == pytest.approx(seconds, abs=1e-3)
