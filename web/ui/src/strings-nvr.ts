@@ -115,7 +115,7 @@ export const nvrStrings = {
   recipes: recipes as Record<string, Recipe>,
 
   now: {
-    title: "Connected now",
+    title: (n: number) => (n === 0 ? "Connected now" : `Connected now: ${n}`),
     text: "What NVRs play at this moment. Ending one cuts it off; it may come again as long as its account holds.",
     none: "No NVR plays anything now.",
     noneText: "Make an account below and enter it into the recorder. What it plays is listed here at once.",

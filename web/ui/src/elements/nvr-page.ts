@@ -22,8 +22,8 @@ import "./nvr-recorder";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 
-/** How often is asked who is connected. */
-const AGAIN_MS = 4000;
+/** How often is asked who was here: of that nothing is told. */
+const AGAIN_MS = 5000;
 
 interface Found {
   standing: NvrStanding;
@@ -73,6 +73,8 @@ export class NvrPage extends LitElement {
   @state() private account = "";
   @query("input[name=host]") private hostField!: HTMLInputElement;
   private timer = 0;
+  /** How many watch or read, over all units, when it was last asked who. */
+  private viewers = 0;
   private readonly found = new Fetched<Found>(this, async (signal) => {
     const [standing, everybody] = await Promise.all([nvrStanding(signal), users(signal)]);
     return { standing, accounts: everybody.filter(({ role }) => role === "nvr") };
@@ -93,6 +95,14 @@ export class NvrPage extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     window.clearInterval(this.timer);
+  }
+
+  /** The gateway tells of each viewer as it comes and goes. */
+  override willUpdate(): void {
+    const viewers = (store.cameras ?? []).reduce((sum, camera) => sum + camera.viewers, 0);
+    if (viewers === this.viewers) return;
+    this.viewers = viewers;
+    void this.found.again();
   }
 
   private readonly again = () => void this.found.again();
@@ -119,7 +129,7 @@ export class NvrPage extends LitElement {
     const { standing, accounts } = found;
     const entry = this.entry(found);
     return html`<section>
-        <h2>${words.now.title}</h2>
+        <h2>${words.now.title(standing.readers.length)}</h2>
         <p class="quiet">${words.now.text}</p>
         <nvr-readers .readers=${standing.readers} @changed=${this.again}></nvr-readers>
       </section>

@@ -28,6 +28,10 @@ export class NvrReaders extends LitElement {
       .error {
         margin-bottom: var(--s3);
       }
+      .rows {
+        max-height: 420px;
+        overflow: auto;
+      }
     `,
   ];
 
