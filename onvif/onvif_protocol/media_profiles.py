@@ -33,6 +33,7 @@ AT_A_TIME: Final = 8
 MAX_TOKEN: Final = 64
 """tt:ReferenceToken and tt:Name."""
 
+Held: TypeAlias = tuple[tuple[Part, str], ...]
 Uses: TypeAlias = Mapping[tuple[Part, str], int]
 """How many profiles hold a configuration, by its kind and token."""
 
@@ -168,7 +169,8 @@ class Built:
 
     def __init__(self, build: Callable[[MediaProfile, Uses], Element]) -> None:
         self._build = build
-        self._known: dict[tuple[MediaProfile, tuple[int, ...]], Element] = {}
+        self._known: dict[tuple[str, Held], tuple[MediaProfile, tuple[int, ...], Element]] = {}
+        """By token and configurations, of which accounts with other rights see others: as it was last."""
 
     async def all(self, profiles: Sequence[MediaProfile], uses: Uses) -> list[Element]:
         """The elements of these profiles; lets others run meanwhile."""
@@ -181,13 +183,14 @@ class Built:
 
     def one(self, profile: MediaProfile, uses: Uses) -> Element:
         """The element of one of them."""
-        key = profile, tuple(uses[held] for held in profile.held)
+        held = profile.held
+        key, counts = (profile.token, held), tuple(uses[each] for each in held)
         known = self._known.get(key)
-        if known is None:
+        if known is None or known[:2] != (profile, counts):
             if len(self._known) >= MAX_BUILT:
                 self._known.clear()
-            known = self._known[key] = self._build(profile, uses)
-        return deepcopy(known)
+            known = self._known[key] = profile, counts, self._build(profile, uses)
+        return deepcopy(known[2])
 
 
 def streaming(profile: MediaProfile) -> MediaProfile:
