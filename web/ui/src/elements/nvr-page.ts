@@ -109,13 +109,13 @@ export class NvrPage extends LitElement {
 
   private entry({ standing, accounts }: Found): Entry {
     const page = new URL(window.location.href);
-    const known = accounts.map(({ name }) => name);
+    const chosen = accounts.find(({ name }) => name === this.account) ?? accounts[0];
     return {
       host: this.host || hostOf(page),
       port: portOf(page),
       rtspPort: standing.rtsp.port,
-      account: known.includes(this.account) ? this.account : (known[0] ?? ""),
-      camera: store.cameras?.[0]?.id ?? "unit-12",
+      account: chosen?.name ?? "",
+      camera: chosen?.cameras[0] ?? store.cameras?.[0]?.id ?? "unit-12",
     };
   }
 
@@ -172,8 +172,10 @@ export class NvrPage extends LitElement {
         : nothing}
       <div class="lines" data-testid="nvr-entry">
         <copy-line label=${words.enter.host} value=${entry.host}></copy-line>
-        <copy-line label=${words.enter.onvifPort} value=${entry.port}></copy-line>
-        <copy-line label=${words.enter.device} value=${deviceUrl(page, entry.host)}></copy-line>
+        ${standing.onvif.devices === "port"
+          ? nothing
+          : html`<copy-line label=${words.enter.onvifPort} value=${entry.port}></copy-line>
+              <copy-line label=${words.enter.device} value=${deviceUrl(page, entry.host)}></copy-line>`}
         <copy-line label=${words.enter.rtspPort} value=${port}></copy-line>
         ${tlsPort === null ? nothing : html`<copy-line label=${words.enter.rtspsPort} value=${tlsPort}></copy-line>`}
         ${entry.account
