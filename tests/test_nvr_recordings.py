@@ -125,6 +125,23 @@ async def test_events_say_where_something_is_missing(gateway):
     assert any(row.action == "recordings" and row.actor == "nvr" and "interval" in row.detail for row in rows)
 
 
+async def test_times_beyond_all_times_find_what_there_is(gateway):
+    started = await ask(
+        gateway,
+        "tse:FindEvents",
+        element("tse:StartPoint", "0001-01-01T00:00:00Z"),
+        element("tse:EndPoint", "9999-12-31T23:59:59Z"),
+        element("tse:Scope"),
+        element("tse:SearchFilter"),
+        element("tse:IncludeStartState", "true"),
+        element("tse:KeepAliveTime", "PT10S"),
+    )
+    token = element("tse:SearchToken", text_of(started, "tse:SearchToken"))
+    answer = await ask(gateway, "tse:GetEventSearchResults", token)
+    assert text_of(answer, "tse:ResultList/tt:SearchState") == "Completed"
+    assert len(await ask(gateway, "tse:GetMediaAttributes", element("tse:Time", "9999-12-31T23:59:59Z"))) == 0
+
+
 async def test_jobs_say_whether_a_camera_is_being_recorded(gateway):
     answer = await ask(gateway, "trc:GetRecordingJobState", element("trc:JobToken", CAMERA))
     assert text_of(answer, "trc:State/tt:State") == "Idle"

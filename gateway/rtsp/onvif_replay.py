@@ -24,6 +24,8 @@ OPTION: Final = "onvif-replay"
 MAX_SCALE: Final = 64.0
 """Faster than this nothing is played; who wants less of the pictures asks for intra ones."""
 
+LAST_NS: Final = 9 * 10**18
+"""In the year 2255: it fits 64 bits."""
 EXTENSION_BYTES: Final = 16
 """Of the RTP header extension with its own header."""
 
@@ -122,7 +124,7 @@ def format_range(start_ns: UtcNs, end_ns: UtcNs | None) -> str:
 
 
 def parse_utc(text: str) -> UtcNs:
-    """`20260131T120000.5Z` (RFC 2326 3.7).
+    """`20260131T120000.5Z` (RFC 2326 3.7). What lies before 1970 means its beginning, what lies after 2255 its end.
 
     Raises:
         ValueError: it is none.
@@ -131,7 +133,8 @@ def parse_utc(text: str) -> UtcNs:
     if match is None:
         raise ValueError("no UTC as in 20260131T120000Z")
     since = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * NS + int((match[2] or "").ljust(9, "0"))
+    utc_ns = (since.days * 86_400 + since.seconds) * NS + int((match[2] or "").ljust(9, "0"))
+    return max(0, min(utc_ns, LAST_NS))
 
 
 def format_utc(utc_ns: UtcNs) -> str:

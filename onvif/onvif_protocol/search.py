@@ -40,6 +40,9 @@ MAX_WAIT: Final = 10.0
 """Seconds that an answer is waited for at most; whoever asks again goes on."""
 DEFAULT_WAIT: Final = 5.0
 
+LAST_NS: Final = 9 * 10**18
+"""In the year 2255: later times mean no more than that, as those before 1970 mean its beginning. They fit 64 bits."""
+
 _ENCODINGS: Final = {"H264"}
 """Of pictures, those that the schema has a word for."""
 
@@ -259,7 +262,7 @@ def _texts(parent: Element, path: str) -> set[str]:
 def _time(request: Element, name: str, default: int) -> int:
     text = text_of(request, name)
     try:
-        return parse_utc(text) if text else default
+        return max(0, min(parse_utc(text), LAST_NS)) if text else default
     except ValueError:
         raise invalid_argument(f"{text[:40]!r} is no time, as in 2026-01-31T12:00:00Z", "ter:InvalidArgs") from None
 
