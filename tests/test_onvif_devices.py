@@ -82,6 +82,7 @@ class Stage:
     fleet: Fleet
     devices: Devices
     sites: RecordedSites
+    clock: ManualClock
 
     def have(self, *cameras: CameraSettings) -> None:
         self.fleet.apply([Configured(camera, Origin.DATABASE) for camera in cameras])
@@ -117,7 +118,7 @@ async def stage(database: Database) -> AsyncIterator[Callable[..., Stage]]:
         cameras = Cameras(fleet, Authority(Policy()), Nvr(), lambda: RtspPorts(8554, None), announced=True, clock=clock)
         log_in = PasswordAuthenticator({}.get, realm="r", secret=b"0123456789abcdef")
         devices = Devices(Identities(database), cameras, log_in, shape=shape, base_port=base_port, more=lambda _: ())
-        return Stage(fleet, devices, RecordedSites())
+        return Stage(fleet, devices, RecordedSites(), clock)
 
     yield make
     for fleet in fleets:
@@ -179,6 +180,23 @@ async def test_ports_end(stage: Make, caplog: pytest.LogCaptureFixture) -> None:
     await one.reconcile(settings("a"), settings("b"))
     assert one.sites.served == {"a": 65_535}
     assert "no port is left for the ONVIF devices of b" in caplog.text
+
+
+async def test_a_port_that_is_taken_is_tried_again(stage: Make) -> None:
+    one = stage()
+    one.sites.taken = {BASE}
+    assert await one.reconcile(settings("a"))
+    assert one.devices.ports == {}
+    running_ = asyncio.create_task(one.devices.run(one.sites))
+    async with asyncio.timeout(20):
+        while not one.clock.sleepers:
+            await asyncio.sleep(0)
+        one.sites.taken = set()
+        one.clock.advance(30)
+        while not one.devices.ports:
+            await asyncio.sleep(0)
+    running_.cancel()
+    assert one.devices.ports == {"a": BASE}
 
 
 # ---- announcing

@@ -129,6 +129,8 @@ class OnvifSites:
         self._sites: dict[str, tuple[int, web.TCPSite]] = {}
         self._cameras: dict[int, str] = {}
         """By the port that is listened on."""
+        self._told: set[tuple[str, int]] = set()
+        """Ports that could not be had, as the log says."""
         app = web.Application(middlewares=[problems], client_max_size=MAX_REQUEST_BYTES)
         app[SERVICES] = parts
         app[THUMBNAILS] = Thumbnails()
@@ -164,10 +166,13 @@ class OnvifSites:
         try:
             await site.start()
         except OSError as error:
-            log.error("the ONVIF device of %s cannot listen on port %d: %s", camera, port, error.strerror or error)
+            if (camera, port) not in self._told:
+                self._told.add((camera, port))
+                log.error("the ONVIF device of %s cannot listen on port %d: %s", camera, port, error.strerror or error)
             with contextlib.suppress(RuntimeError):
                 await site.stop()
             return
+        self._told.discard((camera, port))
         self._sites[camera] = port, site
 
 

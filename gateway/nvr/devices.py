@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from gateway.base.clock import Clock
 from gateway.base.settings import Address
+from gateway.base.supervise import pause
 from gateway.ingest.fleet import Camera
 from gateway.nvr.identities import ALL, Identities
 from gateway.nvr.profiles import CameraModel, Cameras, Facts, GatewayModel
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 Shape: TypeAlias = Literal["one", "port", "both"]
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared, not bound)
 LAST_PORT = 65535
+RETRY_SECONDS = 30.0
+"""Until a port is tried again that another program has."""
 
 
 class More(Protocol):
@@ -161,9 +164,12 @@ class Devices:
         self._announce()
 
     async def run(self, sites: Sites) -> None:
-        """Reconcile whenever a camera comes, goes or is called otherwise. Never returns."""
+        """Reconcile when a camera comes, goes or is called otherwise, and while a port cannot be had. Never returns."""
         while True:
-            await self._changed.wait()
+            if self.single.keys() <= self._ports.keys():
+                await self._changed.wait()
+            else:
+                await pause(self._parts.clock, RETRY_SECONDS, self._changed)
             self._changed.clear()
             await self.reconcile(sites)
 
