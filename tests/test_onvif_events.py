@@ -331,6 +331,27 @@ async def test_one_that_nobody_reads_keeps_little_and_begins_anew_when_it_is_rea
     assert await stage.pull(target) == ["Changed unit-1 true"]
 
 
+async def test_properties_of_any_number_of_cameras_are_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onvif_protocol.subscriptions.MAX_WAITING", 100)
+    stage.source.cameras = [f"unit-{number}" for number in range(MAX_WAITING // 4)]
+    target = await stage.open()
+    told = []
+    while found := await stage.pull(target, limit=1000):
+        told += found
+        if len(told) == 200:
+            stage.source.tell(loss("unit-1", True))
+    assert len(told) == MAX_WAITING // 2 + 1
+    assert told[-1] == "Changed unit-1 true"
+
+
+async def test_a_synchronization_stands_for_what_waited_to_be_told_of_properties(stage: Stage) -> None:
+    target = await stage.open(topic_filter("tns1:VideoSource//.|tns1:Device//."))
+    stage.source.tell(loss("unit-1", True))
+    stage.source.tell(Notification(TRIGGER.path, 0, (("InputToken", "1"),), (), (), None, "unit-1"))
+    await stage.ask(element("tev:SetSynchronizationPoint"), target)
+    assert await stage.pull(target) == ["Initialized unit-1 false", "Initialized unit-2 false", "None 1"]
+
+
 # ---- rights
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
@@ -24,7 +24,7 @@ MAX_SUBSCRIPTIONS: Final = 256
 MAX_OF_USER: Final = 64
 """Of one user: the program of one that subscribes anew all the time keeps nobody else out."""
 MAX_WAITING: Final = 4096
-"""Notifications for one subscription: all properties of a thousand cameras, and what happens meanwhile."""
+"""Notifications for one subscription, beside all properties as they were when it began or was synchronized."""
 IDLE_SECONDS: Final = 60.0
 """When there are too many, one that has not been read for so long makes room."""
 LOOK_SECONDS: Final = 1.0
@@ -87,6 +87,8 @@ class Subscription:
         """It is read to be posted to its consumer."""
         self.changed_only = changed_only
         """It wants neither initial values nor deletions (Core 9.1.1)."""
+        self._properties: deque[Notification] = deque()
+        """As they were when it was synchronized; told before what waits. Others have the same ones."""
         self._waiting: deque[Notification] = deque()
         self._overrun = False
         self._arrived = asyncio.Event()
@@ -103,6 +105,7 @@ class Subscription:
         if self._overrun:
             return True
         if len(self._waiting) >= MAX_WAITING:
+            self._properties.clear()
             self._waiting.clear()
             self._overrun = True
             self._arrived.set()  # there is something to tell: how things are
@@ -111,9 +114,22 @@ class Subscription:
         self._arrived.set()
         return True
 
+    def synchronize(self, properties: Iterable[Notification]) -> None:
+        """Have all properties told as they are now, in place of what waits to be told of them."""
+        self._overrun = False
+        self._properties = deque(one for one in properties if self.wants(one))
+        self._waiting = deque(one for one in self._waiting if one.operation is None)
+        self._arrived.set()
+
+    def take(self) -> Notification | None:
+        """The next one, or None."""
+        queue = self._properties or self._waiting
+        return queue.popleft() if queue else None
+
     def end(self, why: str) -> None:
         """Nothing more will come. Who reads is told."""
         self.ended = True
+        self._properties.clear()
         self._waiting.clear()
         self._arrived.set()
         self.on_end(why)
@@ -176,9 +192,7 @@ class Subscriptions:
 
     def synchronize(self, subscription: Subscription) -> None:
         """Tell it all properties as they are now (Core 9.5)."""
-        for notification in self._source.current(subscription.user):
-            if subscription.wants(notification):
-                subscription.put(notification)
+        subscription.synchronize(self._source.current(subscription.user))
 
     async def read(
         self, subscription: Subscription, limit: int, timeout: float, *, keeps: bool = True
@@ -222,11 +236,9 @@ class Subscriptions:
     def _take(self, subscription: Subscription, limit: int) -> Iterator[Notification]:
         subscription.read_at = self._clock.monotonic()
         if subscription._overrun:
-            subscription._overrun = False
             self.synchronize(subscription)
-        waiting, taken = subscription._waiting, 0
-        while waiting and taken < limit:
-            notification = waiting.popleft()
+        taken = 0
+        while taken < limit and (notification := subscription.take()) is not None:
             # Rights may have changed since it happened.
             if self._source.may_see(subscription.user, notification):
                 taken += 1
