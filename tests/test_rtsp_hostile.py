@@ -179,3 +179,16 @@ async def test_the_session_of_another_account_is_none(stage: Stage, method: str)
     await still_plays(stage, honest)
     for reader in (other, honest):
         await reader.close()
+
+
+async def test_connections_leave_descriptors_for_recording(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = await playing(stage)
+    monkeypatch.setattr(server_module, "limit", lambda: 8)
+    second = await playing(stage)
+    refused, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    assert (await refused.read()).startswith(b"RTSP/1.0 503 ")
+    assert stage.server.counters.rejected_connections == 1
+    await still_plays(stage, honest)
+    writer.close()
+    for reader in (second, honest):
+        await reader.close()

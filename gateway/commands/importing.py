@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import resource
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
+from gateway.base.descriptors import raise_limit
 from gateway.base.errors import BadRequestError, NotFoundError, SightlineError, StorageError
 from gateway.base.lock import hold
 from gateway.base.rfc3339 import parse_utc
@@ -34,8 +34,7 @@ async def import_files(arguments: argparse.Namespace) -> int:
     """`sightline import`: one file after the other; 1 when one of them could not be imported, or had nothing new."""
     start_ns = _start(arguments)
     # A file of many hours becomes many, each open until the catalog has them all.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_limit()
     failed = 0
     async with _open(arguments.settings) as (state, importer, assignments):
         if arguments.camera not in {camera.settings.id for camera in await state.registry.all()}:

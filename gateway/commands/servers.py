@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from gateway.access.rights import Role
 from gateway.access.secrets import new_password
 from gateway.base.clock import SystemClock
+from gateway.base.descriptors import raise_limit
 from gateway.base.errors import BadRequestError
 from gateway.base.settings import CameraSettings, load
 from gateway.commands.state import open_state
@@ -41,6 +42,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     from gateway import app
 
     app.configure_logging()
+    raise_limit()
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ what a socket does not take is left to the transport, which waits for room. How 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -26,7 +27,10 @@ class Sending:
         self.peer = f"{remote[0]}:{remote[1]}"
         """Address and port, for the log."""
         # A descriptor of our own: the transport may close its own at any time, and the number would soon be another's.
-        self._socket: socket.socket | None = None if self.secure else transport.get_extra_info("socket").dup()
+        self._socket: socket.socket | None = None
+        if not self.secure:
+            with contextlib.suppress(OSError):  # none is left, or the client is gone already
+                self._socket = transport.get_extra_info("socket").dup()
         self.on_blocked: dict[object, Callable[[], None]] = {}
         """Called when something may wait in the transport: until it is gone, nobody but this may send."""
         self._clear = False

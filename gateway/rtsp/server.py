@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.base.clock import Clock
+from gateway.base.descriptors import limit
 from gateway.base.supervise import TaskOwner
 from gateway.rtsp.auth import PasswordLookup
 from gateway.rtsp.delivery import Address, UdpPorts
@@ -33,6 +34,8 @@ SWEEP_SECONDS = 5.0
 STRANGER_SECONDS = 20.0
 """How long a connection may stay on which nobody has logged in."""
 MAX_CONNECTIONS = 2000
+SHARE_OF_DESCRIPTORS = 4
+"""Each connection has two, and all together no more than half of those there are: recording goes before."""
 MAX_STRANGERS = 500
 """Connections on which nobody has logged in: with one more, the oldest of them goes. So they cannot take all places."""
 MAX_SESSIONS = 2000
@@ -159,7 +162,7 @@ class Server:
     def admit(self, front: Front) -> bool:
         """Whether there is room for another connection."""
         self.counters.connections += 1
-        if len(self._fronts) >= MAX_CONNECTIONS:
+        if len(self._fronts) >= min(MAX_CONNECTIONS, limit() // SHARE_OF_DESCRIPTORS):
             self.counters.rejected_connections += 1
             return False
         if len(self._strangers) >= MAX_STRANGERS:
