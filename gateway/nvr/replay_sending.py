@@ -31,7 +31,7 @@ WAITING_BYTES = 512 << 10
 """What may wait for a client."""
 STUCK_SECONDS = 600.0
 """A client that takes nothing for so long is given up; until then it may hold still, as it pleases."""
-SLICE_SECONDS = 0.004
+SLICE_SECONDS = 0.002
 """For so long packets are made at a time, before everything else has its turn; then it pauses as long."""
 REPORT_SECONDS = 5.0
 BYE_SECONDS = 0.3
