@@ -18,8 +18,10 @@ import pytest
 import pytest_asyncio
 
 from gateway.base.settings import CameraSettings
+from gateway.positions.geodesy import distance_m
 from gateway.simulator import Simulation
 from tests.accounts import PASSWORD
+from tests.free_ports import free_ports
 from tests.network_namespace import SlowNetwork, slow_network
 from tests.peers.conftest import CLIENTS, node_with
 from tests.running import Running, running
@@ -31,6 +33,8 @@ PICTURES = 20
 CAMERAS = ("unit-07", "unit-12")
 """As the devices list them."""
 LIMIT = 60.0
+NEAR_M = 100.0
+"""The wearers of the simulated cameras walk further apart than that."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -49,7 +53,8 @@ async def gateway(tmp_path_factory) -> AsyncIterator[Running]:
             )
             for camera in simulation.cameras
         ]
-        async with running(tmp_path_factory.mktemp("gateway"), *cameras) as gateway:
+        onvif = {"devices": "both", "base_port": free_ports(len(CAMERAS)), "announce": False}
+        async with running(tmp_path_factory.mktemp("gateway"), *cameras, onvif=onvif) as gateway:
             for camera_id in CAMERAS:
                 await gateway.camera(camera_id)
                 async with asyncio.timeout(LIMIT):
@@ -164,6 +169,22 @@ async def test_zoneminders_probe_lists_the_streams(gateway: Running) -> None:
         (camera, "H264", str(WIDTH), str(HEIGHT)) for camera in CAMERAS
     ]
     await check_stream(gateway, fields[1][-1], CAMERAS[1])
+
+
+async def test_another_sightline_reads_a_cameras_own_device(gateway: Running, tmp_path: Path) -> None:
+    ports = (await gateway.client().get("/api/nvr"))["onvif"]["ports"]
+    device = f"http://127.0.0.1:{ports[CAMERAS[1]]}/onvif/device_service"
+    far = {"id": "far", "onvif": device, "username": "nvr", "password": PASSWORD, "record": False}
+    async with running(tmp_path, CameraSettings.model_validate(far)) as behind:
+        await behind.camera("far")
+        camera, near = behind.fleet.camera("far"), gateway.fleet.camera(CAMERAS[1])
+        assert [track.kind for track in camera.hub.tracks] == [track.kind for track in near.hub.tracks]
+        async with asyncio.timeout(LIMIT):
+            while camera.fix is None:
+                await asyncio.sleep(0.05)
+        assert near.fix is not None
+        assert camera.fix.carrier == near.fix.carrier, "the metadata comes as the camera wrote it"
+        assert distance_m(camera.fix.lat, camera.fix.lon, near.fix.lat, near.fix.lon) < NEAR_M
 
 
 # ---- on a network of their own: these look for devices by multicast, which they do not send to the loopback
