@@ -64,7 +64,7 @@ def elements(prefixes: list[str]) -> st.SearchStrategy[Element]:
 
 
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_nothing_that_is_asked_breaks_a_service(data: st.DataObject) -> None:
     async def ask() -> None:
         tasks = TaskOwner("test")

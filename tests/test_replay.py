@@ -223,6 +223,14 @@ async def test_what_cannot_be_played_is_refused(filmed, fields, status):
     assert (await reader.play(1, 2)).status == 200  # and harms nothing
 
 
+async def test_a_play_that_is_refused_leaves_the_one_before_alone(filmed):
+    reader = await opened(filmed)
+    await reader.play(0, 20)
+    assert (await reader.play(Range="clock=never-")).status == 400
+    await reader.until(lambda: len(reader.units()) == 200)
+    assert times(reader.units()) == tenths(0, 200)
+
+
 # ---- players that know no absolute times
 
 

@@ -232,7 +232,7 @@ class Replay:
         self._senders = {track.id: Sender.of(track) for track in tracks}
         self._showing: _Showing | None = None
         self._reached_ns: UtcNs | None = None
-        """Up to where it was played."""
+        """Up to where it was played before what is shown now."""
 
     @property
     def reader(self) -> Reader | None:
@@ -269,9 +269,9 @@ class Replay:
             StorageError: disk, database or audit refused.
         """
         wanted = parse_play(asked)
-        self._stop("it was asked to play from elsewhere")
         self._check()
         interval = self._resolve(wanted)
+        self._stop("it was asked to play from elsewhere")
         self._replays.admit(self)
         view: View | None = None
         try:
@@ -320,6 +320,12 @@ class Replay:
         if Right.RECORDED not in rights or Portion.of(rights) != self._portion:
             raise RefusedError("what this account may see has changed: connect again")
 
+    @property
+    def _reached(self) -> UtcNs | None:
+        """Up to where it was played; None: it was not."""
+        sending = None if self._showing is None else self._showing.sending
+        return sending.reached_ns if sending is not None and sending.sent else self._reached_ns
+
     def _resolve(self, wanted: Asked) -> Interval:
         """From when to when is to be played."""
         given, span = wanted.range, self._span
@@ -332,7 +338,7 @@ class Replay:
         if end_ns is None and wanted.scale > 0:
             end_ns = span.end_ns
         if start_ns is None:
-            start_ns = span.start_ns if self._reached_ns is None else self._reached_ns
+            start_ns = span.start_ns if self._reached is None else self._reached
         if end_ns is not None and (end_ns < start_ns) != (wanted.scale < 0):
             raise RefusalError(457)
         return Interval(start_ns, end_ns)
@@ -395,11 +401,10 @@ class Replay:
             self._stop(why)
 
     def _stop(self, why: str) -> None:
+        self._reached_ns = self._reached
         showing, self._showing = self._showing, None
         if showing is None:
             return
-        if showing.sending.sent:
-            self._reached_ns = showing.sending.reached_ns
         self._replays.forget(self)
         if showing.task is None:
             self._replays.owner.start(showing.steps.aclose(), name=f"{self._camera} is not read")
