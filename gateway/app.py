@@ -85,6 +85,7 @@ from gateway.recording.keeping import Keeping
 from gateway.recording.moment import Moments
 from gateway.recording.timeline import Timelines
 from gateway.rtsp.batches import Batches
+from gateway.rtsp.server import STOPS
 from gateway.settings_preview import LOCK_FILE
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.watch import Watcher
@@ -414,6 +415,7 @@ async def run(
             log.info("stopping")
             events.close()
             onvif.close()
+            restream.end_all(STOPS)
             await fleet.stop_sources()
             fleet.close_hubs()
             await recorders.finish()

@@ -254,3 +254,14 @@ async def test_a_camera_that_is_away_is_unavailable_and_readers_go_after_a_while
         answer = await nvr.call("DESCRIBE")
         assert (answer.status, answer.headers.get("Retry-After")) == (503, "5")
         await nvr.close()
+
+
+async def test_when_the_gateway_stops_readers_are_told_and_the_audit_says_why(source: Source, tmp_path) -> None:
+    async with running(tmp_path, source.settings()) as gateway:
+        await live(gateway, source)
+        nvr = await playing(gateway)
+        ended = asyncio.create_task(end_of(nvr))
+    await ended
+    assert any(isinstance(packet, Bye) for packet in parse_rtcp(nvr.packets[1][-1]))
+    (row,) = [e for e in await gateway.audit() if e.action == Action.LIVE_VIEW and e.outcome == Outcome.ENDED]
+    assert row.detail["why"] == "the gateway stops"

@@ -7,6 +7,7 @@ import re
 import socket
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from gateway.base.clock import ManualClock, SystemClock
 from gateway.media.h264_rtp import H264Depacketizer
 from gateway.media.model import (
     AccessUnit,
+    AudioParameters,
     Codec,
     Gap,
     GapReason,
@@ -468,6 +470,24 @@ async def test_readers_must_ask_again_when_the_codec_changes(stage: Stage) -> No
     await reader.call("PLAY")
     await until_frames(reader, 1)
     stage.publish(track=Track(0, TrackKind.VIDEO, Codec.H265, 90_000, VideoParameters()))
+    async with asyncio.timeout(20):
+        while await reader.read():
+            pass
+    assert not stage.server.sessions
+    await reader.close()
+
+
+async def test_new_parameter_sets_end_nobody_and_another_sound_does(stage: Stage) -> None:
+    stage.publish(key=True, size=10)
+    reader = await RtspReader.connect(stage.port)
+    await reader.set_up(0, 1)
+    await reader.call("PLAY")
+    stage.publish(track=AUDIO, size=160)
+    larger = VideoParameters(SPS + b"\x01", (PPS,), b"", 1280, 720)
+    stage.publish(track=replace(VIDEO, parameters=larger), key=True, size=10)
+    stage.publish(size=10)
+    await until_frames(reader, 3)
+    stage.publish(track=replace(AUDIO, parameters=AudioParameters(16_000)), size=160)
     async with asyncio.timeout(20):
         while await reader.read():
             pass

@@ -197,6 +197,11 @@ class Restream:
                     del self._mounts[camera_id]
             self._count()
 
+    def end_all(self, why: str) -> None:
+        """Let every reader of a live camera go, with a goodbye."""
+        for _, mount in list(self._mounts.values()):
+            mount.end(why)
+
     async def close(self) -> None:
         """End every session."""
         for _, mount in list(self._mounts.values()):

@@ -31,9 +31,14 @@ log = logging.getLogger(__name__)
 SESSION_SECONDS = 60
 """How long a session lives without a sign of life (RFC 2326 12.37), and a connection without a session."""
 SWEEP_SECONDS = 5.0
+TLS_SECONDS = 5.0
+"""For a client's handshake, before which nobody is there to be counted."""
+STOPS = "the gateway stops"
 STRANGER_SECONDS = 20.0
 """How long a connection may stay on which nobody has logged in."""
 MAX_CONNECTIONS = 2000
+BACKLOG = 512
+"""Connections that wait to be accepted: NVRs come all at once when they or the gateway start."""
 SHARE_OF_DESCRIPTORS = 4
 """Each connection has two, and all together no more than half of those there are: recording goes before."""
 MAX_STRANGERS = 500
@@ -130,7 +135,10 @@ class Server:
             OSError: the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: Front(self), host, port, ssl=tls)
+        patience = None if tls is None else TLS_SECONDS
+        listener = await loop.create_server(
+            lambda: Front(self), host, port, ssl=tls, ssl_handshake_timeout=patience, backlog=BACKLOG
+        )
         self._listeners.append(listener)
         if not self._sweeping:
             self._sweeping = True
@@ -143,7 +151,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for session in tuple(self.sessions.values()):
-            self.end(session, "the gateway stops")
+            self.end(session, STOPS)
         for front in tuple(self._fronts):
             front.abort()
         await self.owner.close()
