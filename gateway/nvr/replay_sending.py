@@ -137,6 +137,9 @@ class Sending:
                         units, end=step.ends and closing, last=step.last and closing,
                         jumps=not begun or hole or self._backwards,
                     )  # fmt: skip
+                    if self._pace.paced and self._backwards and units:
+                        # A whole group is there before the picture of it that is shown first, which was taken last.
+                        await self._due(min(self._pace.place(one.unit.utc_ns) for one in units))
                     for one, mark in zip(units, marks, strict=True):
                         if not await self._send(one.unit, mark):
                             return
@@ -181,7 +184,8 @@ class Sending:
             return True
         placed = self._pace.place(unit.utc_ns)
         if self._pace.paced:
-            await self._due(placed)
+            if not self._backwards:
+                await self._due(placed)
             self._report(placed)
         if not await self._room():
             return False
