@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
-import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
-
-from aiohttp import web as aiohttp_web
 
 from gateway.access.audit import CHAIN as AUDIT_CHAIN
 from gateway.access.audit import Action, Audit
@@ -37,31 +31,28 @@ from gateway.access.users import Users
 from gateway.access.views import Views
 from gateway.base.clock import Clock
 from gateway.base.duration import parse_duration
-from gateway.base.errors import SettingsError, StorageError
+from gateway.base.errors import StorageError
 from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
-from gateway.base.settings import Address, CameraSettings, Settings, parse_address, public_address
+from gateway.base.settings import Settings
 from gateway.base.supervise import TaskOwner, forever
-from gateway.base.tls import Certificate
 from gateway.base.workers import Processes, Threads
 from gateway.evidence.jobs import Exports
 from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
-from gateway.hub import Hub
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Registry, groups_of_cameras
 from gateway.ingest.roster import Roster
-from gateway.ingest.second import second_stream
 from gateway.ledger.anchors import Anchors
 from gateway.ledger.heads import head
 from gateway.ledger.journal import Journals
 from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
+from gateway.listeners import listen_http, listen_rtsp, open_certificate, open_whep, serve_onvif
 from gateway.live_settings import LiveSettings
-from gateway.media.model import Codec
 from gateway.nvr.consumers import HttpConsumers
 from gateway.nvr.devices import Devices
 from gateway.nvr.happenings import Happenings
@@ -89,19 +80,11 @@ from gateway.rtsp.server import STOPS
 from gateway.settings_preview import LOCK_FILE
 from gateway.store.engine import Database, open_catalog, open_positions
 from gateway.store.watch import Watcher
-from gateway.viewing.budget import Budget
-from gateway.viewing.decoding import DECODERS
-from gateway.viewing.original import Rendition
-from gateway.viewing.renditions import REDUCED, Lower, Quality
 from gateway.viewing.snapshot import Snapshots
-from gateway.viewing.transcode import Transcode
-from gateway.viewing.whep import Whep
-from gateway.webrtc.port import open_port
 from onvif_protocol.camera import Wsdls
 from web.app import application
 from web.download_views import DOWNLOADS
 from web.events import EVENTS
-from web.onvif import OnvifSites
 from web.refusals import ServerLog
 from web.services import Services
 from web.tickets import TICKETS
@@ -218,7 +201,7 @@ async def run(
             pre_roll_sound=lambda: authority.policy.pre_roll_sound,
         )
         authority.on_changed.append(recorders.look)
-        whep = await _open_whep(settings, clock, fleet, ingest, live)
+        whep = await open_whep(settings, clock, fleet, ingest, live)
         stack.push_async_callback(whep.close)
         fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
         restream = Restream(fleet, authority, nvr_accounts, views, tally, clock)
@@ -356,7 +339,7 @@ async def run(
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
         fleet.apply(configured)
-        certificate = _certificate(settings, live)
+        certificate = open_certificate(settings, live)
         tasks = TaskOwner("gateway")
 
         def malformed(address: str, why: str) -> None:
@@ -364,10 +347,10 @@ async def run(
             tasks.start(refused, name="refusal")
 
         server_log = ServerLog(malformed)
-        url = await _listen(app, settings, certificate, server_log, stack)
-        rtsp_port, rtsps_port = await _listen_rtsp(restream, settings, certificate)
+        url = await listen_http(app, settings, certificate, server_log, stack)
+        rtsp_port, rtsps_port = await listen_rtsp(restream, settings, certificate)
 
-        sites = await _serve_onvif(services, settings, certificate, server_log, url, stack)
+        sites = await serve_onvif(services, settings, certificate, server_log, url, stack)
         await stack.enter_async_context(
             hellos(settings.discovery.interfaces, fleet.device_appeared, ours=lambda: onvif.endpoints)
         )
@@ -442,147 +425,6 @@ async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> t
     return catalog, positions
 
 
-async def _open_whep(settings: Settings, clock: Clock, fleet: Fleet, ingest: IngestParts, live: LiveSettings) -> Whep:
-    """The one port for viewers, and their sessions."""
-    address = parse_address(settings.webrtc.listen)
-    try:
-        port = await open_port(address, clock, map(public_address, settings.webrtc.public_addresses))
-    except OSError as error:
-        raise _cannot_listen("webrtc.listen", settings.webrtc.listen, error) from error
-
-    def request_keyframe(camera_id: str) -> bool:
-        camera = fleet.cameras.get(camera_id)
-        return camera is not None and camera.source is not None and camera.source.request_keyframe()
-
-    budget = Budget(settings.webrtc.max_transcodes)
-
-    def lower(camera_id: str, hub: Hub, codec: Codec) -> tuple[Lower, ...]:
-        """What there is for links that do not carry what the camera sends, to players of `codec`."""
-
-        def second() -> Rendition | None:
-            camera = fleet.cameras.get(camera_id)
-            return None if camera is None else second_stream(camera, ingest)
-
-        def reduced() -> Rendition:
-            return Transcode(
-                hub,
-                clock,
-                replace(REDUCED, codec=DECODERS[codec]),
-                work="reduced",
-                budget=budget,
-                ask_camera=lambda: request_keyframe(camera_id),
-            )
-
-        return (Lower(Quality.SECOND, second), Lower(Quality.REDUCED, reduced))
-
-    whep = Whep(
-        port,
-        clock,
-        request_keyframe=request_keyframe,
-        lower=lower,
-        budget=budget,
-        max_sessions=settings.webrtc.max_sessions,
-    )
-
-    async def prepare(after: Settings) -> Callable[[], None]:
-        addresses = [public_address(text) for text in after.webrtc.public_addresses]
-
-        def apply() -> None:
-            port.publish(addresses)
-            whep.max_sessions = after.webrtc.max_sessions
-            budget.limit = after.webrtc.max_transcodes
-
-        return apply
-
-    live.on("webrtc.public_addresses", "webrtc.max_sessions", "webrtc.max_transcodes", prepare=prepare)
-    return whep
-
-
-def _certificate(settings: Settings, live: LiveSettings) -> Certificate | None:
-    """What the HTTP server proves itself with, if TLS is wanted; SIGHUP looks at the files, too."""
-    if settings.http.tls_certificate is None or settings.http.tls_key is None:
-        return None
-    certificate = Certificate(settings.http.tls_certificate, settings.http.tls_key)
-
-    async def prepare(after: Settings) -> Callable[[], None]:
-        files = after.http.tls_certificate, after.http.tls_key
-        if files[0] is None or files[1] is None:
-            raise SettingsError('TLS ends with a restart only: leave "http.tls_certificate" and "http.tls_key" for now')
-        return certificate.prepared(files[0], files[1])
-
-    live.on("http.tls_certificate", "http.tls_key", prepare=prepare)
-    return certificate
-
-
-async def _listen(
-    app: aiohttp_web.Application,
-    settings: Settings,
-    certificate: Certificate | None,
-    server_log: ServerLog,
-    stack: contextlib.AsyncExitStack,
-) -> str:
-    """Start the HTTP server; the URL of the page."""
-    address = parse_address(settings.http.listen)
-    runner = aiohttp_web.AppRunner(app, access_log=None, logger=server_log, handle_signals=False, shutdown_timeout=2.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    context = None if certificate is None else certificate.context
-    site = aiohttp_web.TCPSite(runner, address.host, address.port, reuse_address=True, ssl_context=context)
-    try:
-        await site.start()
-    except OSError as error:
-        raise _cannot_listen("http.listen", settings.http.listen, error) from error
-    bound = runner.addresses[0]
-    host = "127.0.0.1" if bound[0] in {"0.0.0.0", "::"} else bound[0]  # noqa: S104 (compared, not bound)
-    scheme = "http" if certificate is None else "https"
-    return f"{scheme}://{Address(host, bound[1])}"
-
-
-async def _serve_onvif(
-    services: Services,
-    settings: Settings,
-    certificate: Certificate | None,
-    server_log: ServerLog,
-    url: str,
-    stack: contextlib.AsyncExitStack,
-) -> OnvifSites:
-    """Make the ONVIF devices, listen for those of single cameras, and announce all of them."""
-    listen, own = parse_address(settings.http.listen), urlsplit(url)
-    context = None if certificate is None else certificate.context
-    sites = OnvifSites(services, listen.host, context, server_log)
-    stack.push_async_callback(sites.close)
-    await services.onvif.reconcile(sites)
-    if settings.onvif.announce:
-        assert own.port is not None
-        announced = services.onvif.announced(settings.discovery.interfaces, Address(listen.host, own.port), own.scheme)
-        await stack.enter_async_context(announced)
-    return sites
-
-
-async def _listen_rtsp(
-    restream: Restream, settings: Settings, certificate: Certificate | None
-) -> tuple[int, int | None]:
-    """Start the RTSP server, and RTSPS if there is a certificate; their ports."""
-    key, listen = "rtsp.listen", settings.rtsp.listen
-    try:
-        port = await restream.listen(parse_address(listen))
-        if certificate is None:
-            return port, None
-        key, listen = "rtsp.tls_listen", settings.rtsp.tls_listen
-        return port, await restream.listen(parse_address(listen), tls=certificate.context)
-    except OSError as error:
-        raise _cannot_listen(key, listen, error) from error
-
-
-def _cannot_listen(key: str, value: str, error: OSError) -> SettingsError:
-    why = {
-        errno.EADDRINUSE: "something else listens there; stop it, or choose another port",
-        errno.EACCES: "this user may not; choose a port above 1023",
-        errno.EADDRNOTAVAIL: "this machine has no such address",
-    }.get(error.errno or 0, error.strerror or str(error))
-    return SettingsError(f'"{key}": cannot listen on {value}: {why}')
-
-
 def _label(fleet: Fleet, camera_id: str) -> str:
     """The name that people see; of a camera that was removed its id."""
     camera = fleet.cameras.get(camera_id)
@@ -640,39 +482,3 @@ def configure_logging(*, quiet: bool = False) -> None:
     # Libraries that tell of each request or state change.
     for name in ("httpx", "zeep", "aioice", "aiortc", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def demo_settings(settings: Settings, folder: Path, cameras: tuple[CameraSettings, ...]) -> Settings:
-    """The settings of a demo: on this machine only, with these cameras, on free ports where the usual are taken."""
-    return settings.model_copy(
-        update={
-            "data_dir": folder,
-            "database": "",
-            "cameras": cameras,
-            "http": settings.http.model_copy(
-                update={"listen": _free(settings.http.listen, socket.SOCK_STREAM), "public_url": ""}
-            ),
-            "webrtc": settings.webrtc.model_copy(
-                update={
-                    "listen": _free("127.0.0.1:8189", socket.SOCK_DGRAM, socket.SOCK_STREAM),
-                    "public_addresses": (),
-                }
-            ),
-            "rtsp": settings.rtsp.model_copy(update={"listen": _free("127.0.0.1:8554", socket.SOCK_STREAM)}),
-            "discovery": settings.discovery.model_copy(update={"interfaces": ("lo",)}),
-        }
-    )
-
-
-def _free(listen: str, *kinds: socket.SocketKind) -> str:
-    """`listen` if its port can be had for all kinds, else the same address with a port of the system's choice."""
-    address = parse_address(listen)
-    for kind in kinds:
-        with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address.host, address.port))
-            except OSError:
-                return str(Address(address.host, 0))
-    return listen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import socket
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -18,7 +19,7 @@ from gateway.access.secrets import new_password
 from gateway.base.clock import SystemClock
 from gateway.base.descriptors import raise_limit
 from gateway.base.errors import BadRequestError
-from gateway.base.settings import CameraSettings, load
+from gateway.base.settings import Address, CameraSettings, Settings, load, parse_address
 from gateway.commands.state import open_state
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def demo(arguments: argparse.Namespace) -> int:
                 )
                 for camera in simulation.cameras
             )
-            settings = app.demo_settings(arguments.settings, Path(folder), cameras)
+            settings = demo_settings(arguments.settings, Path(folder), cameras)
             async with open_state(settings) as state:
                 await state.users.add(DEMO_USER, Role.ADMINISTRATOR, password, actor="demo", address="local")
             announcing: list[asyncio.Task[None]] = []
@@ -125,3 +126,39 @@ async def simulate(arguments: argparse.Namespace) -> int:
             )
         await stop.wait()
     return 0
+
+
+def demo_settings(settings: Settings, folder: Path, cameras: tuple[CameraSettings, ...]) -> Settings:
+    """The settings of a demo: on this machine only, with these cameras, on free ports where the usual are taken."""
+    return settings.model_copy(
+        update={
+            "data_dir": folder,
+            "database": "",
+            "cameras": cameras,
+            "http": settings.http.model_copy(
+                update={"listen": _free(settings.http.listen, socket.SOCK_STREAM), "public_url": ""}
+            ),
+            "webrtc": settings.webrtc.model_copy(
+                update={
+                    "listen": _free("127.0.0.1:8189", socket.SOCK_DGRAM, socket.SOCK_STREAM),
+                    "public_addresses": (),
+                }
+            ),
+            "rtsp": settings.rtsp.model_copy(update={"listen": _free("127.0.0.1:8554", socket.SOCK_STREAM)}),
+            "discovery": settings.discovery.model_copy(update={"interfaces": ("lo",)}),
+        }
+    )
+
+
+def _free(listen: str, *kinds: socket.SocketKind) -> str:
+    """`listen` if its port can be had for all kinds, else the same address with a port of the system's choice."""
+    address = parse_address(listen)
+    for kind in kinds:
+        with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address.host, address.port))
+            except OSError:
+                return str(Address(address.host, 0))
+    return listen
