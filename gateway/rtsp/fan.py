@@ -22,6 +22,7 @@ class _Lane:
 
     fds: list[int] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
+    receivers: list[Receiver] = field(default_factory=list)
 
 
 class Fan:
@@ -43,6 +44,7 @@ class Fan:
         for lane in lanes:
             lane.fds.append(sending.fd)
             lane.sendings.append(sending)
+            lane.receivers.append(receiver)
         self._members[receiver] = sending, lanes
         sending.on_blocked[receiver] = lambda: self.leave(receiver)
 
@@ -53,16 +55,25 @@ class Fan:
             return
         sending.on_blocked.pop(receiver, None)
         for lane in lanes:
-            place = lane.sendings.index(sending)
-            del lane.sendings[place], lane.fds[place]
+            place = lane.receivers.index(receiver)
+            del lane.receivers[place], lane.sendings[place], lane.fds[place]
 
-    def send(self, burst: Burst) -> None:
-        """Send to every member that has the track."""
-        for (track_id, channel), lane in list(self._lanes.items()):
-            if track_id != burst.track_id or not lane.fds:
-                continue
+    def send(self, burst: Burst) -> list[Receiver]:
+        """Send to every member that has the track; returns those who left before it was their turn, unsent: of somebody
+        else on the same connection not all was taken.
+        """
+        turns = [
+            (lane, channel, tuple(lane.receivers))
+            for (track_id, channel), lane in self._lanes.items()
+            if track_id == burst.track_id and lane.fds
+        ]
+        unsent: list[Receiver] = []
+        for lane, channel, expected in turns:
+            if len(lane.receivers) != len(expected):
+                unsent += [receiver for receiver in expected if receiver not in lane.receivers]
             data = burst.interleaved(channel)
             # First who they are, for they leave.
             short = [(lane.sendings[place], sent) for place, sent in send_to_all(lane.fds, data)]
             for sending, sent in short:
                 sending.wait_with(data[sent:])
+        return unsent

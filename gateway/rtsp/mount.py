@@ -296,7 +296,7 @@ class Mount:
                 receiver.report(track.id, report)
         # Asked before anything is sent: who joins or leaves meanwhile has these packets.
         others = [receiver for receiver in self._receivers if receiver not in self._fan]
-        self._fan.send(burst)
+        others += self._fan.send(burst)
         for receiver in others:
             receiver.deliver(burst)
 
