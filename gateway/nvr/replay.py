@@ -35,6 +35,7 @@ from gateway.base.workers import Threads
 from gateway.media.fmp4_samples import Mp4Error, read_header
 from gateway.media.model import NS, Track, UtcNs
 from gateway.nvr.readers import Reader
+from gateway.nvr.refusals import refuse
 from gateway.nvr.replay_reading import Interval, Reading, Ready, after, first_picture, read_ahead
 from gateway.nvr.replay_sending import Pace, Sender, Sending
 from gateway.nvr.tokens import TRACKS
@@ -118,7 +119,7 @@ class Replays:
             return None
         rights = self.authority.rights(who, camera)
         if Right.RECORDED not in rights:
-            await self._refuse(who, camera, client)
+            await refuse(who, Right.RECORDED, camera, client, authority=self.authority, tally=self.tally)
         span = _interval(times) if times else await self._all(camera)
         piece = None if span is None else await self._example(camera, span, newest=not times)
         if span is None or piece is None:
@@ -168,20 +169,6 @@ class Replays:
             self._shown.remove(shown)
 
     # ---- inside
-
-    async def _refuse(self, who: Principal, camera: str, client: Client) -> None:
-        why = ruling(self.authority, who, Right.RECORDED, camera).why
-        await self.tally.refused(
-            Action.PLAYBACK,
-            "right",
-            actor=who.name,
-            principal=who.name,
-            address=client.address,
-            camera=camera,
-            why=why,
-            through="rtsp",
-        )
-        raise RefusedError(why)
 
     async def _all(self, camera: str) -> Interval | None:
         """All that is recorded of a camera, without an end; None: nothing."""

@@ -35,6 +35,7 @@ from gateway.hub import Start
 from gateway.ingest.fleet import Camera, CameraStatus, Fleet
 from gateway.media.model import Track, UtcNs
 from gateway.nvr.readers import Reader
+from gateway.nvr.refusals import refuse
 from gateway.rtsp.mount import Mount, check_live
 from gateway.rtsp.presentation import LIVE, Client, Description, Playing, Presentation, Receiver, RefusalError
 from gateway.rtsp.protocol import Headers
@@ -224,7 +225,7 @@ class Restream:
             return None
         rights = self._authority.rights(who, camera.id)
         if Right.LIVE not in rights:
-            await self._refuse(who, camera.id, client)
+            await refuse(who, Right.LIVE, camera.id, client, authority=self._authority, tally=self._tally)
         await self._be_live(camera)
         return LiveCamera(self, camera, self._mount(camera), who, Portion.of(rights))
 
@@ -289,20 +290,6 @@ class Restream:
                 reading.receiver.end("the account may have more of the camera now")
 
     # ---- inside
-
-    async def _refuse(self, who: Principal, camera_id: str, client: Client) -> None:
-        why = ruling(self._authority, who, Right.LIVE, camera_id).why
-        await self._tally.refused(
-            Action.LIVE_VIEW,
-            "right",
-            actor=who.name,
-            principal=who.name,
-            address=client.address,
-            camera=camera_id,
-            why=why,
-            through="rtsp",
-        )
-        raise RefusedError(why)
 
     async def _be_live(self, camera: Camera) -> None:
         """Wait for a camera that is about to come, or connects on demand.
