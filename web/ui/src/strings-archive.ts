@@ -79,6 +79,7 @@ export const archiveStrings = {
     again: "Try again",
     skip: "Go there",
     jumped: (length: string, reason: string) => `Jumped over ${length}: ${reason}`,
+    slowed: "This is being recorded now: on at single speed. L goes live.",
     nothingRecorded: "nothing recorded",
     frame: "The picture's own time",
     noPosition: "no position",

@@ -6,6 +6,7 @@ import { correction } from "../src/archive/steering";
 /** A film of spans of time that goes by a clock of its own. */
 class Tape implements Reel {
   waiting = false;
+  edge: number | null = null;
   utc: number;
   rate = 0;
   sought: number[] = [];
@@ -21,7 +22,8 @@ class Tape implements Reel {
   at(utc: number): Presence {
     if (this.spans.some(([from, to]) => from <= utc && utc < to)) return { kind: "media" };
     const next = this.spans.find(([from]) => from > utc);
-    return next ? { kind: "gap", next: next[0] } : { kind: "end" };
+    if (next) return { kind: "gap", next: next[0] };
+    return { kind: this.edge === null ? "end" : "edge" };
   }
 
   seek(utc: number): void {
@@ -109,6 +111,26 @@ test("at the end it stops, unless something is known to come", () => {
   expect(player.playing).toBe(false);
 });
 
+test("near what is being recorded it goes on at single speed, and waits for what comes", () => {
+  const span: [number, number] = [0, 30_000];
+  const tape = new Tape([span]);
+  tape.edge = span[1];
+  const player = set([tape]);
+  player.setRate(4);
+  play(player, [tape], 5);
+  expect([player.rate, player.slowed]).toEqual([4, false]);
+  play(player, [tape], 2);
+  expect([player.rate, player.slowed]).toEqual([1, true]);
+  play(player, [tape], 6);
+  expect([player.playing, player.held]).toEqual([true, true]);
+  expect(player.at).toBeLessThanOrEqual(30_000);
+  tape.edge = span[1] = 34_000;
+  play(player, [tape], 2);
+  expect(player.held).toBe(false);
+  expect(player.at).toBeGreaterThan(31_000);
+  expect(tape.sought.length).toBe(1);
+});
+
 test("the others wait for one that has no media yet, and not for ever", () => {
   const [slow, quick] = [new Tape([[0, 1e6]]), new Tape([[0, 1e6]])];
   const player = set([slow, quick]);
@@ -128,6 +150,6 @@ test("small errors are corrected by the rate, large ones by a jump", () => {
   expect(correction(-600, 4)).not.toBe("jump");
   const ahead = correction(100, 1);
   const behind = correction(-100, 1);
-  expect(ahead !== "jump" && ahead.rate < 1 && ahead.rate > 0.85).toBe(true);
-  expect(behind !== "jump" && behind.rate > 1 && behind.rate < 1.15).toBe(true);
+  expect(ahead !== "jump" && ahead.rate < 1 && ahead.rate > 0.6).toBe(true);
+  expect(behind !== "jump" && behind.rate > 1 && behind.rate < 1.4).toBe(true);
 });

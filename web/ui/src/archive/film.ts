@@ -5,17 +5,22 @@
  * Plays by hls.js where there are Media Source Extensions (iPhones from iOS 17.1 on, too), else by the browser's own HLS.
  */
 
-import Hls, { type ErrorData, type Fragment, type HlsConfig, type LoaderCallbacks, type PlaylistLoaderContext } from "hls.js/light";
+import Hls, { type ErrorData, type Fragment, type HlsConfig } from "hls.js/light";
 import { ApiError } from "../api";
 import { strings } from "../strings";
-import { piecesOf, placeOf, utcOf, withoutGaps, type Piece } from "./playlist";
+import { grows, piecesOf, placeOf, utcOf, withoutGaps, type Piece } from "./playlist";
+import { loaderOf } from "./playlist-loader";
 import { MINUTE, SECOND } from "./scale";
 
 /** What is fetched at a time, before and after the moment that is wanted. */
 const BEFORE_MS = 10 * MINUTE;
 const AFTER_MS = 50 * MINUTE;
-/** A playlist that ends in the present is asked for again no more often than this. */
+/** A playlist of the present in which nothing is yet is asked for again no more often than this. */
 const AGAIN_MS = 4 * SECOND;
+/** What is recorded now is in a playlist that is asked for after so long: a chunk's length, until it is told of, and the way. */
+const TOLD_AFTER_MS = 8 * SECOND;
+/** While so much lies ahead at single speed, what is recorded now is not asked for. */
+const PLENTY_MS = 30 * SECOND;
 const RETRY_MS = 3 * SECOND;
 /** Seconds of media that are fetched ahead at single speed. */
 const AHEAD_S = 20;
@@ -29,6 +34,12 @@ const SHOWN_WITHIN_MS = 60;
 const SEEK_MS = 2_000;
 /** A picture this far ahead of the moment that is played is not its own. */
 const TOO_LATE_S = 0.1;
+/** A picture that comes to the screen later than this, at single speed, was not late: those before it are missing. */
+const LATEST_S = 0.4;
+/** Nearer to the end of what there is it stands when it seeks beyond, seconds. */
+const LAST_S = 0.1;
+/** Browsers play no faster. */
+const FASTEST = 16;
 
 /** How long hls.js tries to fetch a piece before it says so. */
 const PATIENCE: HlsConfig["fragLoadPolicy"] = {
@@ -44,6 +55,8 @@ export interface FilmSource {
   /** Why there is a source: what the failures are told of. */
   fetchPlaylist(from: number, to: number, signal: AbortSignal): Promise<string>;
   playlistUrl(from: number, to: number): string;
+  /** The gateway's time. */
+  now(): number;
 }
 
 /** What there is at a moment. */
@@ -53,6 +66,8 @@ export type Presence =
   | { kind: "gap"; next: number }
   /** Nothing more in what is loaded. */
   | { kind: "end" }
+  /** Nothing yet: it is being recorded, and comes by itself. */
+  | { kind: "edge" }
   | { kind: "loading" }
   | { kind: "failed" };
 
@@ -71,7 +86,8 @@ export class Film {
 
   private hls: Hls | null = null;
   private pieces: readonly Piece[] = [];
-  private loaded: { from: number; to: number; at: number } | null = null;
+  /** `at`: the gateway's time when it was last asked for. */
+  private loaded: { from: number; to: number; at: number; grows: boolean } | null = null;
   private attempt: AbortController | null = null;
   private retryTimer = 0;
   private wanted = 0;
@@ -79,6 +95,8 @@ export class Film {
   private pending: number | null = null;
   private frameMedia: number | null = null;
   private frameS: number | null = null;
+  /** How much later than by the video's clock the picture came to the screen, seconds of media. */
+  private lateS = 0;
   private recovered = false;
   private callback = 0;
   /** One step after the other. */
@@ -120,9 +138,16 @@ export class Film {
     return this.video.seeking || this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
   }
 
-  /** The moment that is played now; null: none. */
+  /** The moment that is on the screen now, also between two pictures; null: none. */
   get utc(): number | null {
-    return this.pieces.length === 0 ? null : utcOf(this.pieces, this.video.currentTime);
+    const { pieces, video, lateS } = this;
+    return pieces.length === 0 ? null : utcOf(pieces, video.currentTime - (video.paused ? 0 : lateS));
+  }
+
+  /** Up to when there is something, while more is being recorded; null: all there is is here. */
+  get edge(): number | null {
+    const last = this.pieces.at(-1);
+    return this.loaded?.grows && last ? last.utc + last.duration * 1000 : null;
   }
 
   at(utc: number): Presence {
@@ -131,7 +156,8 @@ export class Film {
     if (utc < this.loaded.from || utc >= this.loaded.to) return { kind: "loading" };
     const place = placeOf(this.pieces, utc);
     if (place.kind === "media") return { kind: "media" };
-    return place.kind === "gap" ? { kind: "gap", next: place.utc } : { kind: "end" };
+    if (place.kind === "gap") return { kind: "gap", next: place.utc };
+    return { kind: this.edge !== null && utc > this.loaded.at - TOLD_AFTER_MS ? "edge" : "end" };
   }
 
   /** Bring the picture of a moment, or of the next one that there is. Fetches what is not loaded. */
@@ -143,8 +169,8 @@ export class Film {
     const { loaded } = this;
     if (!loaded || utc < loaded.from || utc >= loaded.to) return void this.load();
     const place = placeOf(this.pieces, utc);
-    if (place.kind !== "outside") this.go(place.start + INSIDE_S);
-    else if (loaded.to > loaded.at && Date.now() - loaded.at > AGAIN_MS) void this.load();
+    if (place.kind !== "outside" || this.edge !== null) this.go(this.startOf(utc));
+    else if (loaded.to > loaded.at && this.source.now() - loaded.at > AGAIN_MS) void this.load();
   }
 
   /** Ask again, for example with the reason that was missing. */
@@ -165,7 +191,8 @@ export class Film {
     this.changed();
   };
 
-  play(rate: number): void {
+  play(wanted: number): void {
+    const rate = Math.min(FASTEST, wanted);
     if (this.video.playbackRate !== rate) this.video.playbackRate = rate;
     if (this.hls) this.hls.config.maxBufferLength = AHEAD_S * Math.max(1, rate);
     if (this.video.paused) this.video.play().catch(() => undefined); // a seek in between rejects it
@@ -222,7 +249,11 @@ export class Film {
     });
   }
 
-  private readonly shown = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
+  private readonly shown = (_now: number, { mediaTime, presentationTime }: VideoFrameCallbackMetadata): void => {
+    const { currentTime, playbackRate } = this.video;
+    const since = ((performance.now() - presentationTime) / 1000) * playbackRate;
+    const late = currentTime - since - mediaTime;
+    this.lateS = late > 0 && late < LATEST_S * Math.max(1, playbackRate) ? late : 0;
     this.callback = this.video.requestVideoFrameCallback(this.shown);
     const before = this.frameMedia;
     this.frameMedia = mediaTime;
@@ -241,6 +272,7 @@ export class Film {
     window.clearTimeout(this.retryTimer);
     const attempt = new AbortController();
     this.attempt = attempt;
+    const asked = this.source.now();
     this.changed();
     try {
       const text = await this.playlist(from, to, attempt.signal);
@@ -250,10 +282,11 @@ export class Film {
       this.hls = null;
       this.frameMedia = null;
       this.pieces = piecesOf(text);
-      this.loaded = { from, to, at: Date.now() };
+      // The browser's own HLS asks for more by itself, and does not tell.
+      this.loaded = { from, to, at: asked, grows: grows(text) && Hls.isSupported() };
       this.attempt = null;
       this.failure = null;
-      if (this.pieces.length > 0) this.open(this.source.playlistUrl(from, to), text);
+      if (this.pieces.length > 0) this.open(from, to, text);
       if (playing) this.video.play().catch(() => undefined);
       // Somebody may have gone on while it came.
       if (this.wanted !== utc) this.seek(this.wanted);
@@ -275,27 +308,26 @@ export class Film {
     }
   }
 
-  private open(url: string, text: string): void {
+  private open(from: number, to: number, text: string): void {
+    const url = this.source.playlistUrl(from, to);
     if (!Hls.isSupported()) {
       this.openNatively(url);
       return;
     }
-    const compact = withoutGaps(text);
     this.pieces = compactPieces(this.pieces);
     const hls = new Hls({
       autoStartLoad: false,
       enableWorker: false, // it would be made of a blob, which the page's policy refuses; fMP4 needs no work
       maxBufferLength: AHEAD_S,
       backBufferLength: AHEAD_S,
+      liveSyncDuration: LAST_S, // who has run out of what grows stays there
       fragLoadPolicy: PATIENCE,
-      pLoader: alreadyLoaded(compact) as unknown as NonNullable<HlsConfig["pLoader"]>,
+      pLoader: loaderOf(withoutGaps(text), (signal) => this.more(from, to, signal)),
     });
     this.hls = hls;
     const start = this.startOf(this.wanted);
-    hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
-      this.placed(details.fragments);
-      hls.startLoad(start);
-    });
+    hls.once(Hls.Events.LEVEL_LOADED, () => hls.startLoad(start));
+    hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => this.grown(details.fragments));
     hls.on(Hls.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.placed(details.fragments));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       this.recovered = false;
@@ -305,6 +337,27 @@ export class Film {
     hls.on(Hls.Events.ERROR, (_event, data) => this.stumbled(hls, data));
     hls.loadSource(url);
     hls.attachMedia(this.video);
+  }
+
+  /** The playlist again, which has grown; null: there is no hurry. */
+  private async more(from: number, to: number, signal: AbortSignal): Promise<string | null> {
+    const { edge, loaded, utc, video } = this;
+    const ahead = (edge ?? 0) - Math.max(utc ?? 0, this.wanted);
+    const asked = this.source.now();
+    if (!loaded || asked - loaded.at < SECOND || ahead > PLENTY_MS * Math.max(1, video.playbackRate)) return null;
+    const text = await this.source.fetchPlaylist(from, to, signal);
+    // As long as hls.js has not read it, where its pieces lie is known by their lengths only.
+    this.pieces = compactPieces(piecesOf(text)).map((piece, n) => this.pieces[n] ?? piece);
+    this.loaded = { from, to, at: asked, grows: grows(text) };
+    return withoutGaps(text);
+  }
+
+  private grown(fragments: readonly Fragment[]): void {
+    this.placed(fragments);
+    // Somebody stands where there was nothing yet.
+    const { edge, video, wanted } = this;
+    if (video.paused && edge !== null && !this.attempt && this.frameUtc !== null && wanted > this.frameUtc) this.seek(wanted);
+    this.changed();
   }
 
   /**
@@ -328,7 +381,7 @@ export class Film {
     const place = placeOf(this.pieces, utc);
     if (place.kind !== "outside") return place.start + INSIDE_S;
     const last = this.pieces.at(-1);
-    return last ? last.start + Math.max(0, last.duration - 0.1) : 0;
+    return last ? last.start + Math.max(0, last.duration - LAST_S) : 0;
   }
 
   /** hls.js learns from the media where each piece begins. */
@@ -380,36 +433,4 @@ function compactPieces(pieces: readonly Piece[]): Piece[] {
     start += duration;
     return piece;
   });
-}
-
-/** A loader for hls.js of a playlist that is here already: it was fetched with a reason, and its errors were told. */
-function alreadyLoaded(text: string) {
-  return class {
-    context: PlaylistLoaderContext | null = null;
-    stats = {
-      aborted: false,
-      loaded: text.length,
-      retry: 0,
-      total: text.length,
-      chunkCount: 1,
-      bwEstimate: 0,
-      loading: { start: 0, first: 0, end: 0 },
-      parsing: { start: 0, end: 0 },
-      buffering: { start: 0, first: 0, end: 0 },
-    };
-
-    load(context: PlaylistLoaderContext, _config: unknown, callbacks: LoaderCallbacks<PlaylistLoaderContext>): void {
-      this.context = context;
-      this.stats.loading = { start: performance.now(), first: performance.now(), end: performance.now() };
-      queueMicrotask(() => callbacks.onSuccess({ url: context.url, data: text, code: 200 }, this.stats, context, null));
-    }
-
-    abort(): void {
-      // There is nothing under way.
-    }
-
-    destroy(): void {
-      this.context = null;
-    }
-  };
 }

@@ -10,6 +10,8 @@ import { correction } from "./steering";
 export interface Reel {
   readonly waiting: boolean;
   readonly utc: number | null;
+  /** Up to when there is something, while more is being recorded; null: all there is is known. */
+  readonly edge: number | null;
   at(utc: number): Presence;
   seek(utc: number): void;
   play(rate: number): void;
@@ -22,6 +24,8 @@ const PATIENCE_MS = 6_000;
 /** A film that leads may tell the time as long as it is this near to what the clock says, milliseconds at single speed. */
 const BELIEVED_MS = 500;
 
+/** So near to what is being recorded it goes on at single speed: it comes in pieces of some seconds. */
+const NEAR_EDGE_MS = 6_000;
 /** A jump that is shorter needs no words. */
 const WORTH_SAYING_MS = 1_000;
 
@@ -37,6 +41,8 @@ export class Player {
   rate = 1;
   /** The last jump over a gap. */
   jumped: Jump | null = null;
+  /** It went over to single speed near what is being recorded. */
+  slowed = false;
   /** The clock stands because a film buffers. */
   held = false;
   private readonly reels: Reel[] = [];
@@ -47,7 +53,7 @@ export class Player {
     at: number,
     /** The next moment at or after this one of which anything is recorded, by what is known beside the films. */
     private readonly next: (at: number) => number | null,
-    /** `at`, `playing`, `held` or `jumped` has changed. */
+    /** `at`, `playing`, `rate`, `held`, `jumped` or `slowed` has changed. */
     private readonly changed: () => void,
   ) {
     this.at = at;
@@ -92,9 +98,13 @@ export class Player {
     const passed = Math.min(1_000, Math.max(0, now - this.before));
     this.before = now;
     if (!this.playing) return;
+    if (this.rate > 1 && this.reels.some(({ edge }) => nears(edge, this.at))) {
+      this.rate = 1;
+      this.slowed = true;
+    }
     const wanted = this.at + passed * this.rate;
     const there = this.reels.map((reel) => ({ reel, presence: reel.at(wanted) }));
-    const late = there.filter(({ reel, presence }) => presence.kind === "loading" || (presence.kind === "media" && reel.waiting));
+    const late = there.filter(({ reel, presence: { kind } }) => kind === "loading" || kind === "edge" || (kind === "media" && reel.waiting));
     const ready = there.filter(({ reel, presence }) => presence.kind === "media" && !reel.waiting);
     this.heldFor = late.length > 0 ? this.heldFor + passed : 0;
     const hold = late.length > 0 && (ready.length === 0 || this.heldFor < PATIENCE_MS);
@@ -147,4 +157,8 @@ export class Player {
     this.seek(to);
     if (to - from > WORTH_SAYING_MS) this.jumped = { from, to };
   }
+}
+
+function nears(edge: number | null, at: number): boolean {
+  return edge !== null && at < edge && edge - at < NEAR_EDGE_MS;
 }

@@ -90,9 +90,12 @@ export function withoutGaps(text: string): string {
     broken = false;
     lines.push(...entry.lines);
   }
-  // What still grows is asked for again by who plays it: a player that did so by itself would look for the live edge.
-  if (!foot.includes("#EXT-X-ENDLIST")) foot.push("#EXT-X-ENDLIST");
   return [...lines, ...foot].join("\n") + "\n";
+}
+
+/** Whether more may be added to a playlist (RFC 8216 4.3.3.4). */
+export function grows(text: string): boolean {
+  return !/^#EXT-X-ENDLIST\s*$/m.test(text);
 }
 
 /** The pieces of a playlist as a player has them that plays it as it stands, gaps and all. */

@@ -7,9 +7,9 @@ const GOOD_ENOUGH_MS = 15;
 /** Further off than this at single speed, it jumps. */
 const JUMP_MS = 400;
 /** An error is to be gone after about this long. */
-const CORRECT_WITHIN_MS = 1_500;
-/** The change of rate that nobody notices. */
-const MOST = 0.12;
+const CORRECT_WITHIN_MS = 600;
+/** The most that the rate is changed: nobody hears it, as only who leads is heard, and nothing of it is seen for long. */
+const MOST = 0.4;
 
 export type Correction = { rate: number } | "jump";
 

@@ -27,7 +27,7 @@ export class ArchiveControls extends LitElement {
         display: flex;
         flex-wrap: wrap;
         align-items: center;
-        gap: var(--s1) var(--s3);
+        gap: var(--s1) var(--s2);
       }
       .group {
         display: flex;
@@ -49,7 +49,7 @@ export class ArchiveControls extends LitElement {
       }
       .time {
         display: grid;
-        min-width: 12.5em;
+        min-width: 9.5em;
         line-height: 1.25;
       }
       .time strong {
@@ -63,6 +63,11 @@ export class ArchiveControls extends LitElement {
       select {
         width: auto;
         padding: 0 var(--s2);
+      }
+      @media (max-width: 1600px) {
+        .day {
+          display: none; /* it stands above, and in the picture */
+        }
       }
       .space {
         flex: 1;
@@ -87,8 +92,8 @@ export class ArchiveControls extends LitElement {
         color: var(--accent);
       }
       @media (max-width: 720px) {
-        :host {
-          gap: var(--s1) var(--s2);
+        .day {
+          display: inline; /* there is a line of its own */
         }
         .time {
           order: -1;
@@ -151,8 +156,9 @@ export class ArchiveControls extends LitElement {
         }
         .more .word {
           display: inline;
-          overflow: hidden;
-          text-overflow: ellipsis;
+          line-height: 1.25;
+          text-align: start;
+          white-space: normal;
         }
         .more .lengths {
           grid-column: 1 / -1;
@@ -180,6 +186,11 @@ export class ArchiveControls extends LitElement {
   @property({ type: Number }) length = 0;
   @property({ type: Boolean }) marked = false;
   @query(".more") private more!: HTMLElement;
+
+  /** Escape closes the sheet, and not the page below it too. */
+  private readonly key = (event: KeyboardEvent): void => {
+    if (event.key === "Escape" && this.more.matches(":popover-open")) event.stopPropagation();
+  };
 
   private act(command: Command) {
     return () => this.dispatchEvent(new CustomEvent<Command>("command", { detail: command }));
@@ -211,7 +222,11 @@ export class ArchiveControls extends LitElement {
       </div>
       <div class="time figures" data-testid="clock" data-at=${Math.round(this.at)}>
         <strong>${utcTime(this.at)} ${archiveStrings.utc}</strong>
-        <small>${this.held ? words.buffering : `${utcDay(this.at)} · ${localTime(this.at)} ${archiveStrings.local}`}</small>
+        <small
+          >${this.held
+            ? words.buffering
+            : html`<span class="day">${utcDay(this.at)} · </span>${localTime(this.at)} ${archiveStrings.local}`}</small
+        >
       </div>
       <div class="group speed">
         <select
@@ -227,10 +242,17 @@ export class ArchiveControls extends LitElement {
           ? this.button("sound", this.muted ? icons.muted : icons.sound, this.muted ? words.unmute : words.mute)
           : nothing}
       </div>
-      <button class="icon open" data-testid="more" title=${words.more} aria-label=${words.more} popovertarget="more">
+      <button
+        class="icon open"
+        data-testid="more"
+        title=${words.more}
+        aria-label=${words.more}
+        popovertarget="more"
+        @keydown=${this.key}
+      >
         ${icons.more}
       </button>
-      <div class="more" id="more" popover @click=${() => this.more.hidePopover()}>
+      <div class="more" id="more" popover @keydown=${this.key} @click=${() => this.more.hidePopover()}>
         <div class="group">
           ${document.fullscreenEnabled ? this.button("full-screen", icons.fullScreen, words.fullScreen) : nothing}
           ${this.button("link", icons.link, words.link)}

@@ -117,6 +117,8 @@ export class ArchivePage extends LitElement {
     const { player } = this.desk;
     const now = performance.now();
     if (player.jumped) this.sayJump(player.jumped);
+    if (player.slowed) this.say(words.picture.slowed);
+    player.slowed = false;
     if (player.playing && now - this.drawnAt < DRAW_MS) return;
     this.drawnAt = now;
     if (!player.playing) this.addressTimer ||= window.setTimeout(this.writeAddress, ADDRESS_MS);

@@ -159,6 +159,7 @@ export class ArchivePicture extends LitElement {
           return playlist({ ...asked(from, to), signal });
         },
         playlistUrl: (from, to) => playlistUrl(asked(from, to)),
+        now: () => store.now(),
       },
       () => this.filmChanged(film),
     );
@@ -277,7 +278,7 @@ export class ArchivePicture extends LitElement {
     }
     const presence = this.film?.at(this.at);
     if (presence?.kind === "media") return this.film?.waiting && this.frameUtc === null ? this.coming() : this.frozen();
-    if (presence === undefined || presence.kind === "loading")
+    if (presence === undefined || presence.kind === "loading" || presence.kind === "edge")
       return this.frameUtc === null ? this.coming() : null;
     return this.missing(presence.kind === "gap" ? presence.next : null);
   }
