@@ -338,6 +338,14 @@ async def run(
         app = application(services)
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
+
+        async def stop_cameras() -> None:
+            """Sources first, then Hubs, then what is on its way to the disk. A start that fails needs it, too."""
+            await fleet.stop_sources()
+            fleet.close_hubs()
+            await recorders.finish()
+
+        stack.push_async_callback(stop_cameras)
         fleet.apply(configured)
         certificate = open_certificate(settings, live)
         tasks = TaskOwner("gateway")
@@ -399,9 +407,7 @@ async def run(
             events.close()
             onvif.close()
             restream.end_all(STOPS)
-            await fleet.stop_sources()
-            fleet.close_hubs()
-            await recorders.finish()
+            await stop_cameras()
             await tasks.close()
             await positions.flush()
             with contextlib.suppress(TimeoutError):
