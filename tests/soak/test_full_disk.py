@@ -37,6 +37,8 @@ DISK_BYTES = 64 << 20
 SETTINGS = """
 [http]
 listen = "127.0.0.1:0"
+[rtsp]
+listen = "127.0.0.1:0"
 [webrtc]
 listen = "127.0.0.1:0"
 [discovery]
