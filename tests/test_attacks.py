@@ -242,6 +242,8 @@ async def test_no_id_of_any_route_leads_anywhere_else(gateway, attacker):
         for variable in re.findall(r"\{\w+\}", route.path):
             for climbing in CLIMBING:
                 path = re.sub(r"\{\w+\}", "fixed", route.path.replace(variable, climbing))
+                if unquote(path).endswith("/...jpg"):
+                    continue  # three dots are a name like any other
                 status, body = await attacker.send(route.method, path, token)
                 assert status in {404, 405}, (route.name, path, status)
                 assert "root:" not in body

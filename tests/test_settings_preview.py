@@ -23,6 +23,8 @@ tls_listen = "127.0.0.1:0"
 listen = "127.0.0.1:0"
 [discovery]
 interfaces = ["lo"]
+[onvif]
+announce = false
 """
 CAMERA = '[[cameras]]\nid = "a"\nurl = "rtsp://127.0.0.1:1/s"\npassword = "hush"\n'
 
