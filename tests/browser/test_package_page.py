@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import shutil
 import zipfile
@@ -85,6 +86,20 @@ def rewritten(package: Path, out: Path, name: str, at: bytes | float, flip: int 
     return out
 
 
+def wrongly_signed(package: Path, out: Path) -> Path:
+    """The package with another signature of its manifest, well written, that does not hold."""
+    with zipfile.ZipFile(package) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.namelist():
+            data = old.read(member)
+            if member.endswith("manifest.sig"):
+                said = json.loads(data)
+                signature = bytearray(base64.b64decode(said["signature"]))
+                signature[-1] ^= 1
+                data = json.dumps(said | {"signature": base64.b64encode(signature).decode()}).encode()
+            new.writestr(member, data)
+    return out
+
+
 CHANGES: list[tuple[str, bytes | float]] = [
     (".mp4", 0.5),
     ("ledger-1.jsonl", 0.5),
@@ -138,7 +153,7 @@ async def test_what_is_no_package_is_told(page: Any, tmp_path: Path) -> None:
 async def test_a_dropped_package_and_a_browser_that_checks_no_signatures(
     page: Any, package: Path, tmp_path: Path
 ) -> None:
-    changed = rewritten(package, tmp_path / "changed.zip", "manifest.sig", 0.9)
+    changed = wrongly_signed(package, tmp_path / "changed.zip")
     await page.evaluate(NO_ED25519)
     said = await checked(page, changed)
     assert said["fault"] == []
