@@ -76,12 +76,12 @@ def test_a_camera_that_is_not_known_is_seen_by_who_has_no_limit_alone():
 def test_privacy_hides_but_the_camera_stays_in_the_lists():
     rights, who = authority(), Who(Role.DISPATCHER)
     rights.update(private={"n1": Privacy(0, hides_position=True, hides_stream=True, recording=False)})
-    assert rights.rights(who, "n1") == {Right.RECORDED}
+    assert rights.rights(who, "n1") == {Right.RECORDED, Right.RESPOND}
     assert rights.lasting_rights(who, "n1") == rights.rights(who, "s1")
     assert rights.sees(who, "n1")
     assert rights.unrecorded("n1")
     rights.update(private={"n1": Privacy(0, hides_position=True, hides_stream=False, recording=True)})
-    assert rights.rights(who, "n1") == {Right.LIVE, Right.RECORDED, Right.AUDIO}
+    assert rights.rights(who, "n1") == {Right.LIVE, Right.RECORDED, Right.AUDIO, Right.RESPOND}
     assert not rights.unrecorded("n1")
 
 

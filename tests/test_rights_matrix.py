@@ -42,9 +42,9 @@ SECRETS = (NAME.encode(), str(LATITUDE).encode(), b"\xff\xd8\xff", b"m=video")
 """The camera's name, its position, a JPEG's first bytes, and what stands in every SDP answer."""
 LIMITS: dict[str, tuple[str, ...]] = {"all": (), "in": ("north",), "out": ("south",)}
 ROLES = {
-    Role.ADMINISTRATOR: "logged_in live recorded position audio export configure audit metrics",
-    Role.DISPATCHER: "logged_in live recorded position audio",
-    Role.SUPERVISOR: "logged_in live recorded position audio export",
+    Role.ADMINISTRATOR: "logged_in live recorded position audio export respond configure audit metrics",
+    Role.DISPATCHER: "logged_in live recorded position audio respond",
+    Role.SUPERVISOR: "logged_in live recorded position audio export respond",
     Role.AUDITOR: "logged_in recorded audit metrics",
     Role.NVR: "live recorded position audio",
 }
@@ -134,7 +134,7 @@ def lists_the_camera(asker: Asker, body: Any) -> None:
 
 def shows_the_camera(asker: Asker, camera: Any) -> None:
     assert (camera["position"] is not None) == asker.has(Right.POSITION)
-    of_one = ("live", "recorded", "position", "audio", "export", "configure")
+    of_one = ("live", "recorded", "position", "audio", "export", "respond", "configure")
     assert camera["rights"] == [right for right in of_one if right in ROLES[asker.role].split()]
 
 

@@ -49,6 +49,8 @@ _SETTINGS = {
     "record_on": {"enum": ["always", "event"]},
     "pre_roll": {"type": "string", "description": "how much from before an event is recorded, as in 30s"},
     "post_roll": {"type": "string", "description": "how long recording goes on after it, as in 60s"},
+    "position": {"type": "string", "description": "metadata, onvif, http, udp://host:port or tcp://host:port"},
+    "position_from": {"type": "array", "items": {"type": "string"}, "description": "networks, of udp:// only"},
     "connect": {"enum": ["always", "on_demand"]},
     "basic_auth": {"type": "boolean", "description": "answer a Basic challenge without TLS"},
     "tls_verify": {"type": "boolean", "description": "check the camera's certificate"},

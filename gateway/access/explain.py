@@ -21,6 +21,7 @@ _DOING = {
     Right.POSITION: "see where {camera} is and was",
     Right.AUDIO: "hear {camera}",
     Right.EXPORT: "export recordings of {camera}",
+    Right.RESPOND: "deal with alerts and incidents of {camera}",
     Right.CONFIGURE: "configure {camera}",
     Right.AUDIT: "read the audit",
     Right.METRICS: "read the metrics",

@@ -13,9 +13,11 @@ __all__ = ["NEEDED", "OF_SOME_CAMERAS", "OF_THE_PAST", "RIGHTS", "Right", "Role"
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset({Right.LOGGED_IN, *GRANTED}),
-    Role.DISPATCHER: frozenset({Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO}),
+    Role.DISPATCHER: frozenset(
+        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.RESPOND}
+    ),
     Role.SUPERVISOR: frozenset(
-        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.EXPORT}
+        {Right.LOGGED_IN, Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.EXPORT, Right.RESPOND}
     ),
     Role.AUDITOR: frozenset({Right.LOGGED_IN, Right.RECORDED, Right.AUDIT, Right.METRICS}),
     Role.NVR: frozenset({Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO}),

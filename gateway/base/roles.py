@@ -35,6 +35,8 @@ class Right(StrEnum):
     """The sound of what one may see. Without it a live session has none."""
     EXPORT = "export"
     """Taking recordings away in a file."""
+    RESPOND = "respond"
+    """Dealing with what happens: alerts and geofences, incidents and the notes on them."""
     CONFIGURE = "configure"
     AUDIT = "audit"
     """Reading who did what."""
@@ -45,5 +47,7 @@ class Right(StrEnum):
 
 GRANTED = tuple(right for right in Right if right not in {Right.OPEN, Right.LOGGED_IN, Right.SHELL})
 """What a policy can give to a role."""
-OF_ONE_CAMERA = frozenset({Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.EXPORT, Right.CONFIGURE})
+OF_ONE_CAMERA = frozenset(
+    {Right.LIVE, Right.RECORDED, Right.POSITION, Right.AUDIO, Right.EXPORT, Right.RESPOND, Right.CONFIGURE}
+)
 """What can be given for groups of cameras; the others are about the whole gateway."""

@@ -44,6 +44,8 @@ S = TypeVar("S", bound=Section)
 Transport: TypeAlias = Literal["tcp", "udp"]
 Connect: TypeAlias = Literal["always", "on_demand"]
 RecordOn: TypeAlias = Literal["always", "event"]
+POSITIONS_INSIDE = ("metadata", "onvif", "http")
+"""Ways of a camera's position that need no address of their own."""
 MAX_PRE_ROLL_SECONDS = 600
 
 
@@ -129,6 +131,24 @@ def _network(text: str) -> str:
         return str(ipaddress.ip_network(text))
     except ValueError:
         raise ValueError(f'write an address or network, as in "10.0.0.7" or "10.0.0.0/24", not "{text}"') from None
+
+
+def _position(text: str) -> str:
+    """A way of `CameraSettings.position`."""
+    if text in POSITIONS_INSIDE:
+        return text
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in {"udp", "tcp"} and bool(parts.hostname) and parts.port is not None
+        fine = fine and not (parts.username or parts.path or parts.query or parts.fragment)
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError(
+            'write "metadata", "onvif", "http", "udp://0.0.0.0:10110" or "tcp://10.1.2.3:10110" instead of '
+            f'"{text[:80]}"'
+        )
+    return text
 
 
 def _ice_url(text: str) -> str:
@@ -287,6 +307,11 @@ class CameraSettings(Section):
     """How much from before the trigger is recorded, as far as the ring holds it."""
     post_roll: Span = "60s"
     """How long recording goes on after the last trigger has ended."""
+    position: Annotated[str, AfterValidator(_position)] = "metadata"
+    """Where its position comes from: the metadata of its stream; `onvif`: asked for (GetGeoLocation); `http`: a phone
+    reports it; `udp://` (listen there) and `tcp://` (connect there): NMEA 0183."""
+    position_from: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Networks from which datagrams of `udp://` are taken; (): from anywhere."""
     connect: Connect = "always"
     basic_auth: bool = False
     """Answer a Basic challenge although the connection is not encrypted."""
@@ -320,6 +345,10 @@ class CameraSettings(Section):
             raise ValueError('write either "url" (rtsp://…) or "onvif" (http://…/onvif/device_service)')
         if self.password.get_secret_value() and self.password_file is not None:
             raise ValueError('write either "password" or "password_file"')
+        if self.position == "onvif" and self.onvif is None:
+            raise ValueError('"position" is "onvif", but the camera is known by "url": write its "onvif" address')
+        if self.position_from and not self.position.startswith("udp://"):
+            raise ValueError('"position_from" is for a position that comes by "udp://"')
         return self
 
     @field_validator("pre_roll")

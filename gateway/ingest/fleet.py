@@ -44,6 +44,7 @@ NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: se
 IDLE = "Connects only while somebody watches."
 NOT_THE_WAY_IN = {
     "id", "name", "groups", "record", "record_on", "pre_roll", "post_roll", "connect", "password_file",
+    "position", "position_from",
 }  # fmt: skip
 """Settings that change without a new connection; what a password file holds is in `password`."""
 

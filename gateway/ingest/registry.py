@@ -177,6 +177,8 @@ class Registry:
             "record_on": settings.record_on,
             "pre_roll": settings.pre_roll,
             "post_roll": settings.post_roll,
+            "position": settings.position,
+            "position_from": list(settings.position_from),
         }
 
     def _from_row(self, row: RowMapping) -> CameraSettings:
@@ -198,6 +200,8 @@ class Registry:
             record_on=row["record_on"],
             pre_roll=row["pre_roll"],
             post_roll=row["post_roll"],
+            position=row["position"],
+            position_from=tuple(row["position_from"]),
         )
 
 

@@ -51,6 +51,8 @@ cameras = Table(
     Column("record_on", Text, nullable=False, server_default="always"),  # or "event"
     Column("pre_roll", Text, nullable=False, server_default="30s"),
     Column("post_roll", Text, nullable=False, server_default="60s"),
+    Column("position", Text, nullable=False, server_default="metadata"),  # gateway.base.settings.CameraSettings
+    Column("position_from", JSON, nullable=False, server_default="[]"),  # networks
 )
 
 users = Table(
@@ -269,6 +271,141 @@ onvif_devices = Table(
     Column("camera", Text, primary_key=True),
     Column("number", Integer, nullable=False, unique=True),  # its port, counted from [onvif] base_port
     Column("uuid", Text, nullable=False),
+)
+
+position_keys = Table(
+    "position_keys",
+    metadata,
+    # What a phone proves itself with that reports where a unit is.
+    Column("camera", Text, primary_key=True),
+    Column("key_sha256", LargeBinary, nullable=False, unique=True),
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+geofences = Table(
+    "geofences",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("shape", JSON, nullable=False),  # GeoJSON (RFC 7946): a Polygon, or a Point with "radius_m"
+    Column("cameras", JSON, nullable=False),  # ids it is for
+    Column("groups", JSON, nullable=False),  # groups it is for; neither: all cameras
+    Column("tells", Text, nullable=False),  # enter, leave, both
+    Column("grade", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+geofence_sides = Table(
+    "geofence_sides",
+    metadata,
+    # On which side each unit was seen last, so that a restart tells nothing twice and misses nothing.
+    Column("geofence", BigInteger, ForeignKey("geofences.id", ondelete="CASCADE"), primary_key=True),
+    Column("camera", Text, primary_key=True),
+    Column("inside", Boolean, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),  # gateway.incidents.alert.Kind
+    Column("subject", Text, nullable=False),  # of several that are alike only one is open: kind, camera, geofence, …
+    Column("grade", Text, nullable=False),
+    Column("camera", Text),  # null: it is about the gateway
+    Column("text", Text, nullable=False),  # a sentence
+    Column("detail", JSON, nullable=False),  # {"fix": …, "geofence": …, "by": …}
+    Column("utc_ns", BigInteger, nullable=False, index=True),  # when it happened
+    Column("created_ns", BigInteger, nullable=False),  # when the gateway knew
+    Column("ended_ns", BigInteger),  # null: its cause goes on, or nobody could tell
+    Column("resolved_by", Text),
+    Column("resolved_ns", BigInteger, index=True),  # null: it is open
+    Column("resolution", Text),  # the word it was resolved with
+    Index(None, "camera", "utc_ns"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    # What is to be told of an alert, and to whom: written together with the alert.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("alert", BigInteger, ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("channel", Text, nullable=False),  # "webhook:NAME", "mail:NAME"
+    Column("message", JSON, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_ns", BigInteger, index=True),  # null: it is over
+    Column("delivered_ns", BigInteger),
+    Column("error", Text),  # of the last attempt, a sentence
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("title", Text, nullable=False),
+    Column("category", Text),  # of the policy's retention, for its holds
+    Column("tags", JSON, nullable=False),  # ["…"]
+    Column("origin", JSON, nullable=False),  # {"alert": 7} | {"camera": "unit-12"} | {"lat": …, "lon": …} | {}
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: it is live
+    Column("opened_by", Text, nullable=False),
+    Column("opened_ns", BigInteger, nullable=False, index=True),
+    Column("closed_by", Text),
+    Column("closed_ns", BigInteger),
+)
+
+incident_cameras = Table(
+    "incident_cameras",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger),  # null: as long as the incident is live
+    Column("hold", BigInteger),  # holds.id
+    Column("added_by", Text, nullable=False),
+    Column("added_ns", BigInteger, nullable=False),
+    UniqueConstraint("incident", "camera"),
+)
+
+incident_notes = Table(
+    "incident_notes",
+    metadata,
+    # Only ever added to: a correction is another note.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    Column("utc_ns", BigInteger, nullable=False),  # the moment it is about
+    Column("text", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Index(None, "incident", "utc_ns"),
+)
+
+incident_alerts = Table(
+    "incident_alerts",
+    metadata,
+    Column("incident", BigInteger, ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True),
+    Column("alert", BigInteger, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    # Links by which somebody without an account sees one incident.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("key_sha256", LargeBinary, nullable=False, unique=True),
+    Column("recipient", Text, nullable=False),  # who it was made for
+    Column("sound", Boolean, nullable=False),
+    Column("positions", Boolean, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("expires_ns", BigInteger, nullable=False),
+    Column("revoked_by", Text),
+    Column("revoked_ns", BigInteger),
 )
 
 revisions = Table(

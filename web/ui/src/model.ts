@@ -9,6 +9,7 @@ export type Right =
   | "position"
   | "audio"
   | "export"
+  | "respond"
   | "configure"
   | "audit"
   | "metrics"
