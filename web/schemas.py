@@ -107,6 +107,15 @@ COMPONENTS: dict[str, Any] = {
         carrier=_TEXT,
         received_utc=_TIME,
     ),
+    "UnitHealth": _object(
+        ["utc", "battery_percent", "charging", "signal_percent", "storage_free_percent", "carrier"],
+        utc=_TIME,
+        battery_percent=_NUMBER,
+        charging={"type": ["boolean", "null"]},
+        signal_percent=_NUMBER,
+        storage_free_percent={**_NUMBER, "description": "of the unit's own memory"},
+        carrier=_TEXT_OR_NULL,
+    ),
     "Camera": _object(
         ["id", "name", "status", "reason", "tracks", "position", "viewers", "recording"],
         id=_TEXT,
@@ -116,6 +125,7 @@ COMPONENTS: dict[str, Any] = {
         reason={"type": ["string", "null"]},
         tracks={"type": "array", "items": _object(["kind", "codec"], kind=_TEXT, codec=_TEXT)},
         position=_or_null(ref("Fix")),
+        health={**_or_null(ref("UnitHealth")), "description": "the newest known value of each; null: it never said"},
         viewers={"type": "integer"},
         recording={"type": "boolean"},
         record_on={"enum": ["always", "event"]},

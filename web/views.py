@@ -8,7 +8,7 @@ from gateway.access.authority import Asker, Privacy
 from gateway.base.rfc3339 import format_utc
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right
 from gateway.ingest.fleet import Camera
-from gateway.media.model import UtcNs
+from gateway.media.model import UnitHealth, UtcNs
 from gateway.positions.formats import fix_json
 from web.services import Services
 
@@ -31,6 +31,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "reason": camera.reason or parts.recording_problem(camera.id),
         "tracks": [{"kind": track.kind.value, "codec": track.label} for track in camera.hub.tracks],
         "position": fix_json(camera.fix) if Right.POSITION in rights and camera.fix is not None else None,
+        "health": None if camera.health is None else _health_json(camera.health),
         "viewers": viewers,
         "recording": parts.recording(camera.id),
         "record_on": settings.record_on,
@@ -45,6 +46,17 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "private": private is not None and private.hides_stream,
         "privacy": None if private is None else _privacy_json(private),
         "has_privacy": bool(authority.privacy_modes(camera.id)),
+    }
+
+
+def _health_json(health: UnitHealth) -> dict[str, Any]:
+    return {
+        "utc": utc(health.utc_ns),
+        "battery_percent": health.battery_percent,
+        "charging": health.charging,
+        "signal_percent": health.signal_percent,
+        "storage_free_percent": health.storage_free_percent,
+        "carrier": health.carrier or None,
     }
 
 

@@ -21,8 +21,9 @@ from gateway.base.metrics import CAMERA_ERRORS
 from gateway.base.settings import CameraSettings
 from gateway.base.supervise import Backoff, TaskOwner, cancel_once, pause
 from gateway.hub import Hub
+from gateway.ingest.health import HealthBoard
 from gateway.ingest.registry import Configured, Origin
-from gateway.media.model import NS, Fix, Gap, GapReason, UtcNs
+from gateway.media.model import NS, Fix, Gap, GapReason, UnitHealth, UtcNs
 from gateway.positions.tracker import Tracker
 from onvif_protocol.alarms import Alarm
 
@@ -93,6 +94,7 @@ class Camera:
         """What is wrong although there is a picture: metadata that cannot be read, a position that is refused."""
         self.source: Source | None = None
         self._clock = clock
+        self._health = HealthBoard()
         self._video_at: float | None = None
         self._live_since: float | None = None
         self._holds = 0
@@ -101,6 +103,7 @@ class Camera:
         self._hurry = asyncio.Event()
         self._changed: Callable[[Camera], None] = lambda _: None
         self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
+        self._told_health: Callable[[Camera, UnitHealth], None] = lambda _, __: None
         self._alarmed: Callable[[Camera, Alarm, UtcNs], None] = lambda _, __, ___: None
         self._live_waiters: set[asyncio.Future[None]] = set()
 
@@ -113,6 +116,11 @@ class Camera:
     def fix(self) -> Fix | None:
         """The newest accepted position."""
         return self.tracker.last
+
+    @property
+    def health(self) -> UnitHealth | None:
+        """How the unit is: the newest known value of each; None: it never said."""
+        return self._health.now
 
     @property
     def settings(self) -> CameraSettings:
@@ -147,6 +155,10 @@ class Camera:
         """A position was accepted."""
         self.hub.publish(fix)
         self._fixed(self, fix)
+
+    def health_arrived(self, health: UnitHealth) -> None:
+        """The unit says how it is. The page is told by the fleet's watch, not for each report."""
+        self._told_health(self, self._health.push(health, self._clock.utc_ns()))
 
     def alarm_arrived(self, alarm: Alarm, utc_ns: UtcNs) -> None:
         """The camera says that something happens, or has ended."""
@@ -208,9 +220,11 @@ class Fleet:
         self.cameras: dict[str, Camera] = {}
         self.on_added: list[Callable[[Camera], None]] = []
         self.on_changed: list[Callable[[Camera], None]] = []
-        """Status, reason, or settings."""
+        """Status, reason, settings, or how the unit is."""
         self.on_removed: list[Callable[[Camera], None]] = []
         self.on_fix: list[Callable[[Camera, Fix], None]] = []
+        self.on_health: list[Callable[[Camera, UnitHealth], None]] = []
+        """Each report of how a unit is, with the newest known value of what it does not say."""
         self.on_alarm: list[Callable[[Camera, Alarm, UtcNs], None]] = []
         """Of cameras that record on an event: what the camera says, and when it was."""
 
@@ -270,6 +284,7 @@ class Fleet:
         camera = Camera(configured, self._clock)
         camera._changed = self._notify_changed
         camera._fixed = self._notify_fix
+        camera._told_health = self._notify_health
         camera._alarmed = self._notify_alarm
         self.cameras[camera.id] = camera
         for callback in self.on_added:
@@ -314,6 +329,10 @@ class Fleet:
     def _notify_fix(self, camera: Camera, fix: Fix) -> None:
         for callback in self.on_fix:
             callback(camera, fix)
+
+    def _notify_health(self, camera: Camera, health: UnitHealth) -> None:
+        for callback in self.on_health:
+            callback(camera, health)
 
     def _notify_alarm(self, camera: Camera, alarm: Alarm, utc_ns: UtcNs) -> None:
         for callback in self.on_alarm:
@@ -380,6 +399,8 @@ class Fleet:
         camera._live_since = None
 
     def _watch(self, camera: Camera) -> None:
+        if camera._health.due(self._clock.monotonic()):
+            self._notify_changed(camera)
         if camera._idle_since is not None:
             camera._update_wanted()
         if camera.source is None:

@@ -1,8 +1,8 @@
 """The values that travel from a camera to everyone who wants its media.
 
-Here belong the nouns of docs/glossary.md that more than one layer speaks of: Track, AccessUnit, Gap, Fix. They know
-no I/O, render nothing and, but for AccessUnit (which says why), are frozen. How they are parsed, packed or stored
-belongs elsewhere.
+Here belong the nouns of docs/glossary.md that more than one layer speaks of: Track, AccessUnit, Gap, Fix,
+UnitHealth. They know no I/O, render nothing and, but for AccessUnit (which says why), are frozen. How they are parsed,
+packed or stored belongs elsewhere.
 
 Times are integers: UTC as nanoseconds since the Unix epoch (`…_ns`), media time in the track's clock ticks.
 """
@@ -207,6 +207,21 @@ class Fix:
     carrier: str = ""
     """Which of the carriers of docs/interfaces.md brought it: `onvif-event`, `milestone`, `axis`, …"""
     received_ns: UtcNs = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitHealth:
+    """How a body-worn camera, or the phone beside it, is. None where it says nothing; percents are 0 to 100."""
+
+    utc_ns: UtcNs
+    battery_percent: float | None = None
+    charging: bool | None = None
+    signal_percent: float | None = None
+    """Of the mobile or wireless network, as the unit's own display would show it."""
+    storage_free_percent: float | None = None
+    """Of the unit's own memory, not of the gateway's disk."""
+    carrier: str = ""
+    """Which of the carriers of docs/interfaces.md brought it, as of a Fix."""
 
 
 Item: TypeAlias = AccessUnit | Gap | Fix

@@ -37,6 +37,16 @@ export interface Fix {
   received_utc: string | null;
 }
 
+/** How a body-worn camera, or the phone beside it, is; percents are 0 to 100, null where it does not say. */
+export interface UnitHealth {
+  utc: string;
+  battery_percent: number | null;
+  charging: boolean | null;
+  signal_percent: number | null;
+  storage_free_percent: number | null;
+  carrier: string | null;
+}
+
 export interface Camera {
   id: string;
   name: string;
@@ -44,6 +54,8 @@ export interface Camera {
   reason: string | null;
   tracks: Track[];
   position: Fix | null;
+  /** The newest known value of each; null: it never said how it is. */
+  health: UnitHealth | null;
   viewers: number;
   recording: boolean;
   /** While offline: when the next attempt starts. */

@@ -48,6 +48,7 @@ const NEEDED: Record<Section, Right | null> = {
 const NOTHING_TO_SEE: Partial<Camera> = {
   rights: [],
   position: null,
+  health: null,
   recording: false,
   watched: null,
   reason: null,

@@ -12,6 +12,7 @@ const camera = (part: Partial<Camera>): Camera => ({
   reason: null,
   tracks: [],
   position: null,
+  health: null,
   viewers: 0,
   recording: false,
   retry_utc: null,
