@@ -190,8 +190,9 @@ async def run(
         await archive.adopt()
         batches = Batches()
         stack.callback(batches.close)
-        ingest = IngestParts(clock, Wsdls(xml_threads.run), positions.add, xml_threads, batches)
+        ingest = IngestParts(clock, Wsdls(xml_threads.run), xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
+        fleet.on_fix.append(lambda camera, fix: positions.add(camera.id, fix))
         recorders = Recorders(
             fleet,
             archive.recorder,

@@ -90,7 +90,7 @@ async def listening(model: TwoStreams) -> AsyncIterator[CameraSettings]:
 async def running(model: TwoStreams) -> AsyncIterator[tuple[Fleet, IngestParts]]:
     """A fleet with that camera, live."""
     threads = Threads("xml", 1)
-    parts = IngestParts(model.clock, WSDLS, lambda *_: None, threads)
+    parts = IngestParts(model.clock, WSDLS, threads)
     async with listening(model) as settings:
         fleet = Fleet(lambda camera: CameraSource(camera, parts), model.clock)
         fleet.apply([Configured(settings, Origin.FILE)])

@@ -125,6 +125,10 @@ COMPONENTS: dict[str, Any] = {
         reason={"type": ["string", "null"]},
         tracks={"type": "array", "items": _object(["kind", "codec"], kind=_TEXT, codec=_TEXT)},
         position=_or_null(ref("Fix")),
+        position_reason={
+            "type": ["string", "null"],
+            "description": "why its position is not known or not believed; null: nothing is wrong",
+        },
         health={**_or_null(ref("UnitHealth")), "description": "the newest known value of each; null: it never said"},
         viewers={"type": "integer"},
         recording={"type": "boolean"},

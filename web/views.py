@@ -31,6 +31,7 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "reason": camera.reason or parts.recording_problem(camera.id),
         "tracks": [{"kind": track.kind.value, "codec": track.label} for track in camera.hub.tracks],
         "position": fix_json(camera.fix) if Right.POSITION in rights and camera.fix is not None else None,
+        "position_reason": camera.position_problem,
         "health": None if camera.health is None else _health_json(camera.health),
         "viewers": viewers,
         "recording": parts.recording(camera.id),

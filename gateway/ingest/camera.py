@@ -20,12 +20,11 @@ from gateway.base.metrics import BAD_INPUT, CAMERA_BYTES, CAMERA_LOST, CAMERA_PA
 from gateway.base.supervise import TaskOwner
 from gateway.base.workers import Threads
 from gateway.ingest.fleet import Camera
-from gateway.media.model import NS, AccessUnit, Codec, Fix, Gap, GapReason, Track, TrackKind, UtcNs
+from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Track, TrackKind, UtcNs
 from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
 from gateway.media.rtp import RtpError
 from gateway.media.track_receiver import TrackReceiver
 from gateway.positions.from_metadata import fixes
-from gateway.positions.tracker import Rule
 from gateway.rtsp.batches import Batches
 from gateway.rtsp.client import RtspClient
 from gateway.rtsp.sdp import TrackDescription
@@ -51,14 +50,6 @@ _FAULTS = {
     ErrorKind.AUTHENTICATION: Fault.AUTHENTICATION,
 }
 
-_REFUSED = {
-    Rule.OUT_OF_RANGE: "latitude or longitude is out of range",
-    Rule.ZERO: "0, 0 is what a receiver without a fix says",
-    Rule.CLOCK: "its time is more than a day off",
-    Rule.SPEED: "nobody moves that fast",
-    Rule.JUMP: "it lies too far from the one before",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class IngestParts:
@@ -66,8 +57,6 @@ class IngestParts:
 
     clock: Clock
     wsdls: Wsdls
-    keep_fix: Callable[[str, Fix], object]
-    """Takes each accepted position of a camera for the archive."""
     xml_threads: Threads
     batches: Batches | None = None
     """Through which connections are read; None: each by itself."""
@@ -314,14 +303,10 @@ class CameraSource:
             for event in document.events:
                 if (happened := alarm(event)) is not None:
                     self._camera.alarm_arrived(happened, unit.utc_ns if event.utc_ns is None else event.utc_ns)
-        for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):
-            rule = self._camera.tracker.push(fix, self._clock.utc_ns())
-            if rule is None:
-                self._parts.keep_fix(self._camera.id, fix)
-                self._camera.remark = None
-                self._camera.fix_arrived(fix)
-            elif rule is not Rule.DUPLICATE:
-                self._camera.remark = f"The camera sends a position that cannot be believed: {_REFUSED[rule]}."
+        if document.positions and self._camera.settings.position == "metadata":
+            for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):
+                if self._camera.take_fix(fix) is None:
+                    self._camera.remark = None
 
     def _bad_metadata(self, error: MetadataError) -> None:
         self._bad["metadata"] += 1

@@ -24,7 +24,7 @@ from gateway.hub import Hub
 from gateway.ingest.health import HealthBoard
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UnitHealth, UtcNs
-from gateway.positions.tracker import Tracker
+from gateway.positions.tracker import Rule, Tracker
 from onvif_protocol.alarms import Alarm
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,14 @@ TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
 IDLE = "Connects only while somebody watches."
+REFUSED_FIX = {
+    Rule.OUT_OF_RANGE: "latitude or longitude is out of range",
+    Rule.ZERO: "0, 0 is what a receiver without a fix says",
+    Rule.CLOCK: "its time is more than a day off",
+    Rule.SPEED: "nobody moves that fast",
+    Rule.JUMP: "it lies too far from the one before",
+}
+"""What people read of a position that was refused; duplicates are none of their business."""
 NOT_THE_WAY_IN = {
     "id", "name", "groups", "record", "record_on", "pre_roll", "post_roll", "connect", "password_file",
     "position", "position_from",
@@ -91,7 +99,9 @@ class Camera:
         self.tracker = Tracker(configured.settings.id)
         """Judges the positions; it outlives attempts, so that a jump is seen across them."""
         self.remark: str | None = None
-        """What is wrong although there is a picture: metadata that cannot be read, a position that is refused."""
+        """What is wrong although there is a picture: metadata that cannot be read."""
+        self.position_problem: str | None = None
+        """Why its position is not known, or not believed, in a sentence. Told by the fleet's watch."""
         self.source: Source | None = None
         self._clock = clock
         self._health = HealthBoard()
@@ -104,6 +114,7 @@ class Camera:
         self._changed: Callable[[Camera], None] = lambda _: None
         self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
         self._told_health: Callable[[Camera, UnitHealth], None] = lambda _, __: None
+        self._told_problem: str | None = None
         self._alarmed: Callable[[Camera, Alarm, UtcNs], None] = lambda _, __, ___: None
         self._live_waiters: set[asyncio.Future[None]] = set()
 
@@ -150,6 +161,19 @@ class Camera:
             for waiter in self._live_waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+
+    def take_fix(self, fix: Fix) -> Rule | None:
+        """A position of any carrier came: judged, and if it is believed, kept, published and told of.
+
+        None: it is believed. Else the rule that it breaks; that is counted, and people read it.
+        """
+        rule = self.tracker.push(fix, self._clock.utc_ns())
+        if rule is None:
+            self.position_problem = None
+            self.fix_arrived(fix)
+        elif (why := REFUSED_FIX.get(rule)) is not None:
+            self.position_problem = f"The camera sends a position that cannot be believed: {why}."
+        return rule
 
     def fix_arrived(self, fix: Fix) -> None:
         """A position was accepted."""
@@ -222,7 +246,8 @@ class Fleet:
         self.on_changed: list[Callable[[Camera], None]] = []
         """Status, reason, settings, or how the unit is."""
         self.on_removed: list[Callable[[Camera], None]] = []
-        self.on_fix: list[Callable[[Camera, Fix], None]] = []
+        self.on_fix: list[Callable[[Camera, Fix], object]] = []
+        """Each position that is believed, of whatever carrier."""
         self.on_health: list[Callable[[Camera, UnitHealth], None]] = []
         """Each report of how a unit is, with the newest known value of what it does not say."""
         self.on_alarm: list[Callable[[Camera, Alarm, UtcNs], None]] = []
@@ -295,6 +320,8 @@ class Fleet:
         old = camera.configured.settings
         camera.configured = new
         camera._update_wanted()
+        if old.position != new.settings.position:
+            camera.position_problem = None
         if old.model_dump(exclude=NOT_THE_WAY_IN) != new.settings.model_dump(exclude=NOT_THE_WAY_IN):
             self._stop(camera.id)
             self._start(camera)
@@ -399,7 +426,9 @@ class Fleet:
         camera._live_since = None
 
     def _watch(self, camera: Camera) -> None:
-        if camera._health.due(self._clock.monotonic()):
+        problem = camera.position_problem
+        if camera._health.due(self._clock.monotonic()) or problem != camera._told_problem:
+            camera._told_problem = problem
             self._notify_changed(camera)
         if camera._idle_since is not None:
             camera._update_wanted()
@@ -418,4 +447,5 @@ class Fleet:
         elif silent >= STALE_AFTER:
             camera.set_status(CameraStatus.STALE, "The camera is connected but sends no picture.")
         elif camera.status is CameraStatus.LIVE:
-            camera.set_status(CameraStatus.LIVE, NO_KEYFRAME if camera.hub.keyframe_evicted else camera.remark)
+            remark = NO_KEYFRAME if camera.hub.keyframe_evicted else camera.remark
+            camera.set_status(CameraStatus.LIVE, remark or camera.position_problem)

@@ -12,7 +12,7 @@ from gateway.hub import Start, Subscription
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.fleet import Camera
 from gateway.ingest.registry import Configured, Origin
-from gateway.media.model import AccessUnit, Fix, Track, TrackKind, VideoParameters
+from gateway.media.model import AccessUnit, Track, TrackKind, VideoParameters
 from onvif_protocol.camera import Wsdls
 
 TRIAL_SECONDS = 20.0
@@ -26,8 +26,7 @@ async def try_camera(settings: CameraSettings, clock: Clock) -> list[str]:
     """
     threads = Threads("xml", 1)
     camera = Camera(Configured(settings, Origin.FILE), clock)
-    heard: list[Fix] = []
-    parts = IngestParts(clock, Wsdls(threads.run), lambda _, fix: heard.append(fix), threads)
+    parts = IngestParts(clock, Wsdls(threads.run), threads)
     source = CameraSource(camera, parts)
     subscription = camera.hub.subscribe("test", start=Start.LIVE)
     attempt = asyncio.create_task(source.run_once(), name="camera test")
