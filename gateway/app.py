@@ -192,7 +192,8 @@ async def run(
         stack.callback(batches.close)
         ingest = IngestParts(clock, Wsdls(xml_threads.run), xml_threads, batches)
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
-        fleet.on_fix.append(lambda camera, fix: positions.add(camera.id, fix))
+        for told in (fleet.on_fix, fleet.on_late_fix):
+            told.append(lambda camera, fix: positions.add(camera.id, fix))
         recorders = Recorders(
             fleet,
             archive.recorder,

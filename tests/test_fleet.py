@@ -12,7 +12,8 @@ from gateway.base.settings import CameraSettings
 from gateway.hub import Start
 from gateway.ingest.fleet import HURRY_AFTER, IDLE, LINGER, STALE_AFTER, STALLED_AFTER, CameraStatus, Fleet
 from gateway.ingest.registry import Configured, Origin
-from gateway.media.model import Gap, GapReason
+from gateway.media.model import NS, Fix, Gap, GapReason
+from gateway.positions.tracker import Rule
 
 
 class ScriptedSource:
@@ -302,3 +303,34 @@ async def test_one_camera_that_is_slow_to_say_goodbye_holds_up_no_other(bench):
     await bench.settle()
     assert [source.camera.id for source in bench.sources] == ["a", "b", "b"]
     bench.sources[0].goodbye.set_result(None)
+
+
+async def test_what_a_unit_sends_late_is_kept_and_moves_nobody(bench):
+    camera = await one(bench, position="http")
+    live, late = [], []
+    bench.fleet.on_fix.append(lambda _, fix: live.append(fix))
+    bench.fleet.on_late_fix.append(lambda _, fix: late.append(fix))
+    now = bench.clock.utc_ns()
+    newest = fix_at(now)
+    assert camera.take_kept_fix(newest) is None
+    kept = [fix_at(now - (60 - second) * NS, 52 + second * 1e-5) for second in range(60)]
+    assert [camera.take_kept_fix(fix) for fix in kept] == [None] * 60
+    assert (live, late, camera.fix) == ([newest], kept, newest)
+    assert camera.take_kept_fix(newest) is Rule.DUPLICATE, "its answer was lost, so the phone sends it again"
+    assert camera.take_kept_fix(kept[-1]) is Rule.DUPLICATE
+    far = fix_at(now - NS, 52.9)
+    assert camera.take_kept_fix(far) is Rule.JUMP, "late ones are judged, too"
+    assert (len(late), camera.position_problem) == (60, None)
+
+
+async def test_a_clock_that_was_far_ahead_does_not_make_all_that_follows_late(bench):
+    camera = await one(bench, position="http")
+    now = bench.clock.utc_ns()
+    assert camera.take_kept_fix(fix_at(now + 3600 * NS)) is None
+    right = fix_at(now)
+    assert camera.take_kept_fix(right) is None
+    assert camera.fix is right
+
+
+def fix_at(utc_ns, lat=52.0):
+    return Fix(utc_ns, lat, 13.0, speed_mps=1.0, accuracy_m=5.0, carrier="osmand", received_ns=utc_ns)

@@ -39,6 +39,8 @@ LINGER = 10.0
 """Seconds an on-demand camera stays connected after the last one who needed it."""
 HURRY_AFTER = 1.0
 """Seconds between two attempts at least, however often a device says hello."""
+AHEAD_NS = 60 * NS
+"""A newest position that lies further ahead of the clock than this makes none that follow late ones."""
 TICK = 0.5
 
 NO_KEYFRAME = "The camera sends keyframes too rarely to start a picture from: set a shorter keyframe interval on it."
@@ -98,6 +100,8 @@ class Camera:
         """Capture time of the newest video unit."""
         self.tracker = Tracker(configured.settings.id)
         """Judges the positions; it outlives attempts, so that a jump is seen across them."""
+        self._late: Tracker | None = None
+        """Judges those that come late: what a unit kept while it had no network is a track of its own."""
         self.remark: str | None = None
         """What is wrong although there is a picture: metadata that cannot be read."""
         self.position_problem: str | None = None
@@ -113,6 +117,7 @@ class Camera:
         self._hurry = asyncio.Event()
         self._changed: Callable[[Camera], None] = lambda _: None
         self._fixed: Callable[[Camera, Fix], None] = lambda _, __: None
+        self._fixed_late: Callable[[Camera, Fix], None] = lambda _, __: None
         self._told_health: Callable[[Camera, UnitHealth], None] = lambda _, __: None
         self._told_problem: str | None = None
         self._alarmed: Callable[[Camera, Alarm, UtcNs], None] = lambda _, __, ___: None
@@ -173,6 +178,21 @@ class Camera:
             self.fix_arrived(fix)
         elif (why := REFUSED_FIX.get(rule)) is not None:
             self.position_problem = f"The camera sends a position that cannot be believed: {why}."
+        return rule
+
+    def take_kept_fix(self, fix: Fix) -> Rule | None:
+        """As `take_fix`, of a carrier that sends later what it could not send in time, and by a clock that holds.
+
+        One that is older than the newest is judged among its like and kept, and it moves nobody on the map.
+        """
+        now_ns, newest = self._clock.utc_ns(), self.tracker.last
+        if newest is None or not fix.utc_ns <= newest.utc_ns <= now_ns + AHEAD_NS:
+            return self.take_fix(fix)
+        if self._late is None:
+            self._late = Tracker(self.id)
+        rule = Rule.DUPLICATE if self.tracker.knows(fix) else self._late.push(fix, now_ns)
+        if rule is None:
+            self._fixed_late(self, fix)
         return rule
 
     def fix_arrived(self, fix: Fix) -> None:
@@ -248,6 +268,8 @@ class Fleet:
         self.on_removed: list[Callable[[Camera], None]] = []
         self.on_fix: list[Callable[[Camera, Fix], object]] = []
         """Each position that is believed, of whatever carrier."""
+        self.on_late_fix: list[Callable[[Camera, Fix], object]] = []
+        """Each that is believed and came after newer ones: where the unit was, not where it is."""
         self.on_health: list[Callable[[Camera, UnitHealth], None]] = []
         """Each report of how a unit is, with the newest known value of what it does not say."""
         self.on_alarm: list[Callable[[Camera, Alarm, UtcNs], None]] = []
@@ -309,6 +331,7 @@ class Fleet:
         camera = Camera(configured, self._clock)
         camera._changed = self._notify_changed
         camera._fixed = self._notify_fix
+        camera._fixed_late = self._notify_late_fix
         camera._told_health = self._notify_health
         camera._alarmed = self._notify_alarm
         self.cameras[camera.id] = camera
@@ -355,6 +378,10 @@ class Fleet:
 
     def _notify_fix(self, camera: Camera, fix: Fix) -> None:
         for callback in self.on_fix:
+            callback(camera, fix)
+
+    def _notify_late_fix(self, camera: Camera, fix: Fix) -> None:
+        for callback in self.on_late_fix:
             callback(camera, fix)
 
     def _notify_health(self, camera: Camera, health: UnitHealth) -> None:

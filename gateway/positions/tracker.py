@@ -86,6 +86,10 @@ class Tracker:
             self.last = fix
         return None
 
+    def knows(self, fix: Fix) -> bool:
+        """Whether it was accepted a moment ago."""
+        return _identity(fix) in self._recent
+
     def age_s(self, now_ns: UtcNs) -> float | None:
         """Seconds by the gateway's clock since the newest Fix came; None without one."""
         return None if self.last is None else max(0.0, (now_ns - self.last.received_ns) / NS)
