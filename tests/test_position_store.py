@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from gateway.base.clock import ManualClock
 from gateway.base.errors import StorageError
@@ -19,7 +19,7 @@ from gateway.media.model import NS, Fix
 from gateway.positions import blocks, store
 from gateway.positions.store import MINUTE_NS, PositionStore
 from gateway.store.engine import Database, open_positions
-from gateway.store.tables import fix_blocks
+from gateway.store.tables import fix_blocks, fix_journal
 
 T = TypeVar("T")
 START = 1_767_268_800 * NS
@@ -79,8 +79,15 @@ def positions(database: Database, clock: ManualClock) -> PositionStore:
     return PositionStore(database, clock)
 
 
-async def rows(database: Database) -> int:
-    return await database.read(lambda c: c.execute(select(func.count()).select_from(fix_blocks)).scalar_one())
+async def rows(database: Database, table: Table = fix_blocks) -> int:
+    return await database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+async def settled(positions: PositionStore, clock: ManualClock) -> None:
+    """Have all minutes so far become blocks."""
+    clock.advance(61)
+    for _ in range(3):
+        await positions.flush()
 
 
 async def block(database: Database, minute: int = START // MINUTE_NS) -> bytes:
@@ -93,9 +100,12 @@ async def test_found_before_and_after_it_is_written(positions: PositionStore, da
     assert positions.add("a", fix(0))
     assert await positions.fixes("a") == [fix(0)]
     await positions.flush()
-    assert await rows(database) == 1
+    assert await rows(database, fix_journal) == 1
     positions.add("a", fix(1))
     positions.add("b", fix(1, lat=52.0))
+    await positions.flush()
+    assert await rows(database, fix_journal) == 2
+    assert await rows(database) == 0
     assert await positions.fixes("a") == [fix(0), fix(1)]
     assert await positions.fixes("b") == [fix(1, lat=52.0)]
     assert await positions.fixes("c") == []
@@ -110,38 +120,102 @@ async def test_another_store_finds_what_was_written(
         if i % 2:
             await positions.flush()
             clock.advance(1)
-    assert await rows(database) == 3
+    assert await rows(database) == 2  # the third minute is not over
+    assert await PositionStore(database, clock).fixes("a") == expected
+    assert await PositionStore(database, clock).fixes("a", START + 30 * NS, START + 31 * NS) == expected[60:62]
+    assert await PositionStore(database, clock).fixes("b") == []
+
+
+async def test_what_a_killed_gateway_left_in_the_journal_is_taken_up(
+    positions: PositionStore, database: Unreliable, clock: ManualClock
+) -> None:
+    expected = [fix(i) for i in range(90)]
+    for each in expected:
+        positions.add("a", each)
+        await positions.flush()
+        clock.advance(1)
+    assert await rows(database) == 1
+    left = await rows(database, fix_journal)
+    assert left >= 30
+    heir = PositionStore(database, clock)
+    heir.add("a", fix(90))
+    assert await heir.fixes("a") == [*expected, fix(90)]
+    await heir.flush()
+    assert await heir.fixes("a") == [*expected, fix(90)]
+    await settled(heir, clock)
+    assert await rows(database, fix_journal) == 0
+    assert await rows(database) == 2
+    assert await PositionStore(database, clock).fixes("a") == [*expected, fix(90)]
+
+
+async def test_five_hundred_minutes_that_end_together_are_spread(
+    positions: PositionStore, database: Unreliable, clock: ManualClock
+) -> None:
+    for camera in range(200):
+        positions.add(str(camera), fix(camera / 10))
+    await positions.flush()
+    clock.advance(61)
+    counts = []
+    for _ in range(14):
+        await positions.flush()
+        counts.append(await rows(database))
+    assert counts[0] == 20
+    assert counts == sorted(counts)
+    assert counts[-1] == 200
+    assert [(await positions.fixes(str(camera))) for camera in (0, 199)] == [[fix(0)], [fix(19.9)]]
+    await positions.flush()
+    assert await rows(database, fix_journal) == 0
+
+
+async def test_a_minute_that_never_ends_does_not_keep_the_journal(
+    positions: PositionStore, database: Unreliable, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SETTLE_AFTER", 5)
+    expected = [fix(i / 10) for i in range(40)]
+    clock.advance(3600)
+    for each in expected:  # a camera whose clock stands still, nearly
+        positions.add("a", each)
+        await positions.flush()
+        clock.advance(1)
+        assert await rows(database, fix_journal) <= 8
     assert await PositionStore(database, clock).fixes("a") == expected
 
 
-async def test_a_minute_that_is_over_is_written_as_one_piece(
+async def test_a_damaged_entry_of_the_journal_is_named_and_left_alone(
+    positions: PositionStore, database: Unreliable, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await database.write(lambda c: c.execute(fix_journal.insert().values(fixes=b"damaged")) and None)
+    positions.add("a", fix(0))
+    with caplog.at_level(logging.ERROR):
+        await positions.flush()
+    assert "entry 1" in caplog.text
+    await settled(positions, clock)
+    assert await rows(database, fix_journal) == 1
+    assert await positions.fixes("a") == [fix(0)]
+
+
+async def test_a_minute_that_is_over_becomes_one_block(
     positions: PositionStore, database: Unreliable, clock: ManualClock
 ) -> None:
     for i in range(60):
         positions.add("a", fix(i))
         await positions.flush()
         clock.advance(1)
-    growing = len(await block(database))
+    assert await rows(database) == 0
+    await positions.flush()
+    assert blocks.decode(await block(database)) == [fix(i) for i in range(60)]
     positions.add("a", fix(60))
     await positions.flush()
-    assert len(await block(database)) < growing / 2
-    assert blocks.decode(await block(database)) == [fix(i) for i in range(60)]
     assert await positions.fixes("a") == [fix(i) for i in range(61)]
-
-
-async def test_a_camera_that_stops_has_its_last_minute_closed(
-    positions: PositionStore, database: Unreliable, clock: ManualClock
-) -> None:
-    for i in range(10):
-        positions.add("a", fix(i))
-        await positions.flush()
-    growing = len(await block(database))
-    clock.advance(61)
+    positions.add("a", fix(30.5))  # late
     await positions.flush()
-    assert len(await block(database)) < growing
+    await positions.flush()
+    assert fix(30.5) in blocks.decode(await block(database))
+    assert len(await positions.fixes("a")) == 62
     writes = database.writes
     await positions.flush()
-    assert database.writes == writes  # nothing to do
+    await positions.flush()
+    assert database.writes <= writes + 1  # the journal's last row; then there is nothing to do
 
 
 async def test_late_and_early_fixes_find_their_minute(
@@ -183,11 +257,12 @@ async def test_intervals(
     assert await positions.fixes("a", from_ns, to_ns) == [fix(s) for s in expected]
 
 
-async def test_a_long_time_comes_in_batches(positions: PositionStore) -> None:
+async def test_a_long_time_comes_in_batches(positions: PositionStore, clock: ManualClock) -> None:
     expected = [fix(minute * 60 + 30) for minute in range(0, 400, 2)]
     for each in expected:
         positions.add("a", each)
-    await positions.flush()
+    for _ in range(20):
+        await positions.flush()
     positions.add("a", fix(60.0))
     positions.add("a", fix(1_000_000))
     batches = [batch async for batch in positions.batches("a")]
@@ -217,7 +292,9 @@ async def test_nothing_is_lost_or_doubled_while_a_write_is_under_way(
     assert await positions.fixes("a") == [fix(0), fix(1), fix(2)]
 
 
-async def test_what_a_refused_write_held_is_written_later(positions: PositionStore, database: Unreliable) -> None:
+async def test_what_a_refused_write_held_is_written_later(
+    positions: PositionStore, database: Unreliable, clock: ManualClock
+) -> None:
     database.failing = True
     positions.add("a", fix(0))
     with pytest.raises(StorageError, match="disk is full"):
@@ -226,11 +303,13 @@ async def test_what_a_refused_write_held_is_written_later(positions: PositionSto
     assert await positions.fixes("a") == [fix(0), fix(1)]
     database.failing = False
     await positions.flush()
+    assert await PositionStore(database, clock).fixes("a") == [fix(0), fix(1)]
+    await settled(positions, clock)
     assert blocks.decode(await block(database)) == [fix(0), fix(1)]
 
 
 async def test_a_write_that_succeeded_without_saying_so_is_not_doubled(
-    positions: PositionStore, database: Unreliable
+    positions: PositionStore, database: Unreliable, clock: ManualClock
 ) -> None:
     database.fail_after_commit = True
     positions.add("a", fix(0))
@@ -240,10 +319,14 @@ async def test_a_write_that_succeeded_without_saying_so_is_not_doubled(
     database.fail_after_commit = False
     positions.add("a", fix(1))
     await positions.flush()
+    assert await PositionStore(database, clock).fixes("a") == [fix(0), fix(1)]
+    await settled(positions, clock)
     assert blocks.decode(await block(database)) == [fix(0), fix(1)]
 
 
-async def test_a_cancelled_write_loses_and_doubles_nothing(positions: PositionStore, database: Unreliable) -> None:
+async def test_a_cancelled_write_loses_and_doubles_nothing(
+    positions: PositionStore, database: Unreliable, clock: ManualClock
+) -> None:
     database.gate.clear()
     positions.add("a", fix(0))
     flush = asyncio.create_task(positions.flush())
@@ -254,6 +337,8 @@ async def test_a_cancelled_write_loses_and_doubles_nothing(positions: PositionSt
     positions.add("a", fix(1))
     database.gate.set()
     await positions.flush()
+    assert await PositionStore(database, clock).fixes("a") == [fix(0), fix(1)]
+    await settled(positions, clock)
     assert blocks.decode(await block(database)) == [fix(0), fix(1)]
 
 
@@ -288,22 +373,25 @@ async def test_a_block_is_bounded_and_counted(positions: PositionStore, monkeypa
 
 
 async def test_a_damaged_block_is_named_and_left_alone(
-    positions: PositionStore, database: Unreliable, caplog: pytest.LogCaptureFixture
+    positions: PositionStore, database: Unreliable, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     positions.add("a", fix(0))
     positions.add("a", fix(60))
     await positions.flush()
+    clock.advance(120)
+    await settled(positions, clock)
     first = START // MINUTE_NS
     await database.write(
         lambda c: c.execute(update(fix_blocks).where(fix_blocks.c.minute == first).values(fixes=b"\x01damaged"))
     )
-    fresh = PositionStore(database, ManualClock(START))
+    fresh = PositionStore(database, clock)
     with pytest.raises(StorageError, match=f"camera a, minute {first}"):
         await fresh.fixes("a")
     assert await fresh.fixes("a", START + MINUTE_NS) == [fix(60)]
     fresh.add("a", fix(1))
     fresh.add("b", fix(1))
     with caplog.at_level(logging.ERROR):
+        await fresh.flush()
         await fresh.flush()
     assert "camera a" in caplog.text
     assert await block_of(database, "a", first) == b"\x01damaged"
@@ -350,7 +438,7 @@ async def test_run_writes_every_second_and_goes_on_after_refusals(
 
     positions.add("a", fix(0))
     await pass_a_second()
-    assert await rows(database) == 1
+    assert await rows(database, fix_journal) == 1
     database.failing = True
     for _ in range(5):
         positions.add("a", fix(second))
@@ -358,7 +446,7 @@ async def test_run_writes_every_second_and_goes_on_after_refusals(
     assert caplog.text.count("could not be written yet") == 1
     database.failing = False
     await pass_a_second()
-    assert [f.utc_ns for f in blocks.decode(await block(database))] == [START + i * NS for i in range(6)]
+    assert [f.utc_ns for f in await PositionStore(database, clock).fixes("a")] == [START + i * NS for i in range(6)]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

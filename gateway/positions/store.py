@@ -1,36 +1,47 @@
-"""Where Fixes are kept: collected in memory, written once a second into blocks, a row per camera and minute.
+"""Where Fixes are kept: a journal of all cameras, written once a second, and blocks, a row per camera and minute.
 
-At most a second of Fixes is lost in a crash. Everything here runs on the event loop; only the functions handed to the
-Database run in its threads, and they share nothing with the loop that either side changes.
+At most a second of Fixes is lost in a crash. Each second is one row of the journal, whatever the number of cameras;
+what it holds stays in memory, too, until its minute is over and it is written as a block, once. Writing hundreds of
+blocks anew each second would cost twenty times as much. What a crash leaves in the journal the next start takes up.
+
+Everything here runs on the event loop; only the functions handed to the Database run in its threads, and they share
+nothing with the loop that either side changes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from gateway.base import metrics
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.media.model import NS, Fix, UtcNs
-from gateway.positions import blocks
+from gateway.positions import blocks, journal
 from gateway.store.engine import Database
-from gateway.store.tables import fix_blocks
+from gateway.store.tables import fix_blocks, fix_journal
 
 log = logging.getLogger(__name__)
 
 MINUTE_NS = 60 * NS
 WRITE_EVERY_S = 1.0
 MAX_PENDING = 100_000
-"""How many Fixes wait for a database that refuses: eight minutes of a hundred cameras."""
+"""How many Fixes wait for a database that refuses: three minutes of five hundred cameras."""
 MAX_FIXES_A_MINUTE = 6_000
 """What one block takes: a hundred a second."""
+MAX_UNSETTLED = 3 * MAX_FIXES_A_MINUTE
+"""How many of one camera are in no block yet, whatever minutes they say they are of."""
+SETTLE_AT_ONCE = 16
+"""So many minutes that are over become blocks with each write, and a tenth of the others: five hundred cameras end
+their minutes in the same moment, and nothing else should wait for that."""
+SETTLE_AFTER = 120
+"""Writes after which a minute becomes a block even if more of it comes: else the journal could grow for ever."""
 
 _PAGE = 60
 _DELETE_PAGE = 1_000
@@ -39,38 +50,55 @@ _LOG_EVERY_S = 60.0
 _Key: TypeAlias = tuple[str, int]  # camera and minute
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A row of the database as it was last written."""
+class _Minute:
+    """Fixes of one camera and minute that no block has yet."""
 
-    fixes: dict[Fix, None]
-    """A set that keeps its order: writing a Fix twice is harmless."""
-    data: bytes
+    __slots__ = ("began", "fixes", "seen")
+
+    def __init__(self, began: int) -> None:
+        self.fixes: list[Fix] = []
+        self.began = began
+        """The number of the write that puts the first of them into the journal."""
+        self.seen = 0
+        """How many of them there were at the last write."""
 
 
 class PositionStore:
-    """All Fixes of all cameras. One `run` task writes; call `flush` once more when the sources have stopped."""
+    """All Fixes of all cameras. One `run` task writes; call `flush` once more when the sources have stopped.
+
+    A store that never writes (a command's) reads what the gateway's has written, and changes nothing.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._pending: dict[_Key, list[Fix]] = {}
-        self._writing: dict[_Key, list[Fix]] = {}
-        self._waiting = 0
-        self._open: dict[_Key, _Block] = {}
+        self._unsettled: dict[str, dict[int, _Minute]] = {}
+        self._counts: Counter[str] = Counter()
+        """How many of each camera are in `_unsettled`."""
+        self._pending: list[tuple[str, Fix]] = []
+        """What the journal does not have yet."""
+        self._writes = 1
+        """The number of the write that comes next."""
+        self._entries: dict[int, int] = {}
+        """The rows of the journal: id → number of the write."""
+        self._owns_journal = False
+        """Whether `_unsettled` has all that the journal has."""
         self._lock = asyncio.Lock()
 
     def add(self, camera: str, fix: Fix) -> bool:
         """Keep `fix`, which the Tracker accepted. Never waits; `fixes` returns it at once, and the disk has it
         within a second.
 
-        False: not kept, because the database has refused for so long that no more fit. Counted.
+        False: not kept, because the database has refused for so long that no more fit, or because so many of this
+        camera came already. Counted.
         """
-        if self._waiting >= MAX_PENDING:
+        if len(self._pending) >= MAX_PENDING:
             metrics.FIXES_REFUSED.labels(camera, "store_full").inc()
             return False
-        self._pending.setdefault((camera, fix.utc_ns // MINUTE_NS), []).append(fix)
-        self._waiting += 1
+        if not self._hold(camera, fix, self._writes):
+            metrics.FIXES_REFUSED.labels(camera, "too_many").inc()
+            return False
+        self._pending.append((camera, fix))
         return True
 
     async def run(self) -> None:
@@ -83,36 +111,36 @@ class PositionStore:
             except StorageError as error:
                 if self._clock.monotonic() >= quiet_until:
                     quiet_until = self._clock.monotonic() + _LOG_EVERY_S
-                    log.error("%d fixes could not be written yet: %s", self._waiting, error)
+                    log.error("%d fixes could not be written yet: %s", len(self._pending), error)
 
     async def flush(self) -> None:
-        """Write what was added before this call.
+        """Write what was added before this call, and some of the minutes that are over as blocks.
 
         Raises:
             StorageError: the database refused; the Fixes are kept for the next call.
         """
         async with self._lock:
-            this_minute = self._clock.utc_ns() // MINUTE_NS
-            # Also when it lies ahead of the clock: a camera that dates its fixes wildly must not fill the memory.
-            over = {k: block for k, block in self._open.items() if k[1] != this_minute and k not in self._pending}
-            if not self._pending and not over:
+            await self._take_over()
+            settling = {key: list(self._unsettled[key[0]][key[1]].fixes) for key in self._due()}
+            done = self._done_entries()
+            writing, self._pending = self._pending, []
+            if not (writing or settling or done):
                 return
-            self._writing, self._pending = self._pending, {}
-            written: dict[_Key, _Block] = {}
+            number = self._writes
+            self._writes += 1
             try:
-                work = partial(_write, added=self._writing, known=self._open, over=over)
-                written = await self._database.write(work)
+                work = partial(_write, added=writing, settling=settling, done=done)
+                entry = await self._database.write(work)
             except BaseException:
-                # Also when cancelled: the transaction may yet succeed. What is then written twice is kept once.
-                self._pending = {
-                    key: self._writing.get(key, []) + self._pending.get(key, [])
-                    for key in self._writing | self._pending
-                }
+                # Also when cancelled: the transaction may yet succeed. What is then written twice is read once.
+                self._pending = writing + self._pending
                 raise
-            finally:
-                self._writing = {}
-                self._waiting = sum(map(len, self._pending.values()))
-                self._open = written
+            for id_ in done:
+                del self._entries[id_]
+            if entry is not None:
+                self._entries[entry] = number
+            for key, fixes in settling.items():
+                self._let_go(key, len(fixes))
 
     async def fixes(self, camera: str, from_ns: UtcNs | None = None, to_ns: UtcNs | None = None) -> list[Fix]:
         """The Fixes with from_ns <= utc_ns < to_ns, in order of time, those not yet written included.
@@ -132,18 +160,13 @@ class PositionStore:
         """
         after = -(1 << 62) if from_ns is None else from_ns // MINUTE_NS - 1
         last = 1 << 62 if to_ns is None else (to_ns - 1) // MINUTE_NS
+        # The copies come before the reads: what becomes a block in between is found twice, not lost.
+        journaled = await self._journaled(camera)
         while after < last:
-            # The copy comes before the read: what a flush moves from here to there in between is found twice, not lost.
-            unwritten = [
-                fix
-                for source in (self._writing, self._pending)
-                for (owner, minute), fixes in source.items()
-                if owner == camera and after < minute <= last
-                for fix in fixes
-            ]
+            unsettled = [*journaled, *self._held(camera, after, last)]
             read, reached = await self._database.read(partial(_read, camera=camera, after=after, last=last))
             merged = dict.fromkeys(read)
-            merged.update(dict.fromkeys(fix for fix in unwritten if fix.utc_ns // MINUTE_NS <= reached))
+            merged.update(dict.fromkeys(fix for fix in unsettled if after < fix.utc_ns // MINUTE_NS <= reached))
             batch = [
                 fix
                 for fix in merged
@@ -160,23 +183,102 @@ class PositionStore:
         Raises:
             StorageError: the database refused.
         """
-        return await self._database.read(_cameras)
+        return sorted({*await self._database.read(_cameras), *self._unsettled})
 
     async def delete_between(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> int:
         """Delete the camera's whole minutes within [from_ns, to_ns), in small steps; returns how many there were.
 
+        What came in the last two minutes and is that old stays in the journal so long: a gateway that is killed
+        before may bring it back, to be deleted again.
+
         Raises:
             StorageError: the database refused; some may be gone.
         """
-        work = partial(_delete, camera=camera, first=-(-from_ns // MINUTE_NS), before=to_ns // MINUTE_NS)
-        deleted = 0
+        first, before = -(-from_ns // MINUTE_NS), to_ns // MINUTE_NS
+        async with self._lock:
+            held = [minute for minute in self._unsettled.get(camera, ()) if first <= minute < before]
+            for minute in held:
+                self._let_go((camera, minute), len(self._unsettled[camera][minute].fixes))
+        deleted = len(held)
         while True:
             async with self._lock:
-                self._open = {}
+                work = partial(_delete, camera=camera, first=first, before=before)
                 count = await self._database.write(work)
             deleted += count
             if count < _DELETE_PAGE:
                 return deleted
+
+    # ---- inside
+
+    def _hold(self, camera: str, fix: Fix, write: int) -> bool:
+        minutes = self._unsettled.setdefault(camera, {})
+        minute = minutes.get(number := fix.utc_ns // MINUTE_NS)
+        if minute is None:
+            minute = minutes[number] = _Minute(write)
+        if len(minute.fixes) >= MAX_FIXES_A_MINUTE or self._counts[camera] >= MAX_UNSETTLED:
+            return False
+        minute.fixes.append(fix)
+        self._counts[camera] += 1
+        return True
+
+    def _let_go(self, key: _Key, count: int) -> None:
+        """The first `count` Fixes of a minute are in its block, or deleted."""
+        camera, number = key
+        minutes = self._unsettled[camera]
+        minute = minutes.pop(number)
+        self._counts[camera] -= count
+        if len(minute.fixes) > count:
+            # More came while the block was written: a minute of its own, in the journal from the write after that on.
+            rest = minutes[number] = _Minute(self._writes)
+            rest.fixes = minute.fixes[count:]
+        elif not minutes:
+            del self._unsettled[camera], self._counts[camera]
+
+    def _held(self, camera: str, after: int, last: int) -> Iterator[Fix]:
+        for number, minute in self._unsettled.get(camera, {}).items():
+            if after < number <= last:
+                yield from minute.fixes
+
+    def _due(self) -> list[_Key]:
+        """Some of the minutes that nothing was added to since the last write and that are not the present one.
+
+        Also when they lie ahead of the clock: a camera that dates its fixes wildly must not fill the memory.
+        """
+        this_minute = self._clock.utc_ns() // MINUTE_NS
+        due: list[_Key] = []
+        for camera, minutes in self._unsettled.items():
+            for number, minute in minutes.items():
+                count = len(minute.fixes)
+                if number != this_minute and (count == minute.seen or self._writes - minute.began > SETTLE_AFTER):
+                    due.append((camera, number))
+                minute.seen = count
+        return due[: max(SETTLE_AT_ONCE, len(due) // 10)]
+
+    def _done_entries(self) -> list[int]:
+        """The journal's rows of which blocks have everything."""
+        if not self._entries:
+            return []
+        began = (minute.began for minutes in self._unsettled.values() for minute in minutes.values())
+        oldest = min(began, default=self._writes)
+        return [id_ for id_, number in self._entries.items() if number < oldest]
+
+    async def _take_over(self) -> None:
+        """Once: hold what the journal has of an earlier process."""
+        if self._owns_journal:
+            return
+        for id_, entry in (await self._database.read(_entries)).items():
+            self._entries[id_] = 0
+            for camera, fixes in entry.items():
+                for fix in fixes:
+                    self._hold(camera, fix, 0)
+        self._owns_journal = True
+
+    async def _journaled(self, camera: str) -> list[Fix]:
+        """What the journal has of a camera and this store does not hold."""
+        if self._owns_journal:
+            return []
+        entries = await self._database.read(_entries)
+        return [fix for entry in entries.values() for fix in entry.get(camera, ())]
 
 
 def _in_time(fix: Fix) -> tuple[UtcNs, UtcNs]:
@@ -188,30 +290,47 @@ def _in_time(fix: Fix) -> tuple[UtcNs, UtcNs]:
 
 def _write(
     connection: Connection,
-    added: Mapping[_Key, Sequence[Fix]],
-    known: Mapping[_Key, _Block],
-    over: Mapping[_Key, _Block],
-) -> dict[_Key, _Block]:
-    """Append Fixes to their blocks, and write anew, in one piece, those that are `over`.
+    added: Sequence[tuple[str, Fix]],
+    settling: Mapping[_Key, Sequence[Fix]],
+    done: Sequence[int],
+) -> int | None:
+    """Put `added` into the journal, make blocks of `settling`, and delete what is `done`; the new row's id, if any."""
+    entry = None
+    if added:
+        of_camera: dict[str, list[Fix]] = {}
+        for camera, fix in added:
+            of_camera.setdefault(camera, []).append(fix)
+        row = connection.execute(
+            insert(fix_journal).values(fixes=journal.encode(of_camera)).returning(fix_journal.c.id)
+        )
+        entry = row.scalar_one()
+    if settling:
+        _settle(connection, settling)
+    if done:
+        connection.execute(
+            delete(fix_journal).where(fix_journal.c.id == bindparam("done")), [{"done": i} for i in done]
+        )
+    return entry
 
-    Returns the blocks that are still open; `known` is what the last call returned.
-    """
+
+def _settle(connection: Connection, settling: Mapping[_Key, Sequence[Fix]]) -> None:
     inserts: list[dict[str, object]] = []
     updates: list[dict[str, object]] = []
-    open_blocks = {key: block for key, block in known.items() if key not in over}
-    for key, fixes in added.items():
+    for key, fixes in settling.items():
         try:
-            before = open_blocks.get(key) or _load(connection, key)
+            before = _load(connection, key)
         except blocks.BlockError as error:
             # Writing over it would destroy what may be mended; refusing would hold up every other camera.
             log.error("%d fixes of camera %s are lost: %s", len(fixes), key[0], error)
             metrics.FIXES_REFUSED.labels(key[0], "damaged_block").inc(len(fixes))
             continue
-        block = _appended(key[0], before, fixes)
-        open_blocks[key] = block
-        (updates if before.data else inserts).append(_row(key, block.data))
-    for key, block in over.items():
-        updates.append(_row(key, blocks.encode(sorted(block.fixes, key=_in_time))))
+        merged = list(dict.fromkeys([*(before or ()), *fixes]))
+        if (surplus := len(merged) - MAX_FIXES_A_MINUTE) > 0:
+            metrics.FIXES_REFUSED.labels(key[0], "too_many").inc(surplus)
+            del merged[-surplus:]
+        merged.sort(key=_in_time)
+        row = {"key_camera": key[0], "key_minute": key[1], "fixes": blocks.encode(merged)}
+        (inserts if before is None else updates).append(row)
     c = fix_blocks.c
     if inserts:
         connection.execute(
@@ -221,28 +340,23 @@ def _write(
         connection.execute(
             fix_blocks.update().where(c.camera == bindparam("key_camera"), c.minute == bindparam("key_minute")), updates
         )
-    return open_blocks
 
 
-def _row(key: _Key, data: bytes) -> dict[str, object]:
-    return {"key_camera": key[0], "key_minute": key[1], "fixes": data}
-
-
-def _appended(camera: str, block: _Block, fixes: Iterable[Fix]) -> _Block:
-    new = [fix for fix in dict.fromkeys(fixes) if fix not in block.fixes]
-    surplus = len(block.fixes) + len(new) - MAX_FIXES_A_MINUTE
-    if surplus > 0:
-        metrics.FIXES_REFUSED.labels(camera, "too_many").inc(surplus)
-        del new[-surplus:]
-    if not new:
-        return block
-    return _Block(block.fixes | dict.fromkeys(new), block.data + blocks.encode(new))
-
-
-def _load(connection: Connection, key: _Key) -> _Block:
+def _load(connection: Connection, key: _Key) -> list[Fix] | None:
     c = fix_blocks.c
     row = connection.execute(select(c.fixes).where(c.camera == key[0], c.minute == key[1])).first()
-    return _Block({}, b"") if row is None else _Block(dict.fromkeys(_decoded(*key, row.fixes)), row.fixes)
+    return None if row is None else _decoded(*key, row.fixes)
+
+
+def _entries(connection: Connection) -> dict[int, dict[str, list[Fix]]]:
+    """The journal: id → camera → Fixes. An entry that is damaged is named and left alone."""
+    found = {}
+    for row in connection.execute(select(fix_journal).order_by(fix_journal.c.id)):
+        try:
+            found[row.id] = journal.decode(row.fixes)
+        except blocks.BlockError as error:
+            log.error("fixes of a second are lost: entry %d: %s", row.id, error)
+    return found
 
 
 def _read(connection: Connection, camera: str, after: int, last: int) -> tuple[list[Fix], int]:

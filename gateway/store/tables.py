@@ -425,3 +425,11 @@ fix_blocks = Table(
     Column("minute", BigInteger, primary_key=True),  # UTC nanoseconds // 60e9
     Column("fixes", LargeBinary, nullable=False),  # gateway.positions.blocks
 )
+
+fix_journal = Table(
+    "fix_journal",
+    positions_metadata,
+    # What came in a second, of all cameras, until the blocks have it.
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("fixes", LargeBinary, nullable=False),  # gateway.positions.journal
+)
