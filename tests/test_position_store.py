@@ -159,7 +159,7 @@ async def test_five_hundred_minutes_that_end_together_are_spread(
     for _ in range(14):
         await positions.flush()
         counts.append(await rows(database))
-    assert counts[0] == 20
+    assert counts[0] == 16
     assert counts == sorted(counts)
     assert counts[-1] == 200
     assert [(await positions.fixes(str(camera))) for camera in (0, 199)] == [[fix(0)], [fix(19.9)]]

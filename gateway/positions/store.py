@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -38,8 +38,8 @@ MAX_FIXES_A_MINUTE = 6_000
 MAX_UNSETTLED = 3 * MAX_FIXES_A_MINUTE
 """How many of one camera are in no block yet, whatever minutes they say they are of."""
 SETTLE_AT_ONCE = 16
-"""So many minutes that are over become blocks with each write, and a tenth of the others: five hundred cameras end
-their minutes in the same moment, and nothing else should wait for that."""
+"""So many minutes that are over become blocks with each write, or a thirtieth of them: five hundred cameras end theirs
+in the same moment, and nothing else should wait for that."""
 SETTLE_AFTER = 120
 """Writes after which a minute becomes a block even if more of it comes: else the journal could grow for ever."""
 
@@ -252,7 +252,7 @@ class PositionStore:
                 if number != this_minute and (count == minute.seen or self._writes - minute.began > SETTLE_AFTER):
                     due.append((camera, number))
                 minute.seen = count
-        return due[: max(SETTLE_AT_ONCE, len(due) // 10)]
+        return due[: max(SETTLE_AT_ONCE, len(due) // 30)]
 
     def _done_entries(self) -> list[int]:
         """The journal's rows of which blocks have everything."""
@@ -316,15 +316,16 @@ def _write(
 def _settle(connection: Connection, settling: Mapping[_Key, Sequence[Fix]]) -> None:
     inserts: list[dict[str, object]] = []
     updates: list[dict[str, object]] = []
+    written = _load(connection, settling)
     for key, fixes in settling.items():
+        before = written.get(key)
         try:
-            before = _load(connection, key)
+            merged = list(dict.fromkeys([*(_decoded(*key, before) if before is not None else ()), *fixes]))
         except blocks.BlockError as error:
             # Writing over it would destroy what may be mended; refusing would hold up every other camera.
             log.error("%d fixes of camera %s are lost: %s", len(fixes), key[0], error)
             metrics.FIXES_REFUSED.labels(key[0], "damaged_block").inc(len(fixes))
             continue
-        merged = list(dict.fromkeys([*(before or ()), *fixes]))
         if (surplus := len(merged) - MAX_FIXES_A_MINUTE) > 0:
             metrics.FIXES_REFUSED.labels(key[0], "too_many").inc(surplus)
             del merged[-surplus:]
@@ -342,10 +343,17 @@ def _settle(connection: Connection, settling: Mapping[_Key, Sequence[Fix]]) -> N
         )
 
 
-def _load(connection: Connection, key: _Key) -> list[Fix] | None:
+def _load(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, bytes]:
+    """Those of the blocks that are there already: late Fixes come to them."""
+    cameras: dict[int, list[str]] = {}
+    for camera, minute in keys:
+        cameras.setdefault(minute, []).append(camera)
     c = fix_blocks.c
-    row = connection.execute(select(c.fixes).where(c.camera == key[0], c.minute == key[1])).first()
-    return None if row is None else _decoded(*key, row.fixes)
+    return {
+        (row.camera, minute): row.fixes
+        for minute, some in cameras.items()
+        for row in connection.execute(select(c.camera, c.fixes).where(c.minute == minute, c.camera.in_(some)))
+    }
 
 
 def _entries(connection: Connection) -> dict[int, dict[str, list[Fix]]]:
