@@ -41,6 +41,7 @@ from gateway.evidence.jobs import Exports
 from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
+from gateway.incidents.desk import Desk, DeskParts
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
@@ -284,6 +285,22 @@ async def run(
         )
         stack.push_async_callback(exports.close)
         await exports.load()
+        bookmarks = Bookmarks(catalog_database, audit, clock)
+        desk = Desk(
+            DeskParts(
+                catalog_database,
+                audit,
+                authority,
+                clock,
+                fleet,
+                bookmarks,
+                settings=lambda: live.running.alerts,
+                record=lambda camera, by: recorders.request(camera, True, by=by),
+            )
+        )
+        stack.push_async_callback(desk.close)
+        await desk.load()
+        live.on("alerts")
         onvif = Devices(
             Identities(catalog_database),
             Cameras(
@@ -324,12 +341,13 @@ async def run(
             clips=archive.clips(playback_threads),
             moments=moments,
             timelines=Timelines(catalog_database, catalog),
-            bookmarks=Bookmarks(catalog_database, audit, clock),
+            bookmarks=bookmarks,
             keeping=keeping,
             anchors=anchors,
             assignments=Assignments(catalog_database, audit, journals, clock),
             positions=positions,
             exports=exports,
+            desk=desk,
             snapshots=Snapshots(processes),
             finder=Finder(settings.discovery.interfaces, clock, ours=lambda: onvif.endpoints),
             on_event=recorders,
@@ -389,6 +407,8 @@ async def run(
             ("loop lag", lambda: _measure_lag(clock)),
             ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
         ):
+            tasks.start(forever(name, work, clock), name=name)
+        for name, work in desk.work:
             tasks.start(forever(name, work, clock), name=name)
         if certificate is not None:
             tasks.start(forever("certificate", partial(certificate.watch, clock), clock), name="certificate")

@@ -263,6 +263,10 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/exports/{id}": Recipe(404, somewhere(Right.EXPORT)),  # nobody's own
     "DELETE /api/exports/{id}": Recipe(404, somewhere(Right.EXPORT)),
     "GET /api/exports/{id}/files/{name}": Recipe(404, somewhere(Right.EXPORT)),
+    "GET /api/alerts": Recipe(200, with_a_log_in),
+    "GET /api/alerts/{alert}": Recipe(404, with_a_log_in),
+    "POST /api/alerts/{alert}/resolve": Recipe(404, somewhere(Right.RESPOND), {"json": {"word": "a drill"}}),
+    "POST /api/cameras/{id}/sos": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": 7}}),
     "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/evidence": Recipe(200, of_everything(Right.AUDIT)),
@@ -278,6 +282,7 @@ TEMPLATES = {
     "{provider}": "none",
     "{hold}": "7000",
     "{bookmark}": "7000",
+    "{alert}": "7000",
     "{segment}": "gap",
     "{part}": "0.m4s",
 }

@@ -12,7 +12,8 @@ from gateway.access.users import User, crosses
 from gateway.base.errors import BadRequestError
 from web.body import json_object, member, no_others
 from web.routes import Body, Route
-from web.schemas import USERS, ref
+from web.schema_forms import ref
+from web.schemas import USERS
 from web.services import address, principal, services
 from web.views import utc
 

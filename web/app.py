@@ -6,6 +6,7 @@ from aiohttp import web
 
 from web import (
     accounts,
+    alerts,
     archive,
     assignments,
     audit,
@@ -72,6 +73,7 @@ def all_routes() -> list[Route]:
         *holds.ROUTES,
         *storage.ROUTES,
         *assignments.ROUTES,
+        *alerts.ROUTES,
         *exports.ROUTES,
         *audit.ROUTES,
         *evidence.ROUTES,

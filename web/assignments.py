@@ -16,7 +16,8 @@ from gateway.recording.assignments import Assignment, recorded
 from web.body import interval, json_object, member, no_others
 from web.reasons import reason
 from web.routes import Body, Route
-from web.schemas import ASSIGNMENT_CHANGE, ASSIGNMENTS, NEW_ASSIGNMENT, WEARERS, ref
+from web.schema_forms import ref
+from web.schemas import ASSIGNMENT_CHANGE, ASSIGNMENTS, NEW_ASSIGNMENT, WEARERS
 from web.services import address, principal, services
 from web.views import utc
 

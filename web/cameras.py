@@ -10,7 +10,8 @@ from gateway.base.errors import RefusedError
 from gateway.ingest.registry import camera_settings
 from web.body import json_object
 from web.routes import Body, Route
-from web.schemas import CAMERAS, DEVICES, ref
+from web.schema_forms import ref
+from web.schemas import CAMERAS, DEVICES
 from web.services import address, principal, services
 from web.views import camera_json, settings_json
 

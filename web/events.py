@@ -22,10 +22,12 @@ from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import Export
+from gateway.incidents.alert import Alert
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
+from web.alerts import alert_json, may_see_alert, sees_places, told
 from web.exports import export_json, may_see
 from web.routes import Route
 from web.services import Services, address, principal, services
@@ -109,6 +111,7 @@ class Events:
         parts.keeping.on_changed.append(self.storage)
         parts.exports.on_changed.append(self.export)
         parts.exports.on_removed.append(self.export_removed)
+        parts.desk.alerts.on_changed.append(self.alert)
 
     def open(self, who: Principal) -> Listener:
         """A new socket's listener, the full state already in its queue."""
@@ -211,6 +214,17 @@ class Events:
         """Tell that an export is gone."""
         self._tell_of(export, _message("export_removed", id=export.id))
 
+    def alert(self, alert: Alert) -> None:
+        """Tell what became of an alert to who sees its camera."""
+        parts, messages = self._parts, dict[bool, str]()
+        for listener in list(self._listeners):
+            if not may_see_alert(parts, listener.who, alert):
+                continue
+            places = sees_places(parts, listener.who, alert)
+            if places not in messages:
+                messages[places] = _message("alert", alert=told(alert, places=places))
+            listener.send(messages[places])
+
     def storage(self) -> None:
         """Tell how full the disk is, when that changes much."""
         for listener in list(self._listeners):
@@ -243,7 +257,12 @@ class Events:
         for camera, look in self._seen_by(listener).items():
             listener.saw(camera, look)
         cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
-        listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras))
+        alerts = [
+            alert_json(parts, alert, listener.who)
+            for alert in parts.desk.alerts.open()
+            if may_see_alert(parts, listener.who, alert)
+        ]
+        listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras, alerts=alerts))
         self._tell_storage(listener)
 
     def _tell_owner(self, owner: bytes, message: str) -> None:

@@ -12,7 +12,8 @@ from gateway.base.duration import parse_duration
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
 from web.body import json_object, member, no_others
 from web.routes import Body, Route
-from web.schemas import SESSIONS, TOKENS, ref
+from web.schema_forms import ref
+from web.schemas import SESSIONS, TOKENS
 from web.services import address, principal, services
 from web.views import utc
 

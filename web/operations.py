@@ -11,7 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from gateway import __version__
 from gateway.base.metrics import REGISTRY
 from web.routes import Body, Route
-from web.schemas import COMPONENTS, ref
+from web.schema_forms import ref
+from web.schemas import COMPONENTS
+from web.schemas_incidents import COMPONENTS as OF_INCIDENTS
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -58,7 +60,7 @@ def openapi(routes: list[Route]) -> dict[str, Any]:
         "security": [{"token": []}, {"session": []}],
         "paths": paths,
         "components": {
-            "schemas": COMPONENTS,
+            "schemas": COMPONENTS | OF_INCIDENTS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "sightline_session"},

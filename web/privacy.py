@@ -8,7 +8,8 @@ from gateway.base.errors import BadRequestError
 from web.body import json_object, member, no_others
 from web.reasons import checked
 from web.routes import Body, Route
-from web.schemas import PRIVACY_CHANGE, ref
+from web.schema_forms import ref
+from web.schemas import PRIVACY_CHANGE
 from web.services import address, principal, services
 from web.views import camera_json
 

@@ -22,6 +22,7 @@ from gateway.access.views import Views
 from gateway.base.clock import Clock
 from gateway.base.settings import Settings
 from gateway.evidence.jobs import Exports
+from gateway.incidents.desk import Desk
 from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
@@ -94,6 +95,8 @@ class Services:
     assignments: Assignments
     positions: PositionStore
     exports: Exports
+    desk: Desk
+    """Alerts, and what else a control room works with."""
     snapshots: Snapshots
     finder: Finder
     on_event: OnEvent

@@ -18,7 +18,8 @@ from web.guard import refuse
 from web.holds import hold_json
 from web.reasons import reason
 from web.routes import Body, Route
-from web.schemas import BOOKMARKS, NEW_BOOKMARK, TIMELINE, ref
+from web.schema_forms import ref
+from web.schemas import BOOKMARKS, NEW_BOOKMARK, TIMELINE
 from web.services import address, principal, services
 from web.views import utc
 

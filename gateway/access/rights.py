@@ -92,6 +92,10 @@ NEEDED: dict[str, Right] = {
     "GET /api/exports/{id}": Right.EXPORT,
     "DELETE /api/exports/{id}": Right.EXPORT,
     "GET /api/exports/{id}/files/{name}": Right.EXPORT,
+    "GET /api/alerts": Right.LOGGED_IN,
+    "GET /api/alerts/{alert}": Right.LOGGED_IN,
+    "POST /api/alerts/{alert}/resolve": Right.RESPOND,
+    "POST /api/cameras/{id}/sos": Right.RESPOND,
     "GET /api/audit": Right.AUDIT,
     "GET /api/audit.csv": Right.AUDIT,
     "GET /api/audit/verify": Right.AUDIT,
@@ -155,6 +159,7 @@ OF_SOME_CAMERAS = frozenset(
         "GET /api/exports/{id}",
         "DELETE /api/exports/{id}",
         "GET /api/exports/{id}/files/{name}",
+        "POST /api/alerts/{alert}/resolve",
     }
 )
 """Calls that name no camera and yet may be used by who has the right for some cameras only: they see to it themselves.

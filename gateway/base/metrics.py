@@ -72,6 +72,9 @@ SETTINGS_PENDING = Gauge(
 REFUSALS = _counter("sightline_refusals_total", "Requests refused, by why", "why")
 EXPORTS = _counter("sightline_exports_total", "Exports that are over", "kind", "status")
 RIGHTS_ENDED = _counter("sightline_rights_ended_total", "Sessions ended because a right went away", "right")
+ALERTS_OPEN = Gauge("sightline_alerts_open", "Alerts that nobody has resolved", ["grade"], registry=REGISTRY)
+ALERTS_RAISED = _counter("sightline_alerts_raised_total", "Alerts raised, each once until it is resolved", "kind")
+ALERTS_DROPPED = _counter("sightline_alerts_dropped_total", "Alerts lost: too many waited for the database", "kind")
 VIEWER_LOSS = Histogram(
     "sightline_viewer_loss_ratio",
     "Share of packets lost on the way to a viewer, by receiver report",

@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.base.alert_settings import Alerts
 from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
@@ -378,6 +379,7 @@ class Settings(Section):
     evidence: Evidence = Evidence()
     cameras: tuple[CameraSettings, ...] = ()
     policy: Policy = Policy()
+    alerts: Alerts = Alerts()
     oidc: tuple[Oidc, ...] = ()
     jwt: tuple[Jwt, ...] = ()
 

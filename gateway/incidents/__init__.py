@@ -1,0 +1,1 @@
+"""What a control room works with: alerts, geofences, incidents, and who is told of them."""

@@ -1,0 +1,63 @@
+"""What a control room works with, built in one place: the book of alerts and whoever raises or tells of them.
+
+`gateway.app` hands over what belongs to other packages; what is made here knows each other by plain calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.access.audit import Audit
+from gateway.access.authority import Authority
+from gateway.base.alert_settings import Alerts as AlertSettings
+from gateway.base.clock import Clock
+from gateway.incidents.alerts import Alerts
+from gateway.incidents.sos import Sos
+from gateway.ingest.fleet import Fleet
+from gateway.recording.bookmarks import Bookmarks
+from gateway.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What the desk needs of the rest of the gateway."""
+
+    database: Database
+    audit: Audit
+    authority: Authority
+    clock: Clock
+    fleet: Fleet
+    bookmarks: Bookmarks
+    settings: Callable[[], AlertSettings]
+    """Those that hold now."""
+    record: Callable[[str, str], None]
+    """Has a camera (by id) recorded that records on an event, on behalf of somebody; raises ConflictError when it is
+    always recorded, or never."""
+
+
+class Desk:
+    """All of it. Make it before the fleet has cameras; `load` it, run its `work`, and `close` it last."""
+
+    def __init__(self, parts: DeskParts) -> None:
+        self.alerts = Alerts(parts.database, parts.audit, parts.clock, parts.settings)
+        self.sos = Sos(self.alerts, parts.fleet, parts.bookmarks, parts.authority, parts.clock, parts.record)
+
+    async def load(self) -> None:
+        """Know what the database has.
+
+        Raises:
+            StorageError: it refused.
+        """
+        await self.alerts.load()
+
+    @property
+    def work(self) -> tuple[tuple[str, Callable[[], Coroutine[Any, Any, None]]], ...]:
+        """What runs as long as the gateway does, with its name."""
+        return (("alerts", self.alerts.run),)
+
+    async def close(self) -> None:
+        """Write what waits. Call it when nothing else runs any more."""
+        await self.sos.close()
+        await self.alerts.flush()
