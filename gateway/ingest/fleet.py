@@ -168,7 +168,7 @@ class Camera:
                     waiter.set_result(None)
 
     def take_fix(self, fix: Fix) -> Rule | None:
-        """A position of any carrier came: judged, and if it is believed, kept, published and told of.
+        """A position of any carrier came: judged, and if it is believed, kept and told of.
 
         None: it is believed. Else the rule that it breaks; that is counted, and people read it.
         """
@@ -197,7 +197,6 @@ class Camera:
 
     def fix_arrived(self, fix: Fix) -> None:
         """A position was accepted."""
-        self.hub.publish(fix)
         self._fixed(self, fix)
 
     def health_arrived(self, health: UnitHealth) -> None:

@@ -224,5 +224,5 @@ class UnitHealth:
     """Which of the carriers of docs/interfaces.md brought it, as of a Fix."""
 
 
-Item: TypeAlias = AccessUnit | Gap | Fix
-"""What a Hub carries."""
+Item: TypeAlias = AccessUnit | Gap
+"""What a Hub carries. No Fixes: units without a picture say for days where they are, and it lets go of media by GOPs."""
