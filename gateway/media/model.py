@@ -225,4 +225,4 @@ class UnitHealth:
 
 
 Item: TypeAlias = AccessUnit | Gap
-"""What a Hub carries. No Fixes: units without a picture say for days where they are, and it lets go of media by GOPs."""
+"""What a Hub carries. No Fixes: it lets go of media by GOPs, and units without a picture have none for days."""
