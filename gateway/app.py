@@ -191,7 +191,9 @@ async def run(
         await archive.adopt()
         batches = Batches()
         stack.callback(batches.close)
-        ingest = IngestParts(clock, Wsdls(xml_threads.run), xml_threads, batches)
+        ingest = IngestParts(
+            clock, Wsdls(xml_threads.run), xml_threads, batches, sos_events=lambda: live.running.alerts.sos_events
+        )
         fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
         for told in (fleet.on_fix, fleet.on_late_fix):
             told.append(lambda camera, fix: positions.add(camera.id, fix))

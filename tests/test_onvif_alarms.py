@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onvif_protocol.alarms import Alarm, alarm
+from gateway.base.alert_settings import Alerts
+from onvif_protocol.alarms import Alarm, alarm, emergency
 from onvif_protocol.metadata import Event, parse
 
 DOCUMENT = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -56,3 +57,38 @@ def test_what_begins_ends_or_has_no_duration(said, active):
 )
 def test_anything_else_is_none(said):
     assert alarm(said) is None
+
+
+USUAL = Alerts().sos_events
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "tns1:Device/Trigger/DigitalInput",
+        "tnsvendor:Body/SOS",
+        "tnsvendor:BodyWorn/PanicButton/Pressed",
+        "{http://vendor.example/topics}Unit/emergency",
+        "tns1:UserAlarm/Duress",
+    ],
+)
+def test_what_is_a_call_for_help_unless_the_settings_say_otherwise(topic):
+    found = alarm(event(topic, State="true", LogicalState="true"), USUAL)
+    assert found is not None
+    assert (found.emergency, found.active, found.topic) == (True, True, topic)
+    assert not alarm(event("tns1:UserAlarm/x", State="true"), USUAL).emergency
+    assert alarm(event("tnsvendor:Body/SOS", State="true")) is None  # nobody named it
+
+
+def test_settings_name_topics_in_whole_or_in_part():
+    assert emergency("tnsx:Button/2", ("tnsx:Button/2",))
+    assert emergency("tnsx:button/2/Long", ("TNSX:Button/*",))
+    assert not emergency("tnsx:Button/2", ("tnsx:Button",))
+    assert not emergency("tnsx:ButtonX2", ("tnsx:Button.2",))  # no regular expressions
+    assert not emergency("tnsx:Button/2", ())
+
+
+def test_how_things_stand_is_told_apart_from_news():
+    assert alarm(event("tns1:Device/Trigger/DigitalInput", LogicalState="true")).news
+    assert not alarm(event("tns1:Device/Trigger/DigitalInput", "Initialized", LogicalState="true")).news
+    assert alarm(event("tnsvendor:Body/SOS", "Deleted"), USUAL).active is False

@@ -40,7 +40,7 @@ async def alerts(request: web.Request) -> web.Response:
         before_id=_number(request, "before", _LARGEST_NUMBER),
         limit=limit,
     )
-    shown = [alert_json(parts, alert, who) for alert in found if may_see_alert(parts, who, alert)]
+    shown = [alert_json(parts, alert, who) for alert in found if may_see(parts, who, alert)]
     return web.json_response({"alerts": shown, "before": found[-1].id if len(found) == limit else None})
 
 
@@ -74,7 +74,7 @@ async def sos(request: web.Request) -> web.Response:
     return web.json_response(alert_json(parts, called, who), status=201 if new else 200, headers=headers)
 
 
-def may_see_alert(parts: Services, who: Asker, alert: Alert) -> bool:
+def may_see(parts: Services, who: Asker, alert: Alert) -> bool:
     """Whether somebody is told of an alert: who sees its camera; of the gateway's, who sees all cameras."""
     if alert.camera is not None:
         return parts.authority.sees(who, alert.camera)
@@ -122,7 +122,7 @@ async def _find(request: web.Request) -> Alert:
         found = await parts.desk.alerts.find(number)
     except NotFoundError:
         found = None
-    if found is None or not may_see_alert(parts, principal(request), found):
+    if found is None or not may_see(parts, principal(request), found):
         raise NotFoundError(f"there is no alert {text[:20]}")
     return found
 

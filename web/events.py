@@ -27,7 +27,8 @@ from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
-from web.alerts import alert_json, may_see_alert, sees_places, told
+from web.alerts import alert_json, sees_places, told
+from web.alerts import may_see as may_see_alert
 from web.exports import export_json, may_see
 from web.routes import Route
 from web.services import Services, address, principal, services

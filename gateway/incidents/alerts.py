@@ -196,6 +196,14 @@ class Alerts:
         self.raise_soon(
             kind, camera, utc_ns=utc_ns, text=text, detail=detail, subject=subject, grade=grade, by=by, address=address
         )
+        return await self.written(subject)
+
+    async def written(self, subject: str) -> Alert | None:
+        """Wait until what was raised of this subject is in the database; what is open of it then.
+
+        Raises:
+            StorageError: it could not be written. It is not lost: the gateway tries again by itself.
+        """
         while subject in self._new:
             await self._write()
         return self._open.get(subject)
@@ -212,23 +220,26 @@ class Alerts:
         grade: Grade | None = None,
         by: str | None = None,
         address: str = "",
-    ) -> None:
-        """As `raise_`, from a callback: waits for nothing. What finds no room is counted and told in the log."""
+    ) -> bool:
+        """As `raise_`, from a callback: waits for nothing. What finds no room is counted and told in the log.
+
+        Returns whether it will be a new alert.
+        """
         subject = subject or subject_of(kind, camera)
         of_kind = self._settings().grade(kind)
         grade = of_kind if grade is None or of_kind is Grade.OFF else grade
         if grade is Grade.OFF:
-            return
+            return False
         if subject in self._open or subject in self._new:
             more = self._more_of(subject)
             more.times, more.last_ns, more.ended_ns = more.times + 1, max(more.last_ns, utc_ns), None
-            return
+            return False
         if subject in self._outlasting:
-            return
+            return False
         if len(self._new) >= MAX_WAITING:
             ALERTS_DROPPED.labels(kind.value).inc()
             log.error("an alert is lost, %d wait for the database: %s", MAX_WAITING, text)
-            return
+            return False
         found = dict(detail or {}) | ({"by": by} if by is not None else {})
         alert = Alert(0, kind, subject, grade, camera, text, found, utc_ns, self._clock.utc_ns())
         row = None
@@ -236,6 +247,7 @@ class Alerts:
             row = self._audit.row(Action.ALERT_RAISE, actor=by, address=address, camera=camera, kind=kind, text=text)
         self._new[subject] = _New(alert, row)
         self._wake.set()
+        return True
 
     def ended(self, subject: str, utc_ns: UtcNs) -> None:
         """The cause of the alert of this subject has ended; when there is none, nothing happens. Waits for nothing."""

@@ -60,6 +60,8 @@ class IngestParts:
     xml_threads: Threads
     batches: Batches | None = None
     """Through which connections are read; None: each by itself."""
+    sos_events: Callable[[], tuple[str, ...]] = tuple
+    """The topics of a call for help, as the settings name them now (`onvif_protocol.alarms.emergency`)."""
 
 
 class _Meter:
@@ -299,9 +301,10 @@ class CameraSource:
 
     def _take(self, document: MetadataDocument, unit: AccessUnit) -> None:
         self._bad["metadata_part"] += len(document.problems)
-        if document.events and self._camera.settings.record_on == "event":
+        if document.events:
+            emergencies = self._parts.sos_events()
             for event in document.events:
-                if (happened := alarm(event)) is not None:
+                if (happened := alarm(event, emergencies)) is not None:
                     self._camera.alarm_arrived(happened, unit.utc_ns if event.utc_ns is None else event.utc_ns)
         if document.positions and self._camera.settings.position == "metadata":
             for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):

@@ -272,7 +272,7 @@ class Fleet:
         self.on_health: list[Callable[[Camera, UnitHealth], None]] = []
         """Each report of how a unit is, with the newest known value of what it does not say."""
         self.on_alarm: list[Callable[[Camera, Alarm, UtcNs], None]] = []
-        """Of cameras that record on an event: what the camera says, and when it was."""
+        """What a camera says of a digital input, an alarm, motion or a call for help, and when it was."""
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id.
