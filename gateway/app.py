@@ -301,6 +301,9 @@ async def run(
             )
         )
         stack.push_async_callback(desk.close)
+                keeping.holds,
+                positions,
+                privacy,
         await desk.load()
         live.on("alerts")
         onvif = Devices(

@@ -23,6 +23,8 @@ from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
 from gateway.ingest.discovery import Finder
+from gateway.incidents.incident import Opening
+from gateway.incidents.incidents import By, Incidents
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import Codec, Fix
 from gateway.positions.store import PositionStore
@@ -145,6 +147,14 @@ def lists_the_group(asker: Asker, body: Any) -> None:
 def lists_the_hold(asker: Asker, body: Any) -> None:
     listed = {hold["camera"] for hold in body["holds"]}
     assert listed == ({CAMERA} if asker.reaches else set())
+
+
+def lists_the_incident(asker: Asker, body: Any) -> None:
+    assert [incident["id"] for incident in body["incidents"]] == ([1] if asker.sees else [])
+
+
+def tells_who_is_nearby(asker: Asker, body: Any) -> None:
+    assert [unit["camera"] for unit in body["units"]] == ([CAMERA] if asker.reaches else [])
 
 
 def tells_the_policy(asker: Asker, body: Any) -> None:
@@ -272,6 +282,24 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/evidence": Recipe(200, of_everything(Right.AUDIT)),
     "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
 }
+    "GET /api/incidents": Recipe(200, with_a_log_in, check=lists_the_incident),
+    "POST /api/incidents": Recipe(
+        400, of_the_camera(Right.RESPOND), {"json": {"cameras": [CAMERA], "from": "2200-01-01T00:00:00Z"}}
+    ),
+    "GET /api/incidents/{incident}": Recipe(200, lambda a: with_a_log_in(a) and a.sees),
+    "PATCH /api/incidents/{incident}": Recipe(200, of_the_camera(Right.RESPOND), {"json": {}}),
+    "DELETE /api/incidents/{incident}": Recipe(400, of_the_camera(Right.CONFIGURE)),  # why?
+    "POST /api/incidents/{incident}/close": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"to": "tomorrow"}}),
+    "POST /api/incidents/{incident}/reopen": Recipe(409, of_the_camera(Right.RESPOND)),  # it is open
+    "POST /api/incidents/{incident}/cameras": Recipe(409, of_the_camera(Right.RESPOND), {"json": {"camera": CAMERA}}),
+    "PATCH /api/incidents/{incident}/cameras/{camera}": Recipe(200, of_the_camera(Right.RESPOND), {"json": {}}),
+    "DELETE /api/incidents/{incident}/cameras/{camera}": Recipe(400, of_the_camera(Right.CONFIGURE)),  # why?
+    "POST /api/incidents/{incident}/alerts": Recipe(404, of_the_camera(Right.RESPOND), {"json": {"alert": 7000}}),
+    "GET /api/incidents/{incident}/notes": Recipe(200, lambda a: with_a_log_in(a) and a.sees),
+    "POST /api/incidents/{incident}/notes": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": ""}}),
+    "GET /api/nearby": Recipe(
+        200, somewhere(Right.POSITION), {"params": {"lat": "52", "lon": "13"}}, check=tells_who_is_nearby
+    ),
 TEMPLATES = {
     "{service}": "device_service",
     "{id}": CAMERA,
@@ -282,6 +310,8 @@ TEMPLATES = {
     "{provider}": "none",
     "{hold}": "7000",
     "{bookmark}": "7000",
+    "{incident}": "1",
+    "{camera}": CAMERA,
     "{alert}": "7000",
     "{segment}": "gap",
     "{part}": "0.m4s",
@@ -325,11 +355,16 @@ async def _remember(data_dir, fix: Fix) -> None:
 
 async def _hold(data_dir) -> None:
     clock, database = SystemClock(), open_catalog(data_dir)
-    await Holds(database, Audit(database, clock), clock).place(CAMERA, clock.utc_ns(), None, reason="case 12", by="ann")
+    audit = Audit(database, clock)
+    holds = Holds(database, audit, clock)
+    await holds.place(CAMERA, clock.utc_ns(), None, reason="case 12", by="ann")
+    opening = Opening(NAME, (CAMERA,), clock.utc_ns(), None, None, (), {"camera": CAMERA})
+    await Incidents(database, holds, audit, clock).open(opening, By("ann", "local"))
     database.close()
 
 
 async def _askers(gateway: Running) -> list[Asker]:
+    """What is recorded of the camera, by itself and as an incident."""
     clock, database = SystemClock(), open_catalog(gateway.data_dir)
     users = Users(database, Vault.open(gateway.data_dir), Audit(database, clock), clock, passwords=CHEAP)
     askers = []

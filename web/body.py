@@ -60,11 +60,45 @@ def member(values: dict[str, Any], name: str) -> str:
     return value
 
 
+def moment(values: dict[str, Any], name: str) -> UtcNs:
+    """The member `name` as a time.
+
+    Raises:
+        BadRequestError: it is missing, or no RFC 3339 time.
+    """
+    try:
+        return parse_utc(member(values, name))
+    except ValueError:
+        raise BadRequestError(f'"{name}" must be a time as in 2026-01-31T12:00:00Z', pointer=f"/{name}") from None
+
+
+def moment_or_none(values: dict[str, Any], name: str) -> UtcNs | None:
+    """As `moment`; None when it is null, or not there.
+
+    Raises:
+        BadRequestError: it is something else, and no RFC 3339 time.
+    """
+    return None if values.get(name) is None else moment(values, name)
+
+
+def texts(values: dict[str, Any], name: str) -> list[str]:
+    """The member `name` as a list of strings; [] when it is not there.
+
+    Raises:
+        BadRequestError: it is something else.
+    """
+    found = values.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise BadRequestError(f'"{name}" is no list of texts', pointer=f"/{name}")
+    return found
+
+
 def no_others(values: dict[str, Any], known: Collection[str]) -> None:
     """Raises BadRequestError when `values` has a member that is not among `known`: it would be ignored."""
     for name in values:
         if name not in known:
-            raise BadRequestError(f'unknown member "{name}"; known are {", ".join(sorted(known))}', pointer=f"/{name}")
+            listed = f"known are {', '.join(sorted(known))}" if known else "there are none"
+            raise BadRequestError(f'unknown member "{name[:80]}"; {listed}', pointer=f"/{name}")
 
 
 def interval(request: web.Request) -> tuple[UtcNs | None, UtcNs | None]:
@@ -93,3 +127,17 @@ def instant(request: web.Request, name: str) -> UtcNs | None:
         return parse_utc(text.strip().replace(" ", "+" if "T" in text else "T"))
     except ValueError:
         raise BadRequestError(f'"{name}" must be a time as in 2026-01-31T12:00:00Z') from None
+
+
+def whole_number(request: web.Request, name: str, largest: int) -> int | None:
+    """The query parameter `name` as a whole number from 1 to `largest`, None when it is not given.
+
+    Raises:
+        BadRequestError: it is something else.
+    """
+    text = request.query.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= largest):
+        raise BadRequestError(f'"{name}" must be a whole number from 1 to {largest}')
+    return int(text)

@@ -15,15 +15,14 @@ from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.base.rfc3339 import parse_utc
 from gateway.base.roles import Role
 from gateway.evidence.export import Export, ExportRequest, Kind
-from gateway.media.model import UtcNs
-from web.body import json_object, member, no_others
+from web.body import json_object, moment, no_others
 from web.guard import refuse
 from web.reasons import reason
 from web.routes import Body, Route
-from web.schemas import EXPORTS, ref
+from web.schema_forms import ref
+from web.schemas import EXPORTS
 from web.services import Services, address, principal, services
 from web.views import utc
 
@@ -49,7 +48,7 @@ async def ask(request: web.Request) -> web.Response:
         if not parts.authority.may(who, Right.EXPORT, camera):
             await refuse(request, who, Right.EXPORT, camera)
         reasons.append(reason(request, Right.EXPORT, camera))
-    from_ns, to_ns = _moment(values, "from"), _moment(values, "to")
+    from_ns, to_ns = moment(values, "from"), moment(values, "to")
     if from_ns >= to_ns:
         raise BadRequestError('"from" must lie before "to"', pointer="/from")
     kind, burn_in = _kind(values)
@@ -153,13 +152,6 @@ def _cameras(values: dict[str, Any]) -> tuple[str, ...]:
     if not 1 <= len(cameras) <= MAX_CAMERAS or len(set(cameras)) < len(cameras):
         raise BadRequestError(f"name 1 to {MAX_CAMERAS} cameras, each once", pointer="/cameras")
     return tuple(cameras)
-
-
-def _moment(values: dict[str, Any], name: str) -> UtcNs:
-    try:
-        return parse_utc(member(values, name))
-    except ValueError:
-        raise BadRequestError(f'"{name}" must be a time as in 2026-01-31T12:00:00Z', pointer=f"/{name}") from None
 
 
 def _kind(values: dict[str, Any]) -> tuple[Kind, bool]:

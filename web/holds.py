@@ -8,14 +8,13 @@ from aiohttp import web
 
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.base.rfc3339 import parse_utc
-from gateway.media.model import UtcNs
 from gateway.recording.holds import Hold
-from web.body import interval, json_object, member, no_others
+from web.body import interval, json_object, member, moment, moment_or_none, no_others
 from web.guard import refuse
 from web.reasons import HEADER, checked, reason
 from web.routes import Body, Route
-from web.schemas import HOLDS, NEW_HOLD, ref
+from web.schema_forms import ref
+from web.schemas import HOLDS, NEW_HOLD
 from web.services import address, principal, services
 from web.views import utc
 
@@ -45,8 +44,8 @@ async def place(request: web.Request) -> web.Response:
     parts, camera_id = services(request), request.match_info["id"]
     values = await json_object(request)
     no_others(values, {"from", "to", "category", "reason"})
-    start_ns = _moment(values, "from")
-    end_ns = None if values.get("to") is None else _moment(values, "to")
+    start_ns = moment(values, "from")
+    end_ns = moment_or_none(values, "to")
     category = None if values.get("category") is None else member(values, "category")
     known = parts.authority.policy.categories
     if category is not None and category not in known:
@@ -111,13 +110,6 @@ async def _known(request: web.Request, camera_id: str) -> None:
 
 def _released(request: web.Request) -> bool:
     return request.query.get("released") == "true"
-
-
-def _moment(values: dict[str, Any], name: str) -> UtcNs:
-    try:
-        return parse_utc(member(values, name))
-    except ValueError:
-        raise BadRequestError(f'"{name}" must be a time as in 2026-01-31T12:00:00Z', pointer=f"/{name}") from None
 
 
 ROUTES = [

@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.incidents.alert import Grade, Kind
-from web.schema_forms import TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL, object_of, or_null, ref
+from gateway.incidents.incident import MAX_CAMERAS, MAX_NOTE, MAX_TAG, MAX_TAGS, MAX_TITLE
+from web.schema_forms import NUMBER, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL, list_of, object_of, or_null, ref
+
+_CAMERAS = {"type": "array", "items": TEXT, "maxItems": MAX_CAMERAS}
+_TAGS = {"type": "array", "items": {**TEXT, "minLength": 1, "maxLength": MAX_TAG}, "maxItems": MAX_TAGS}
+_TITLE = {**TEXT, "minLength": 1, "maxLength": MAX_TITLE}
+_CATEGORY = {**TEXT_OR_NULL, "description": "of the policy: under it recordings go on that the incident lets go of"}
+_ALERT = object_of(["alert"], alert={"type": "integer"})
+_PLACE = object_of(
+    ["lat", "lon"],
+    lat={"type": "number"},
+    lon={"type": "number"},
+    radius_m={"type": "number", "description": "how far from there a unit may be"},
+)
+_ORIGIN = {"anyOf": [_ALERT, object_of(["camera"], camera=TEXT), _PLACE, {"type": "object", "maxProperties": 0}]}
+_NOTE = {**TEXT, "minLength": 1, "maxLength": MAX_NOTE, "description": "text with line breaks, and nothing but text"}
+
 
 COMPONENTS: dict[str, Any] = {
     "Alert": object_of(
@@ -31,6 +47,49 @@ COMPONENTS: dict[str, Any] = {
             "description": "null: it is open",
         },
     ),
+    "Incident": object_of(
+        ["id", "title", "cameras", "from", "to", "live", "notes", "may"],
+        id={"type": "integer"},
+        title=_TITLE,
+        category=_CATEGORY,
+        tags=_TAGS,
+        origin=_ORIGIN,
+        **{"from": TIME, "to": {**TIME_OR_NULL, "description": "null: it grows"}},
+        live={"type": "boolean"},
+        opened_by=TEXT,
+        opened=TIME,
+        closed_by=TEXT_OR_NULL,
+        closed={**TIME_OR_NULL, "description": "null: people work on it"},
+        cameras={
+            "type": "array",
+            "description": "those that one sees",
+            "items": object_of(
+                ["camera", "from", "to"],
+                camera=TEXT,
+                name=TEXT,
+                **{"from": TIME, "to": {**TIME_OR_NULL, "description": "null: it grows"}},
+                follows={"type": "boolean", "description": "it ends when the incident does"},
+                hold={"type": "integer", "description": "the number of the hold that keeps it"},
+                added_by=TEXT,
+                added=TIME,
+            ),
+        },
+        alerts={"type": "array", "items": {"type": "integer"}},
+        notes={"type": "integer", "description": "how many there are"},
+        may={
+            "type": "array",
+            "items": {"enum": ["change", "close", "export"]},
+            "description": "what one may do with it; export: share, too",
+        },
+    ),
+    "IncidentNote": object_of(
+        ["id", "utc", "text", "created_by", "created"],
+        id={"type": "integer"},
+        utc={**TIME, "description": "the moment it is about"},
+        text=_NOTE,
+        created_by=TEXT,
+        created=TIME,
+    ),
 }
 """By their names in the OpenAPI document."""
 
@@ -41,3 +100,52 @@ ALERTS = object_of(
 )
 RESOLVE = object_of(["word"], word={**TEXT, "description": "what came of it"})
 SOS = object_of([], text={**TEXT, "description": "what the caller says"})
+
+INCIDENTS = list_of("incidents", ref("Incident"))
+NOTES = list_of("notes", ref("IncidentNote"))
+NEW_INCIDENT = object_of(
+    [],
+    title={**_TITLE, "description": "without it, what it is opened from says"},
+    origin={**_ORIGIN, "description": "what it is opened from; {}: a time"},
+    cameras={**_CAMERAS, "description": "besides those that follow from the origin"},
+    **{
+        "from": {**TIME, "description": "without it, five minutes before what it is opened from"},
+        "to": {**TIME_OR_NULL, "description": "null: it is live, and grows"},
+    },
+    category=_CATEGORY,
+    tags=_TAGS,
+)
+INCIDENT_CHANGE = object_of([], title=_TITLE, tags=_TAGS, category=_CATEGORY)
+NEW_CAMERA = object_of(
+    ["camera"],
+    camera=TEXT,
+    **{
+        "from": {**TIME_OR_NULL, "description": "null: from the incident's beginning"},
+        "to": {**TIME_OR_NULL, "description": "null: to the incident's end"},
+    },
+)
+CAMERA_CHANGE = object_of(
+    [],
+    **{"from": TIME, "to": {**TIME_OR_NULL, "description": "null: the incident's end"}},
+    reason={**TEXT, "description": "why it needs less than before"},
+)
+LINK = _ALERT
+NEW_NOTE = object_of(["text"], text=_NOTE, utc={**TIME_OR_NULL, "description": "the moment it is about; null: now"})
+NEARBY = object_of(
+    ["utc", "lat", "lon", "units"],
+    utc=TIME,
+    lat={"type": "number"},
+    lon={"type": "number"},
+    units={
+        "type": "array",
+        "description": "the nearest first",
+        "items": object_of(
+            ["camera", "name", "distance_m", "age_s", "fix"],
+            camera=TEXT,
+            name=TEXT,
+            distance_m={"type": "number"},
+            age_s={**NUMBER, "description": "how old the position was then"},
+            fix=ref("Fix"),
+        ),
+    },
+)

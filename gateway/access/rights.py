@@ -101,6 +101,20 @@ NEEDED: dict[str, Right] = {
     "GET /api/audit/verify": Right.AUDIT,
     "GET /api/evidence": Right.AUDIT,
     "GET /api/events": Right.LOGGED_IN,
+    "GET /api/incidents": Right.LOGGED_IN,
+    "POST /api/incidents": Right.RESPOND,
+    "GET /api/incidents/{incident}": Right.LOGGED_IN,
+    "PATCH /api/incidents/{incident}": Right.RESPOND,
+    "DELETE /api/incidents/{incident}": Right.RESPOND,
+    "POST /api/incidents/{incident}/close": Right.RESPOND,
+    "POST /api/incidents/{incident}/reopen": Right.RESPOND,
+    "POST /api/incidents/{incident}/cameras": Right.RESPOND,
+    "PATCH /api/incidents/{incident}/cameras/{camera}": Right.RESPOND,
+    "DELETE /api/incidents/{incident}/cameras/{camera}": Right.RESPOND,
+    "POST /api/incidents/{incident}/alerts": Right.RESPOND,
+    "GET /api/incidents/{incident}/notes": Right.LOGGED_IN,
+    "POST /api/incidents/{incident}/notes": Right.RESPOND,
+    "GET /api/nearby": Right.POSITION,
     "GET /region.pmtiles": Right.LOGGED_IN,
     "GET /api/settings/pending": Right.CONFIGURE,
     "POST /api/settings/reload": Right.CONFIGURE,
@@ -168,6 +182,17 @@ Every other call that names none, and needs more than a log-in, is about the who
 
 def needed(what: str) -> Right:
     """The right that `what` (a route, socket or command) needs.
+        "POST /api/incidents",
+        "PATCH /api/incidents/{incident}",
+        "DELETE /api/incidents/{incident}",
+        "POST /api/incidents/{incident}/close",
+        "POST /api/incidents/{incident}/reopen",
+        "POST /api/incidents/{incident}/cameras",
+        "PATCH /api/incidents/{incident}/cameras/{camera}",
+        "DELETE /api/incidents/{incident}/cameras/{camera}",
+        "POST /api/incidents/{incident}/alerts",
+        "POST /api/incidents/{incident}/notes",
+        "GET /api/nearby",
 
     Raises:
         RefusedError: it stands in no row.

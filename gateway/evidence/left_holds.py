@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
-from gateway.base.errors import StorageError
+from gateway.base.errors import ConflictError, StorageError
 from gateway.base.lock import hold
 from gateway.recording.holds import Holds
 
@@ -62,7 +62,8 @@ async def _release_of_commands(holds: Holds, data_dir: Path) -> None:
 async def _release(holds: Holds, actor: str, reason: str) -> None:
     left = [one for one in await holds.of(None) if one.placed_by == actor]
     for one in left:
-        await holds.release(one.id, by=actor, reason=reason)
+        with contextlib.suppress(ConflictError):  # an incident's, which somebody of that name has opened
+            await holds.release(one.id, by=actor, reason=reason)
     if left:
         log.warning("released %d holds of exports that were never finished", len(left))
 

@@ -1,4 +1,4 @@
-"""What a control room works with, built in one place: the book of alerts and whoever raises or tells of them.
+"""What a control room works with, built in one place: alerts, whoever raises or tells of them, and incidents.
 
 `gateway.app` hands over what belongs to other packages; what is made here knows each other by plain calls.
 """
@@ -11,12 +11,17 @@ from typing import Any
 
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
+from gateway.access.privacy import PrivacyModes
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
 from gateway.incidents.alerts import Alerts
+from gateway.incidents.incidents import Incidents
+from gateway.incidents.nearby import Nearby
 from gateway.incidents.sos import Sos
 from gateway.ingest.fleet import Fleet
+from gateway.positions.store import PositionStore
 from gateway.recording.bookmarks import Bookmarks
+from gateway.recording.holds import Holds
 from gateway.store.engine import Database
 
 
@@ -30,6 +35,9 @@ class DeskParts:
     clock: Clock
     fleet: Fleet
     bookmarks: Bookmarks
+    holds: Holds
+    positions: PositionStore
+    privacy: PrivacyModes
     settings: Callable[[], AlertSettings]
     """Those that hold now."""
     record: Callable[[str, str], None]
@@ -43,6 +51,9 @@ class Desk:
     def __init__(self, parts: DeskParts) -> None:
         self.alerts = Alerts(parts.database, parts.audit, parts.clock, parts.settings)
         self.sos = Sos(self.alerts, parts.fleet, parts.bookmarks, parts.authority, parts.clock, parts.record)
+
+        self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
+        self.nearby = Nearby(parts.fleet, parts.positions, parts.privacy, parts.clock)
 
     async def load(self) -> None:
         """Know what the database has.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -176,6 +176,28 @@ class PositionStore:
                 batch.sort(key=_in_time)
                 yield batch
             after = reached
+
+    async def newest(self, cameras: Collection[str], from_ns: UtcNs, to_ns: UtcNs) -> dict[str, Fix]:
+        """Of each camera the last Fix with from_ns <= utc_ns <= to_ns, if there is one: one read for all of them.
+
+        Meant for a few minutes: whole blocks are read.
+
+        Raises:
+            StorageError: the database refused, or a block is damaged.
+        """
+        minutes = range(from_ns // MINUTE_NS, to_ns // MINUTE_NS + 1)
+        found: dict[str, Fix] = {}
+        # The copies come before the read, as in `batches`.
+        journaled = [] if self._owns_journal else list((await self._database.read(_entries)).values())
+        for camera in cameras:
+            unsettled = [fix for entry in journaled for fix in entry.get(camera, ())]
+            unsettled += self._held(camera, minutes[0] - 1, minutes[-1])
+            if within := [fix for fix in unsettled if from_ns <= fix.utc_ns <= to_ns]:
+                found[camera] = max(within, key=_in_time)
+        work = partial(_newest, cameras=list(cameras), minutes=minutes, from_ns=from_ns, to_ns=to_ns)
+        for camera, fix in (await self._database.read(work)).items():
+            found[camera] = max(fix, found.get(camera, fix), key=_in_time)
+        return found
 
     async def cameras(self) -> list[str]:
         """Those of which any Fix is kept.
@@ -378,6 +400,19 @@ def _read(connection: Connection, camera: str, after: int, last: int) -> tuple[l
     ).all()
     read = [fix for row in rows for fix in _decoded(camera, row.minute, row.fixes)]
     return read, rows[-1].minute if len(rows) == _PAGE else last
+
+
+def _newest(connection: Connection, cameras: list[str], minutes: range, from_ns: UtcNs, to_ns: UtcNs) -> dict[str, Fix]:
+    """Of each camera the last Fix that a block of these minutes has: no earlier block is unpacked than need be."""
+    c = fix_blocks.c
+    found: dict[str, Fix] = {}
+    query = select(c.camera, c.minute, c.fixes).where(c.camera.in_(cameras), c.minute.between(minutes[0], minutes[-1]))
+    for row in sorted(connection.execute(query), key=lambda row: -row.minute):
+        if row.camera not in found:
+            fixes = _decoded(row.camera, row.minute, row.fixes)
+            if within := [fix for fix in fixes if from_ns <= fix.utc_ns <= to_ns]:
+                found[row.camera] = max(within, key=_in_time)
+    return found
 
 
 def _cameras(connection: Connection) -> list[str]:

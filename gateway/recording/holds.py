@@ -1,6 +1,7 @@
 """Holds: intervals of a camera that are kept, whatever any rule says or for as long as a category of the policy says.
 
-People place them, and so does whatever gathers evidence (`Holds.place`). What follows from one for a Segment is
+People place them, and so does whatever gathers evidence (`Holds.place`); an incident does in the transaction that
+writes it (`Holds.place_within`), and then nobody else can release its hold. What follows from one for a Segment is
 `retention`'s to say. Those that hold are in memory too, so that a ruling needs no database; a revision tells a running
 gateway what another process placed or released.
 """
@@ -21,6 +22,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.media.model import UtcNs
 from gateway.store.engine import Database, raise_revision
 from gateway.store.tables import holds as _holds
+from gateway.store.tables import incident_cameras as _needs
 
 REVISION = "holds"
 
@@ -120,22 +122,41 @@ class Holds:
             BadRequestError: the interval ends before it begins.
             StorageError: it could not be written, and does not hold.
         """
+        hold = await self._database.write(
+            lambda connection: self.place_within(
+                connection, camera, from_ns, to_ns, category=category, reason=reason, by=by, address=address
+            )
+        )
+        await self.load()
+        return hold
+
+    def place_within(
+        self,
+        connection: Connection,
+        camera: str,
+        from_ns: UtcNs,
+        to_ns: UtcNs | None,
+        *,
+        category: str | None = None,
+        reason: str,
+        by: str,
+        address: str,
+    ) -> Hold:
+        """As `place`, in the caller's transaction. Call `load` once that is committed.
+
+        Raises:
+            BadRequestError: the interval ends before it begins.
+        """
         if to_ns is not None and to_ns <= from_ns:
             raise BadRequestError("what is held must end after it begins", pointer="/to")
         values = {
             "camera": camera, "start_ns": from_ns, "end_ns": to_ns, "category": category, "reason": reason,
             "placed_by": by, "placed_ns": self._clock.utc_ns(),
         }  # fmt: skip
-
-        def work(connection: Connection) -> Hold:
-            inserted = connection.execute(_holds.insert().values(**values))
-            assert inserted.inserted_primary_key is not None
-            hold = _find(connection, int(inserted.inserted_primary_key[0]))
-            self._changed(connection, Action.HOLD, hold, by, address, reason)
-            return hold
-
-        hold = await self._database.write(work)
-        await self.load()
+        inserted = connection.execute(_holds.insert().values(**values))
+        assert inserted.inserted_primary_key is not None
+        hold = _find(connection, int(inserted.inserted_primary_key[0]))
+        self._changed(connection, Action.HOLD, hold, by, address, reason)
         return hold
 
     async def release(self, hold: int, *, by: str, reason: str, address: str = "gateway") -> Hold:
@@ -143,23 +164,34 @@ class Holds:
 
         Raises:
             NotFoundError: there is none with this number.
-            ConflictError: it is released already.
+            ConflictError: it is released already, or an incident needs it.
             StorageError: it could not be written, and holds as before.
         """
-
-        def work(connection: Connection) -> Hold:
-            before = _find(connection, hold)
-            if before.released_ns is not None:
-                raise ConflictError(f"this hold was released already, by {before.released_by}")
-            connection.execute(
-                _holds.update().where(_holds.c.id == hold).values(released_by=by, released_ns=self._clock.utc_ns())
-            )
-            self._changed(connection, Action.HOLD_RELEASE, before, by, address, reason)
-            return _find(connection, hold)
-
-        found = await self._database.write(work)
+        found = await self._database.write(
+            lambda connection: self.release_within(connection, hold, by=by, reason=reason, address=address)
+        )
         await self.load()
         return found
+
+    def release_within(self, connection: Connection, hold: int, *, by: str, reason: str, address: str) -> Hold:
+        """As `release`, in the caller's transaction, in which no incident must need it any more. Call `load` once that
+        is committed.
+
+        Raises:
+            NotFoundError: there is none with this number.
+            ConflictError: it is released already, or an incident needs it.
+        """
+        before = _find(connection, hold)
+        if before.released_ns is not None:
+            raise ConflictError(f"this hold was released already, by {before.released_by}")
+        incident = connection.scalar(select(_needs.c.incident).where(_needs.c.hold == hold))
+        if incident is not None:
+            raise ConflictError(f"incident {incident} needs this: take {before.camera} out of the incident instead")
+        connection.execute(
+            _holds.update().where(_holds.c.id == hold).values(released_by=by, released_ns=self._clock.utc_ns())
+        )
+        self._changed(connection, Action.HOLD_RELEASE, before, by, address, reason)
+        return _find(connection, hold)
 
     def _changed(self, connection: Connection, action: Action, hold: Hold, by: str, address: str, reason: str) -> None:
         """Note in the caller's transaction what becomes of a hold."""
