@@ -296,14 +296,14 @@ async def run(
                 clock,
                 fleet,
                 bookmarks,
+                keeping.holds,
+                positions,
+                privacy,
                 settings=lambda: live.running.alerts,
                 record=lambda camera, by: recorders.request(camera, True, by=by),
             )
         )
         stack.push_async_callback(desk.close)
-                keeping.holds,
-                positions,
-                privacy,
         await desk.load()
         live.on("alerts")
         onvif = Devices(

@@ -277,11 +277,6 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/alerts/{alert}": Recipe(404, with_a_log_in),
     "POST /api/alerts/{alert}/resolve": Recipe(404, somewhere(Right.RESPOND), {"json": {"word": "a drill"}}),
     "POST /api/cameras/{id}/sos": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": 7}}),
-    "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
-    "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
-    "GET /api/evidence": Recipe(200, of_everything(Right.AUDIT)),
-    "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
-}
     "GET /api/incidents": Recipe(200, with_a_log_in, check=lists_the_incident),
     "POST /api/incidents": Recipe(
         400, of_the_camera(Right.RESPOND), {"json": {"cameras": [CAMERA], "from": "2200-01-01T00:00:00Z"}}
@@ -300,18 +295,23 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/nearby": Recipe(
         200, somewhere(Right.POSITION), {"params": {"lat": "52", "lon": "13"}}, check=tells_who_is_nearby
     ),
+    "GET /api/audit": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/audit.csv": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/evidence": Recipe(200, of_everything(Right.AUDIT)),
+    "GET /api/audit/verify": Recipe(400, of_everything(Right.AUDIT)),  # of which day?
+}
 TEMPLATES = {
     "{service}": "device_service",
     "{id}": CAMERA,
     "{assignment}": "7",
+    "{incident}": "1",
+    "{camera}": CAMERA,
     "{session}": "none",
     "{name}": "nobody",
     "{file}": "none.txt",
     "{provider}": "none",
     "{hold}": "7000",
     "{bookmark}": "7000",
-    "{incident}": "1",
-    "{camera}": CAMERA,
     "{alert}": "7000",
     "{segment}": "gap",
     "{part}": "0.m4s",
@@ -354,6 +354,7 @@ async def _remember(data_dir, fix: Fix) -> None:
 
 
 async def _hold(data_dir) -> None:
+    """What is recorded of the camera, by itself and as an incident."""
     clock, database = SystemClock(), open_catalog(data_dir)
     audit = Audit(database, clock)
     holds = Holds(database, audit, clock)
@@ -364,7 +365,6 @@ async def _hold(data_dir) -> None:
 
 
 async def _askers(gateway: Running) -> list[Asker]:
-    """What is recorded of the camera, by itself and as an incident."""
     clock, database = SystemClock(), open_catalog(gateway.data_dir)
     users = Users(database, Vault.open(gateway.data_dir), Audit(database, clock), clock, passwords=CHEAP)
     askers = []

@@ -22,16 +22,16 @@ from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import Export
-from gateway.incidents.incident import Incident
 from gateway.incidents.alert import Alert
+from gateway.incidents.incident import Incident
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_json
 from gateway.viewing.renditions import Quality, Trouble
 from web.alerts import alert_json, sees_places, told
 from web.alerts import may_see as may_see_alert
-from web.incident_views import incident_json, seen
 from web.exports import export_json, may_see
+from web.incident_views import incident_json, seen
 from web.routes import Route
 from web.services import Services, address, principal, services
 from web.storage import disk_json
@@ -88,8 +88,6 @@ class Listener:
         while not self._queue and self.close_code is None:
             self._wake.clear()
             await self._wake.wait()
-        parts.desk.incidents.on_changed.append(self.incident)
-        parts.desk.incidents.on_removed.append(self.incident_removed)
         if self.close_code is not None:
             return None
         messages = list(self._queue)
@@ -117,6 +115,8 @@ class Events:
         parts.exports.on_changed.append(self.export)
         parts.exports.on_removed.append(self.export_removed)
         parts.desk.alerts.on_changed.append(self.alert)
+        parts.desk.incidents.on_changed.append(self.incident)
+        parts.desk.incidents.on_removed.append(self.incident_removed)
 
     def open(self, who: Principal) -> Listener:
         """A new socket's listener, the full state already in its queue."""
@@ -208,18 +208,6 @@ class Events:
         self._tell_owner(owner, _quality(session, quality, trouble))
 
     def ended(self, owner: bytes, session: str, camera: str, right: Right, why: str) -> None:
-    def incident(self, incident: Incident) -> None:
-        """Tell what becomes of an incident to who sees it, with what they see of it."""
-        for listener in list(self._listeners):
-            if seen(self._parts, listener.who, incident):
-                listener.send(_message("incident", incident=incident_json(self._parts, incident, listener.who)))
-
-    def incident_removed(self, incident: Incident) -> None:
-        """Tell that an incident is gone."""
-        for listener in list(self._listeners):
-            if seen(self._parts, listener.who, incident):
-                listener.send(_message("incident_removed", id=incident.id))
-
         """Tell a viewer that its session is ended from here: which right it had needed, and why that does not hold."""
         self._tell_owner(owner, _message("ended", session=session, camera=camera, right=right, reason=why))
 
@@ -241,6 +229,18 @@ class Events:
             if places not in messages:
                 messages[places] = _message("alert", alert=told(alert, places=places))
             listener.send(messages[places])
+
+    def incident(self, incident: Incident) -> None:
+        """Tell what becomes of an incident to who sees it, with what they see of it."""
+        for listener in list(self._listeners):
+            if seen(self._parts, listener.who, incident):
+                listener.send(_message("incident", incident=incident_json(self._parts, incident, listener.who)))
+
+    def incident_removed(self, incident: Incident) -> None:
+        """Tell that an incident is gone."""
+        for listener in list(self._listeners):
+            if seen(self._parts, listener.who, incident):
+                listener.send(_message("incident_removed", id=incident.id))
 
     def storage(self) -> None:
         """Tell how full the disk is, when that changes much."""

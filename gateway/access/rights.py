@@ -96,11 +96,6 @@ NEEDED: dict[str, Right] = {
     "GET /api/alerts/{alert}": Right.LOGGED_IN,
     "POST /api/alerts/{alert}/resolve": Right.RESPOND,
     "POST /api/cameras/{id}/sos": Right.RESPOND,
-    "GET /api/audit": Right.AUDIT,
-    "GET /api/audit.csv": Right.AUDIT,
-    "GET /api/audit/verify": Right.AUDIT,
-    "GET /api/evidence": Right.AUDIT,
-    "GET /api/events": Right.LOGGED_IN,
     "GET /api/incidents": Right.LOGGED_IN,
     "POST /api/incidents": Right.RESPOND,
     "GET /api/incidents/{incident}": Right.LOGGED_IN,
@@ -115,6 +110,11 @@ NEEDED: dict[str, Right] = {
     "GET /api/incidents/{incident}/notes": Right.LOGGED_IN,
     "POST /api/incidents/{incident}/notes": Right.RESPOND,
     "GET /api/nearby": Right.POSITION,
+    "GET /api/audit": Right.AUDIT,
+    "GET /api/audit.csv": Right.AUDIT,
+    "GET /api/audit/verify": Right.AUDIT,
+    "GET /api/evidence": Right.AUDIT,
+    "GET /api/events": Right.LOGGED_IN,
     "GET /region.pmtiles": Right.LOGGED_IN,
     "GET /api/settings/pending": Right.CONFIGURE,
     "POST /api/settings/reload": Right.CONFIGURE,
@@ -174,14 +174,6 @@ OF_SOME_CAMERAS = frozenset(
         "DELETE /api/exports/{id}",
         "GET /api/exports/{id}/files/{name}",
         "POST /api/alerts/{alert}/resolve",
-    }
-)
-"""Calls that name no camera and yet may be used by who has the right for some cameras only: they see to it themselves.
-Every other call that names none, and needs more than a log-in, is about the whole gateway, and for who has no limit."""
-
-
-def needed(what: str) -> Right:
-    """The right that `what` (a route, socket or command) needs.
         "POST /api/incidents",
         "PATCH /api/incidents/{incident}",
         "DELETE /api/incidents/{incident}",
@@ -193,6 +185,14 @@ def needed(what: str) -> Right:
         "POST /api/incidents/{incident}/alerts",
         "POST /api/incidents/{incident}/notes",
         "GET /api/nearby",
+    }
+)
+"""Calls that name no camera and yet may be used by who has the right for some cameras only: they see to it themselves.
+Every other call that names none, and needs more than a log-in, is about the whole gateway, and for who has no limit."""
+
+
+def needed(what: str) -> Right:
+    """The right that `what` (a route, socket or command) needs.
 
     Raises:
         RefusedError: it stands in no row.
