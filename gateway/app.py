@@ -23,6 +23,8 @@ from gateway.access.jwt import Machines
 from gateway.access.log_ins import LogIns
 from gateway.access.nvr_accounts import NvrAccounts
 from gateway.access.oidc import Providers
+from gateway.access.position_keys import REVISION as POSITION_KEYS
+from gateway.access.position_keys import PositionKeys
 from gateway.access.privacy import PrivacyModes
 from gateway.access.secrets import Vault
 from gateway.access.tally import Tally
@@ -163,6 +165,8 @@ async def run(
         await nvr_accounts.load()
         registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
         positions = PositionStore(positions_database, clock)
+        position_keys = PositionKeys(catalog_database, audit, clock)
+        await position_keys.load()
         catalog = Catalog(catalog_database)
         configured = await registry.all()
         authority = Authority(settings.policy, groups_of_cameras(configured))
@@ -351,6 +355,7 @@ async def run(
             anchors=anchors,
             assignments=Assignments(catalog_database, audit, journals, clock),
             positions=positions,
+            position_keys=position_keys,
             exports=exports,
             desk=desk,
             snapshots=Snapshots(processes),
@@ -389,6 +394,7 @@ async def run(
         )
         watcher.on(CAMERAS, roster.reconcile)
         watcher.on(HOLDS, keeping.holds.load)
+        watcher.on(POSITION_KEYS, position_keys.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
         watcher.on(USERS, nvr_accounts.load)

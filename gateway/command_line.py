@@ -27,6 +27,7 @@ from gateway.commands import (
     export,
     importing,
     policy,
+    position_keys,
     report,
     servers,
     settings,
@@ -133,6 +134,10 @@ def parser() -> argparse.ArgumentParser:
     sought = add(units, "wearers", wearers.camera_wearers, text, prefix="camera ")
     sought.add_argument("name", nargs="?", default="", help="part of a name (default: everybody)")
     sought.add_argument("--json", action="store_true", help="as JSON")
+    text = "Make the key with which a phone reports where the unit is; the one before holds no more."
+    phone = add(units, "position-key", position_keys.camera_position_key, text, prefix="camera ")
+    phone.add_argument("id")
+    phone.add_argument("--revoke", action="store_true", help="end the key, and make none")
     test = add(units, "test", cameras.camera_test, "Connect once and say what comes.", prefix="camera ")
     test.add_argument("camera", help="the id of a configured camera, or a URL")
     _credentials(test)

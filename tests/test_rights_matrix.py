@@ -224,6 +224,11 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/nvr": Recipe(200, CONFIGURE),
     "DELETE /api/nvr/readers/{id}": Recipe(404, CONFIGURE),  # nobody reads
     "GET /api/cameras/{id}/positions": Recipe(200, of_the_camera(Right.POSITION)),
+    "GET /api/report/{key}": Recipe(404, anybody),  # nobody's key
+    "POST /api/report/{key}": Recipe(404, anybody),
+    "GET /api/cameras/{id}/position-key": Recipe(404, of_the_camera(Right.CONFIGURE)),
+    "POST /api/cameras/{id}/position-key": Recipe(201, of_the_camera(Right.CONFIGURE)),
+    "DELETE /api/cameras/{id}/position-key": Recipe(404, of_the_camera(Right.CONFIGURE)),
     "GET /api/cameras/{id}/recordings": Recipe(200, of_the_camera(Right.RECORDED)),
     "GET /api/cameras/{id}/assignments": Recipe(200, of_the_camera(Right.RECORDED)),
     "POST /api/cameras/{id}/assignments": Recipe(400, of_the_camera(Right.CONFIGURE)),
@@ -302,6 +307,7 @@ RECIPES: dict[str, Recipe] = {
 }
 TEMPLATES = {
     "{service}": "device_service",
+    "{key}": "no-key",
     "{id}": CAMERA,
     "{assignment}": "7",
     "{incident}": "1",

@@ -28,6 +28,7 @@ from web import (
     page,
     playback,
     policy,
+    position_reports,
     privacy,
     recording,
     session,
@@ -42,6 +43,7 @@ from web.guard import guarded
 from web.moments import THUMBNAILS, Thumbnails
 from web.operations import openapi
 from web.page import CONTENT_SECURITY_POLICY
+from web.position_reports import REPORTS, Reports
 from web.problems import problems
 from web.routes import Body, Route
 from web.services import ROUTE, SERVICES, Services
@@ -69,6 +71,7 @@ def all_routes() -> list[Route]:
         *recording.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
+        *position_reports.ROUTES,
         *playback.ROUTES,
         *downloads.ROUTES,
         *timeline.ROUTES,
@@ -110,6 +113,7 @@ def application(parts: Services) -> web.Application:
     app[DOWNLOADS] = DownloadViews(parts.views, parts.clock)
     app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
     app[THUMBNAILS] = Thumbnails()
+    app[REPORTS] = Reports(parts.clock)
     app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))

@@ -30,7 +30,7 @@ from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
 from web.reasons import ReasonNeededError
-from web.refusals import leads_away, suspect
+from web.refusals import leads_away, shown_path, suspect
 from web.views import utc
 
 log = logging.getLogger(__name__)
@@ -117,5 +117,5 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ConnectionResetError:
         raise  # the client left: nobody reads an answer
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, shown_path(request))
         return problem(500, "The gateway failed on this request; its log says where.")

@@ -77,5 +77,11 @@ class ServerLog(logging.LoggerAdapter[logging.Logger]):
         return True
 
 
+def shown_path(request: web.Request) -> str:
+    """The path for logs and the audit: without the key that some have in it."""
+    key = request.match_info.get("key")
+    return request.path.replace(key, "…") if key else request.path
+
+
 def _asked(request: web.Request) -> str:
-    return f"{request.method} {request.path}"[:200]
+    return f"{request.method} {shown_path(request)}"[:200]

@@ -15,6 +15,7 @@ from gateway.access.browsers import Browsers
 from gateway.access.log_ins import LogIns
 from gateway.access.nvr_accounts import NvrAccounts
 from gateway.access.oidc import Providers
+from gateway.access.position_keys import PositionKeys
 from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
@@ -94,6 +95,8 @@ class Services:
     """Holds, and the room on the disk."""
     assignments: Assignments
     positions: PositionStore
+    position_keys: PositionKeys
+    """What phones report positions with."""
     exports: Exports
     desk: Desk
     """Alerts, and what else a control room works with."""

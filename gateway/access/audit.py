@@ -76,6 +76,8 @@ class Action(StrEnum):
     SESSION_END = "session_end"
     TOKEN_CREATE = "token_create"  # noqa: S105 (a name, no token)
     TOKEN_REVOKE = "token_revoke"  # noqa: S105 (a name, no token)
+    POSITION_KEY = "position_key"
+    POSITION_KEY_REVOKE = "position_key_revoke"
     KEY_ROTATE = "key_rotate"
     BACKUP = "backup"
     RESTORE = "restore"

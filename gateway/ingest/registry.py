@@ -15,12 +15,13 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from gateway.access.audit import Action, Audit, append
+from gateway.access.position_keys import REVISION as POSITION_KEYS
 from gateway.access.secrets import Vault, of_camera
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, SettingsError
 from gateway.base.settings import CameraSettings
 from gateway.store.engine import Database, raise_revision
-from gateway.store.tables import cameras
+from gateway.store.tables import cameras, position_keys
 
 REVISION = "cameras"
 
@@ -151,6 +152,9 @@ class Registry:
         def work(connection: Connection) -> None:
             if connection.execute(delete(cameras).where(cameras.c.id == camera_id)).rowcount == 0:
                 raise NotFoundError(f'there is no camera "{camera_id}"')
+            # Another camera of that id must not be reported for by the phone of this one.
+            if connection.execute(delete(position_keys).where(position_keys.c.camera == camera_id)).rowcount:
+                raise_revision(connection, POSITION_KEYS)
             raise_revision(connection, REVISION)
             append(connection, row)
 

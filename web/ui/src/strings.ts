@@ -363,6 +363,8 @@ export const strings = {
       session_end: "ended a session",
       token_create: "made a token",
       token_revoke: "revoked a token",
+      position_key: "made a key for a phone's positions",
+      position_key_revoke: "revoked a phone's key",
       key_rotate: "changed keys",
       backup: "made a backup",
       restore: "restored a backup",
