@@ -9,10 +9,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.peers.debian import unpacked
 
 PYTHON = "/usr/bin/python3"
 NEEDED = (
@@ -24,6 +27,26 @@ NEEDED = (
     "    assert Gst.ElementFactory.find(name), name\n"
 )
 
+
+VLC_PLUGIN = "*/vlc/plugins/access/liblive555_plugin.so"
+"""What VLC reads RTSP with. Debian 12 is without: its VLC is then taken from a release that has it."""
+VLC_RELEASE = "sid"
+VLC_PACKAGES = (
+    r"vlc-bin|vlc-plugin-(base|access-extra)|zlib1g|"
+    r"lib(vlc|livemedia|groupsock|basicusageenvironment|usageenvironment)[^-]*|"
+    r"lib(c6|gcc-s1|stdc\+\+6|dbus-1-3|idn\d+|ssl3[^-]*|systemd0|zstd1)"
+)
+ZONEMINDER = (
+    "zoneminder",
+    "libclass-std-fast-perl",
+    "libdata-dump-perl",
+    "libdata-uuid-perl",
+    "libio-socket-multicast-perl",
+    "libsoap-lite-perl",
+    "libsoap-wsdl-perl",
+    "libxml-libxml-perl",
+)
+"""Its probe, and the modules that it needs."""
 
 OLDEST_NODE = 20
 CLIENTS = Path(__file__).with_name("onvif_clients")
@@ -108,3 +131,57 @@ def onvif_python() -> Path:
         pytest.skip(f"onvif-python cannot be installed: {error}")
     done.write_text(lock.read_text())
     return python
+
+
+def vlc_installed() -> str | None:
+    """VLC's program, if the system has one with the LIVE555 plug-in."""
+    return shutil.which("vlc") if any(Path("/usr/lib").glob(VLC_PLUGIN)) else None
+
+
+def probe_installed() -> str | None:
+    """ZoneMinder's ONVIF probe, if the system has it."""
+    return shutil.which("zmonvif-probe.pl")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def being_unpacked(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Path]]]:
+    """What tests of this run want and the system has not, by fixture: begun at once, for fetching takes a while."""
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    vlc = ("vlc", ("vlc-bin", "vlc-plugin-base", "vlc-plugin-access-extra"), VLC_PACKAGES, VLC_RELEASE)
+    probe = ("zoneminder", ZONEMINDER, "lib.*-perl")
+    with ThreadPoolExecutor(1) as thread:
+        begun = {}
+        if "zoneminders_probe" in wanted and probe_installed() is None:
+            begun["zoneminders_probe"] = thread.submit(unpacked, *probe)
+        if "vlc" in wanted and vlc_installed() is None:
+            begun["vlc"] = thread.submit(unpacked, *vlc)
+        yield begun
+
+
+@pytest.fixture(scope="session")
+def vlc(being_unpacked: dict[str, Future[Path]]) -> list[str]:
+    """The beginning of a command line that runs VLC with its LIVE555 plug-in; skips where there is none."""
+    # It refuses root. The last user of all may not read what root has laid away, so it keeps that one right.
+    as_other = ["setpriv", "--reuid=65534", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    as_other = as_other if os.geteuid() == 0 else []
+    if (installed := vlc_installed()) is not None:
+        return [*as_other, installed, "-I", "dummy"]
+    root = being_unpacked["vlc"].result()
+    libraries = next(root.glob("usr/lib/*/vlc")).parent
+    # With the C library of its own release, and so by that one's loader.
+    loader = [str(next(libraries.glob("ld-linux-*"))), "--library-path", str(libraries)]
+    return [*as_other, *loader, str(root / "usr/bin/vlc"), "-I", "dummy", "--no-plugins-cache"]
+
+
+@pytest.fixture(scope="session")
+def zoneminders_probe(being_unpacked: dict[str, Future[Path]]) -> tuple[list[str], dict[str, str]]:
+    """The beginning of a command line that runs ZoneMinder's ONVIF probe, and its environment.
+
+    Skips where it cannot be had.
+    """
+    if (installed := probe_installed()) is not None:
+        return [installed], dict(os.environ)
+    root = being_unpacked["zoneminders_probe"].result()
+    modules = [root / "usr/share/perl5", *root.glob("usr/lib/*/perl5/5*")]
+    environment = {**os.environ, "PERL5LIB": os.pathsep.join(map(str, modules))}
+    return ["perl", str(root / "usr/bin/zmonvif-probe.pl")], environment

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -161,9 +160,12 @@ async def test_npms_onvif_reads_the_device(gateway: Running) -> None:
     await check_stream(gateway, said["stream"], CAMERAS[0])
 
 
-async def test_zoneminders_probe_lists_the_streams(gateway: Running) -> None:
+async def test_zoneminders_probe_lists_the_streams(
+    gateway: Running, zoneminders_probe: tuple[list[str], dict[str, str]]
+) -> None:
+    probe, environment = zoneminders_probe
     device = f"{gateway.url}/onvif/device_service"
-    said = await run("zmonvif-probe.pl", "profiles", device, "1.2", "nvr", PASSWORD)
+    said = await run(*probe, "profiles", device, "1.2", "nvr", PASSWORD, env=environment)
     fields = [line.split(", ") for line in said.splitlines()]
     assert [(token, encoding, width, height) for token, _, encoding, width, height, *_ in fields] == [
         (camera, "H264", str(WIDTH), str(HEIGHT)) for camera in CAMERAS
@@ -222,9 +224,10 @@ async def test_onvif_util_finds_the_gateway_and_asks_it(network: SlowNetwork, tm
     assert "set video encoder configuration - ter:InvalidArgVal" in said, "nobody sets a camera through the gateway"
 
 
-async def test_zoneminder_finds_the_gateway(network: SlowNetwork, tmp_path: Path) -> None:
-    if shutil.which("zmonvif-probe.pl") is None:
-        pytest.skip("zmonvif-probe.pl is not installed")
-    probe = ("ip", "netns", "exec", network.namespace, "zmonvif-probe.pl", "probe", "1.2", "eth0")
+async def test_zoneminder_finds_the_gateway(
+    network: SlowNetwork, tmp_path: Path, zoneminders_probe: tuple[list[str], dict[str, str]]
+) -> None:
+    probe, environment = zoneminders_probe
+    there = ("ip", "netns", "exec", network.namespace, *probe, "probe", "1.2", "eth0")
     async with reached(network, tmp_path) as gateway:
-        assert f"{gateway.url}/onvif/device_service, 1.2" in await run(*probe, env=dict(os.environ))
+        assert f"{gateway.url}/onvif/device_service, 1.2" in await run(*there, env=environment)
