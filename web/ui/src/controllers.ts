@@ -3,6 +3,7 @@
  */
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { ApiError } from "./api";
 import { store, type Store } from "./store";
 
 /** Updates its host when one of the values that `select` picks is another than before. */
@@ -64,6 +65,8 @@ export class Fetched<T> implements ReactiveController {
   value: T | undefined = undefined;
   /** A sentence, when the last question failed. */
   error = "";
+  /** The gateway has answered that there is no such thing. */
+  missing = false;
   /** An answer is under way. */
   busy = false;
   private attempt: AbortController | null = null;
@@ -100,9 +103,11 @@ export class Fetched<T> implements ReactiveController {
       if (attempt.signal.aborted) return;
       this.value = value;
       this.error = "";
+      this.missing = false;
     } catch (error) {
       if (attempt.signal.aborted) return;
       this.error = (error as Error).message;
+      this.missing = error instanceof ApiError && error.status === 404;
     }
     this.busy = false;
     this.host.requestUpdate();

@@ -68,6 +68,13 @@ export const icons = {
   storage: icon(svg`<ellipse cx="10" cy="5" rx="6.5" ry="2.3"/><path d="M3.5 5v10c0 1.3 2.9 2.3 6.5 2.300s6.5-1 6.5-2.300V5M3.5 10c0 1.3 2.9 2.3 6.5 2.300s6.5-1 6.5-2.3"/>`),
   live: icon(svg`<circle cx="10" cy="10" r="2.2" fill="currentColor"/><path d="M6.3 13.700a5.2 5.2 0 0 1 0-7.400M13.7 6.300a5.2 5.2 0 0 1 0 7.4"/>`),
   calendar: icon(svg`<rect x="3" y="4.5" width="14" height="12.5" rx="1.5"/><path d="M3 8.500h14M7 2.500v3M13 2.500v3"/>`),
+  alarm: icon(svg`<path d="M10 3 18 16.5H2L10 3Z"/><path d="M10 8.2v3.8M10 14.2v.1"/>`),
+  alerts: icon(svg`<path d="M4 14.5h12l-1.6-2.2V9a4.4 4.4 0 0 0-8.8 0v3.3L4 14.5ZM8.3 17h3.4"/>`),
+  incidents: icon(svg`<path d="M5 17.5V3M5 3.7h9.8l-2.2 3.6 2.2 3.6H5"/>`),
+  fence: icon(svg`<path d="m4.5 6.5 6-3 6 4.5-2 8-8.5-.5-1.5-9Z"/><circle cx="4.5" cy="6.5" r="1.3" fill="currentColor"/><circle cx="10.5" cy="3.5" r="1.3" fill="currentColor"/><circle cx="16.5" cy="8" r="1.3" fill="currentColor"/><circle cx="14.5" cy="16" r="1.3" fill="currentColor"/><circle cx="6" cy="15.5" r="1.3" fill="currentColor"/>`),
+  share: icon(svg`<circle cx="5" cy="10" r="2.2"/><circle cx="14.5" cy="4.8" r="2.2"/><circle cx="14.5" cy="15.2" r="2.2"/><path d="m7 9 5.5-3.1M7 11l5.5 3.1"/>`),
+  note: icon(svg`<path d="M4 3.5h12v9l-4 4H4v-13ZM16 12.5h-4v4M7 7.5h6M7 10.5h4"/>`),
+  check: icon(svg`<path d="m4.5 10.5 3.7 3.7 7.3-8"/>`),
   remove: icon(svg`<path d="M4 5.5h12M8 5.5v-2h4v2M5.5 5.5l.7 11h7.6l.7-11M8.5 8.5v5M11.5 8.5v5"/>`),
 };
 

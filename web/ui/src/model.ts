@@ -2,6 +2,8 @@
  * The gateway's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
  */
 
+import type { Alert } from "./model-incidents";
+
 /** What somebody may do; the page cares for these. */
 export type Right =
   | "live"
@@ -355,7 +357,7 @@ export interface EvidenceStanding {
 
 /** What /api/events sends. */
 export type ServerEvent =
-  | { type: "state"; utc: string; cameras: Camera[] }
+  | { type: "state"; utc: string; cameras: Camera[]; alerts: Alert[] }
   | { type: "camera"; camera: Camera }
   | { type: "removed"; id: string }
   | { type: "fix"; camera: string; fix: Fix }
@@ -365,5 +367,6 @@ export type ServerEvent =
   | { type: "ended"; session: string; camera: string; right: Right; reason: string }
   | ({ type: "export" } & ExportJob)
   | { type: "export_removed"; id: string }
+  | { type: "alert"; alert: Alert }
   | ({ type: "storage" } & DiskNews)
   | { type: "ping"; utc: string };

@@ -1,5 +1,5 @@
 /**
- * What the address says: which view is in front, and for the settings which page of them with which question. Every
+ * What the address says: which view is in front, of what, and with which question. Every
  * view has an address of its own that survives a reload and can be sent to somebody.
  */
 
@@ -13,6 +13,13 @@ export type View =
   | { name: "unit"; id: string }
   /** `cameras`: at most four, the first leads; none: whichever there is. `at`: milliseconds since the Unix epoch. */
   | { name: "archive"; cameras: readonly string[]; at: number | null }
+  /** `id`: one of them alone. `query`: what is filtered by. */
+  | { name: "alerts"; id: number | null; query: string }
+  | { name: "geofences" }
+  | { name: "incidents"; query: string }
+  | { name: "incident"; id: number }
+  /** What somebody without an account was given. `key` null: it was used, and the cookie stands for it now. */
+  | { name: "share"; key: string | null }
   /** `section` null: the menu alone, as a phone shows it. `query`: what the page is asked, as in a URL. */
   | { name: "settings"; section: Section | null; query: string };
 
@@ -37,12 +44,24 @@ export function hashOf(view: View): string {
       const path = ["#/archive", ...(view.cameras.length > 0 ? [view.cameras.map(encodeURIComponent).join(",")] : [])];
       return path.join("/") + (view.at === null ? "" : `?at=${new Date(view.at).toISOString()}`);
     }
+    case "alerts":
+      return view.id === null ? asked("#/alerts", view.query) : `#/alerts/${view.id}`;
+    case "geofences":
+      return "#/geofences";
+    case "incidents":
+      return asked("#/incidents", view.query);
+    case "incident":
+      return `#/incident/${view.id}`;
+    case "share":
+      return view.key === null ? "#/share" : `#/share/${encodeURIComponent(view.key)}`;
     case "settings": {
       const path = view.section === null ? "#/settings" : `#/settings/${view.section}`;
-      return view.query ? `${path}?${view.query}` : path;
+      return asked(path, view.query);
     }
   }
 }
+
+const asked = (path: string, query: string) => (query ? `${path}?${query}` : path);
 
 /** The view a fragment stands for; the wall when it is mistyped. */
 export function viewOf(hash: string): View {
@@ -62,7 +81,18 @@ export function viewOf(hash: string): View {
     const section = SECTIONS.find((known) => known === part) ?? null;
     return { name: "settings", section, query: section === null ? "" : query };
   }
+  const id = numberOf(part);
+  if (name === "alerts") return { name, id, query: id === null ? query : "" };
+  if (name === "geofences") return { name };
+  if (name === "incident" && id !== null) return { name, id };
+  if (name === "incidents" || name === "incident") return { name: "incidents", query };
+  if (name === "share") return { name, key: part ? decoded(part) : null };
   return { name: name === "map" ? "map" : "wall" };
+}
+
+/** The number that a part of an address is; null: it is none. */
+function numberOf(part: string | undefined): number | null {
+  return part !== undefined && /^\d{1,15}$/.test(part) ? Number(part) : null;
 }
 
 /** What a part of an address stands for; null when it is mistyped. */

@@ -3,6 +3,8 @@
  * only global state. Elements read it through `Watch` (controllers.ts) and change it through its methods.
  */
 
+import { AlertSound } from "./alert-sound";
+import { AlertBook } from "./alerts";
 import * as api from "./api";
 import { DiskWatch } from "./disk-news";
 import type { Circumstances, RightEnded } from "./faces";
@@ -10,6 +12,7 @@ import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
 import { Reasons } from "./reasons";
+import type { Alert } from "./model-incidents";
 import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
@@ -83,6 +86,8 @@ export class Store {
   /** Exports, the newest first: what was asked for, and what has been told of since. */
   exports: readonly ExportJob[] = [];
   readonly disk = new DiskWatch(sessionStorage);
+  readonly sound = new AlertSound(() => this.changed());
+  readonly alerts = new AlertBook(sessionStorage, () => this.sound.play());
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -178,6 +183,12 @@ export class Store {
     return this.session?.user.rights.includes(right) ?? false;
   }
 
+  /** Whether this person may act on what happens to a unit; null: to the gateway. */
+  mayRespond(camera: string | null): boolean {
+    if (camera === null) return this.session?.user.everywhere.includes("respond") ?? false;
+    return this.camera(camera)?.rights.includes("respond") ?? false;
+  }
+
   get mayManageUsers(): boolean {
     return this.sections.includes("users");
   }
@@ -269,6 +280,7 @@ export class Store {
     this.endedRights.clear();
     this.reasons.forget();
     this.disk.forget();
+    this.alerts.forget();
     this.set({
       session: null,
       cameras: null,
@@ -350,6 +362,7 @@ export class Store {
         this.clockOffset = Date.parse(event.utc) - Date.now();
         this.linkUp();
         this.takeState(event.cameras);
+        this.alerts.takeAll(event.alerts);
         break;
       case "camera":
         this.take(event.camera);
@@ -375,6 +388,9 @@ export class Store {
         break;
       case "export_removed":
         this.takeExports(this.exports.filter((job) => job.id !== event.id));
+        break;
+      case "alert":
+        this.takeAlert(event.alert);
         break;
       case "storage":
         this.disk.take(event);
@@ -435,6 +451,12 @@ export class Store {
   /** All the exports that there are. */
   takeExports(jobs: readonly ExportJob[]): void {
     this.set({ exports: [...jobs].sort((a, b) => Date.parse(b.created) - Date.parse(a.created)) });
+  }
+
+  /** An alert as it is now. */
+  takeAlert(alert: Alert): void {
+    this.alerts.take(alert);
+    this.changed();
   }
 
   private takeFix(id: string, fix: Fix): void {

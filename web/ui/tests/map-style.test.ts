@@ -1,5 +1,6 @@
 import { validateStyleMin, type StyleSpecification } from "@maplibre/maplibre-gl-style-spec";
 import { describe, expect, it } from "vitest";
+import { areaLayers, areaSources, draftLayers } from "../src/map/areas";
 import { earthLayers, earthSources, streetLayers } from "../src/map/basemap";
 import type { Palette } from "../src/map/palette";
 import { EMPTY, gridLayer, unitLayers, unitSources } from "../src/map/units";
@@ -14,13 +15,16 @@ describe("the map's style", () => {
       sources: {
         ...earthSources({ land: EMPTY, borders: EMPTY }),
         ...(streets && { streets: { type: "vector", url: "pmtiles://region" } }),
+        ...areaSources,
         ...unitSources,
       },
       layers: [
         ...earthLayers(palette, streets),
         ...(streets ? streetLayers(palette) : []),
         gridLayer(palette),
+        ...areaLayers(palette),
         ...unitLayers(palette),
+        ...draftLayers(palette),
       ],
     } as StyleSpecification;
     expect(validateStyleMin(style).map((error) => error.message)).toEqual([]);

@@ -7,6 +7,14 @@ const views: View[] = [
   { name: "unit", id: "unit 12/north?" },
   { name: "archive", cameras: [], at: null },
   { name: "archive", cameras: ["unit-12", "unit 7/north,?"], at: Date.parse("2026-11-22T14:02:11.250Z") },
+  { name: "alerts", id: null, query: "" },
+  { name: "alerts", id: null, query: "camera=unit-12&kind=sos" },
+  { name: "alerts", id: 214, query: "" },
+  { name: "geofences" },
+  { name: "incidents", query: "q=market+square" },
+  { name: "incident", id: 7 },
+  { name: "share", key: "AbC-_9" },
+  { name: "share", key: null },
   { name: "settings", section: null, query: "" },
   { name: "settings", section: "users", query: "" },
   { name: "settings", section: "storage", query: "" },
@@ -22,6 +30,8 @@ test("what is mistyped leads somewhere sensible", () => {
   expect(viewOf("")).toEqual({ name: "wall" });
   expect(viewOf("#/nowhere")).toEqual({ name: "wall" });
   expect(viewOf("#/unit/%E0%A4%A")).toEqual({ name: "wall" });
+  expect(viewOf("#/alerts/never")).toEqual({ name: "alerts", id: null, query: "" });
+  expect(viewOf("#/incident/none")).toEqual({ name: "incidents", query: "" });
   expect(viewOf("#/settings/nothing?x=1")).toEqual({ name: "settings", section: null, query: "" });
 });
 

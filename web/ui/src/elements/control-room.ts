@@ -1,11 +1,14 @@
 /** `<control-room>`: the whole page: log-in or the views, their frame, dialogs and keys. */
 
-import { css, html, LitElement, nothing } from "lit";
-import { customElement, query, state } from "lit/decorators.js";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { customElement, query } from "lit/decorators.js";
 import { Watch } from "../controllers";
+import { Parts, type Part } from "../parts";
 import type { View } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
+import { incidentStrings } from "../strings-incidents";
+import "./alert-banner";
 import type { ArchivePage } from "./archive-page";
 import "./camera-form";
 import { controls } from "./controls";
@@ -27,6 +30,12 @@ import type { UnitView } from "./unit-view";
 import "./unit-wall";
 import type { UnitWall } from "./unit-wall";
 
+/** The views that stand beside the map; the others take the whole room. */
+const WITH_MAP: ReadonlySet<View["name"]> = new Set(["wall", "map", "unit"]);
+
+/** Those of them that are as long as they are: the room scrolls them. */
+const SCROLL: ReadonlySet<View["name"]> = new Set(["alerts", "incidents", "incident"]);
+
 @customElement("control-room")
 export class ControlRoom extends LitElement {
   static override styles = [
@@ -38,11 +47,14 @@ export class ControlRoom extends LitElement {
       }
       .room {
         display: grid;
-        grid-template: auto auto auto minmax(0, 1fr) / 56px minmax(0, 1fr);
+        grid-template: auto auto auto auto minmax(0, 1fr) / 56px minmax(0, 1fr);
         height: 100%;
       }
+      alert-banner {
+        grid-column: 1 / -1;
+      }
       nav-rail {
-        grid-row: 1 / 5;
+        grid-row: 2 / 6;
         min-height: 0;
       }
       top-bar,
@@ -65,6 +77,9 @@ export class ControlRoom extends LitElement {
       main.bare aside {
         display: none;
       }
+      main.scrolls {
+        overflow: auto;
+      }
       .stage {
         min-width: 0;
         min-height: 0;
@@ -86,7 +101,7 @@ export class ControlRoom extends LitElement {
       }
       @media (max-width: 720px) {
         .room {
-          grid-template: auto auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
+          grid-template: auto auto auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
         }
         top-bar,
         link-banner,
@@ -95,7 +110,7 @@ export class ControlRoom extends LitElement {
           grid-column: 1;
         }
         nav-rail {
-          grid-row: 5;
+          grid-row: 6;
         }
         main,
         main.map {
@@ -136,8 +151,7 @@ export class ControlRoom extends LitElement {
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
   @query("archive-page") private archive!: ArchivePage | null;
-  /** Whether the archive's page, which comes when somebody goes there, is here. */
-  @state() private archiveCame: "no" | "yes" | "failed" = "no";
+  private readonly parts = new Parts(() => this.requestUpdate());
 
   constructor() {
     super();
@@ -159,15 +173,17 @@ export class ControlRoom extends LitElement {
     if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
     if (store.session === null) return html`<log-in></log-in>`;
     const { view } = store;
-    const bare = view.name === "settings" || view.name === "archive" || (view.name !== "unit" && store.cameras?.length === 0);
+    const own = !WITH_MAP.has(view.name);
+    const bare = own || (view.name !== "unit" && store.cameras?.length === 0);
     return html`<div class="room">
+        <alert-banner></alert-banner>
         <nav-rail></nav-rail>
         <top-bar></top-bar>
         <link-banner></link-banner>
         <disk-banner></disk-banner>
-        <main class="${view.name} ${bare ? "bare" : ""}">
-          ${view.name === "unit" || view.name === "settings" || view.name === "archive" ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
-          ${view.name === "settings" || view.name === "archive" ? nothing : this.renderAside()}
+        <main class="${view.name} ${bare ? "bare" : ""} ${SCROLL.has(view.name) ? "scrolls" : ""}">
+          ${view.name === "unit" || own ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
+          ${own ? nothing : this.renderAside()}
         </main>
       </div>
       ${this.renderDialog()}`;
@@ -189,10 +205,22 @@ export class ControlRoom extends LitElement {
   private get heading(): string {
     const { view } = store;
     if (!store.session) return strings.logIn.title;
-    if (view.name === "unit") return store.camera(view.id)?.name ?? view.id;
-    if (view.name === "settings") return strings.settings.sections[view.section ?? "account"];
-    if (view.name === "archive") return strings.nav.archive;
-    return view.name === "map" ? strings.nav.map : strings.wall.label;
+    switch (view.name) {
+      case "unit":
+        return store.camera(view.id)?.name ?? view.id;
+      case "settings":
+        return strings.settings.sections[view.section ?? "account"];
+      case "archive":
+        return strings.nav.archive;
+      case "map":
+        return strings.nav.map;
+      case "wall":
+        return strings.wall.label;
+      case "alerts":
+        return incidentStrings.inbox.title;
+      default:
+        return "";
+    }
   }
 
   override updated(): void {
@@ -201,23 +229,27 @@ export class ControlRoom extends LitElement {
 
   private renderStage(bare: boolean) {
     const { view } = store;
-    if (view.name === "settings")
-      return html`<settings-view class="stage" .section=${view.section} .query=${view.query}></settings-view>`;
-    if (view.name === "archive") return this.renderArchive(view);
-    if (view.name === "unit") return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
-    if (view.name === "map" && !bare) return html`<unit-list class="stage"></unit-list>`;
-    return html`<unit-wall class="stage"></unit-wall>`;
+    switch (view.name) {
+      case "settings":
+        return html`<settings-view class="stage" .section=${view.section} .query=${view.query}></settings-view>`;
+      case "archive":
+        return this.renderPart("archive", html`<archive-page class="stage" .cameras=${view.cameras} .moment=${view.at}></archive-page>`);
+      case "alerts":
+        return this.renderPart("incidents", html`<alerts-page class="stage" .only=${view.id} .query=${view.query}></alerts-page>`);
+      case "unit":
+        return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
+      case "map":
+        return bare ? html`<unit-wall class="stage"></unit-wall>` : html`<unit-list class="stage"></unit-list>`;
+      default:
+        return html`<unit-wall class="stage"></unit-wall>`;
+    }
   }
 
-  private renderArchive({ cameras, at }: View & { name: "archive" }) {
-    if (this.archiveCame === "no")
-      import("./archive-page").then(
-        () => (this.archiveCame = "yes"),
-        () => (this.archiveCame = "failed"),
-      );
-    if (this.archiveCame === "failed") return html`<p class="stage error" role="alert">${strings.page.partFailed}</p>`;
-    if (this.archiveCame === "no") return html`<p class="stage quiet" role="status">${strings.page.loading}</p>`;
-    return html`<archive-page class="stage" .cameras=${cameras} .moment=${at}></archive-page>`;
+  /** What is fetched when somebody goes there; until it has come, that it does. */
+  private renderPart(part: Part, page: TemplateResult) {
+    const state = this.parts.want(part);
+    if (state === "failed") return html`<p class="stage error" role="alert">${strings.page.partFailed}</p>`;
+    return state === "here" ? page : html`<p class="stage quiet" role="status">${strings.page.loading}</p>`;
   }
 
   private renderDialog() {

@@ -6,6 +6,7 @@ import { Watch } from "../controllers";
 import { icons, mark } from "../icons";
 import { store, type Theme } from "../store";
 import { strings } from "../strings";
+import { incidentStrings } from "../strings-incidents";
 import { controls } from "./controls";
 
 const words = strings.nav;
@@ -34,6 +35,7 @@ export class NavRail extends LitElement {
         flex: 1;
       }
       button {
+        position: relative;
         width: 40px;
         min-height: 40px;
         padding: 0;
@@ -45,6 +47,24 @@ export class NavRail extends LitElement {
       button[aria-current="page"] {
         background: var(--raised);
         color: var(--accent);
+      }
+      .count {
+        position: absolute;
+        top: 2px;
+        left: 20px;
+        min-width: 18px;
+        padding: 0 4px;
+        border: 2px solid var(--panel);
+        border-radius: 999px;
+        background: var(--quiet);
+        color: var(--panel);
+        font-size: 11px;
+        font-weight: 700;
+        line-height: 15px;
+      }
+      .count.high {
+        background: var(--alarm);
+        color: var(--on-alarm);
       }
       @media (max-width: 720px) {
         nav {
@@ -61,8 +81,12 @@ export class NavRail extends LitElement {
           display: none;
         }
         button {
-          width: 48px;
+          flex: 1;
+          max-width: 64px;
           min-height: 48px;
+        }
+        .count {
+          left: calc(50% + 1px);
         }
       }
     `,
@@ -70,7 +94,7 @@ export class NavRail extends LitElement {
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.view, s.theme, s.session]);
+    new Watch(this, (s) => [s.view, s.theme, s.session, s.alerts.open]);
   }
 
   private button(icon: unknown, label: string, act: () => void, testid: string, current = false, extra = "") {
@@ -101,6 +125,8 @@ export class NavRail extends LitElement {
             view.name === "archive",
           )
         : nothing}
+      ${this.button(icons.incidents, incidentStrings.nav.incidents, () => store.go({ name: "incidents", query: "" }), "nav-incidents", view.name === "incidents" || view.name === "incident")}
+      ${this.renderAlerts()}
       ${store.mayChangeCameras
         ? html`${this.button(icons.find, words.find, () => store.show("find"), "nav-find")}
           ${this.button(icons.add, words.add, () => store.show("add"), "nav-add")}`
@@ -115,7 +141,19 @@ export class NavRail extends LitElement {
       )}
       ${this.button(icons.theme, words.theme(words.themes[theme]), () => store.setTheme(NEXT_THEME[theme]), "nav-theme", false, "wide")}
       ${this.button(icons.help, words.help, () => store.show("help"), "nav-help", false, "keys")}
-      ${this.button(icons.logOut, words.logOut(session?.user.name ?? ""), () => void store.logOut(), "log-out")}
+      ${this.button(icons.logOut, words.logOut(session?.user.name ?? ""), () => void store.logOut(), "log-out", false, "wide")}
     </nav>`;
+  }
+
+  /** With how many are open: those of high priority in the colour of alarm, the others quietly. */
+  private renderAlerts() {
+    const { open, high } = store.alerts;
+    const { view } = store;
+    const label = open.length > 0 ? incidentStrings.nav.alertsOpen(high.length, open.length) : incidentStrings.nav.alerts;
+    const icon = html`${icons.alerts}${open.length > 0
+      ? html`<span class="count figures ${high.length > 0 ? "high" : ""}" data-testid="alerts-count">${Math.min(99, open.length)}</span>`
+      : nothing}`;
+    const here = view.name === "alerts" || view.name === "geofences";
+    return this.button(icon, label, () => store.go({ name: "alerts", id: null, query: "" }), "nav-alerts", here);
   }
 }

@@ -6,13 +6,12 @@
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
-import { stateOf } from "../faces";
-import { OLD_MS } from "../fixes";
 import { age, coordinates } from "../format";
 import { icons } from "../icons";
 import { lengthText, scaleBar } from "../map/grid";
 import type { MapUnit } from "../map/engine";
 import { MapHost } from "../map/host";
+import { mapUnits } from "../map/present";
 import { store } from "../store";
 import { strings } from "../strings";
 import { styled } from "../styled";
@@ -61,7 +60,7 @@ export class UnitMap extends LitElement {
   override updated(): void {
     const { engine } = this.map;
     if (!engine) return;
-    const units = this.units();
+    const units = mapUnits();
     engine.show(units, store.lit ?? this.focused, store.now());
     const unit = units.find((candidate) => candidate.id === this.focused);
     const animate = !calm.matches;
@@ -79,29 +78,6 @@ export class UnitMap extends LitElement {
     }
   }
 
-  private units(): MapUnit[] {
-    const now = store.now();
-    const away = store.link.downSince !== null;
-    return (store.cameras ?? []).flatMap((camera) => {
-      const trail = store.trail(camera.id);
-      const seen = trail.latest();
-      if (!seen) return [];
-      return [
-        {
-          id: camera.id,
-          name: camera.name,
-          look: stateOf(camera, away),
-          lat: seen.lat,
-          lon: seen.lon,
-          course: seen.course,
-          accuracy: seen.measured.accuracy_m,
-          old: now - seen.measuredAt > OLD_MS,
-          trail: trail.fixes,
-        },
-      ];
-    });
-  }
-
   private fitAgain(): void {
     this.fitted = "";
     this.followed = "";
@@ -110,11 +86,11 @@ export class UnitMap extends LitElement {
 
   private fitAll(): void {
     this.taken = this.focused !== null;
-    this.map.engine?.fit(this.units(), true, !calm.matches);
+    this.map.engine?.fit(mapUnits(), true, !calm.matches);
   }
 
   override render() {
-    const units = this.units();
+    const units = mapUnits();
     return html`
       <div class="map" data-testid="map" data-ready=${this.map.engine ? "yes" : "no"} data-units=${units.length}></div>
       ${this.renderNote(units)}

@@ -9,6 +9,7 @@ import { icons } from "../icons";
 import type { Camera } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { incidentStrings } from "../strings-incidents";
 import "./camera-form";
 import "./confirm-dialog";
 import { controls } from "./controls";
@@ -16,6 +17,7 @@ import "./fix-line";
 import "./live-picture";
 import "./privacy-switch";
 import "./quality-mark";
+import "./sos-dialog";
 import "./state-mark";
 import { unitMessage } from "./unit-message";
 import "./water-mark";
@@ -49,6 +51,9 @@ export class UnitView extends LitElement {
       }
       .space {
         flex: 1;
+      }
+      .sos svg {
+        color: var(--alarm);
       }
       .picture {
         position: relative;
@@ -96,7 +101,7 @@ export class UnitView extends LitElement {
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
   @state() private muted = true;
-  @state() private dialog: "edit" | "remove" | "privacy" | null = null;
+  @state() private dialog: "edit" | "remove" | "privacy" | "sos" | null = null;
   private asked = false;
 
   constructor() {
@@ -162,6 +167,7 @@ export class UnitView extends LitElement {
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
+      ${this.dialog === "sos" ? html`<sos-dialog .camera=${camera} @close=${() => (this.dialog = null)}></sos-dialog>` : nothing}
       ${this.dialog === "privacy"
         ? html`<privacy-switch .camera=${camera} @close=${() => (this.dialog = null)}></privacy-switch>`
         : nothing}
@@ -191,6 +197,17 @@ export class UnitView extends LitElement {
     const sound = this.muted ? strings.unit.unmute : strings.unit.mute;
     const owned = camera.source === "file";
     return html`
+      ${store.mayRespond(camera.id)
+        ? html`<button
+            class="sos"
+            data-testid="sos"
+            aria-label=${incidentStrings.sos.hint(camera.name)}
+            title=${incidentStrings.sos.hint(camera.name)}
+            @click=${() => (this.dialog = "sos")}
+          >
+            ${icons.alarm} ${incidentStrings.sos.button}
+          </button>`
+        : nothing}
       ${camera.rights.includes("recorded")
         ? html`<button
             data-testid="to-archive"

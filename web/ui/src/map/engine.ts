@@ -8,6 +8,8 @@ import maplibre from "maplibre-gl/dist/maplibre-gl-csp.js";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-csp-worker.js?url";
 import { PMTiles, Protocol } from "pmtiles";
 import type { Place } from "../fixes";
+import type { Draft } from "../geofence-draft";
+import { areaLayers, areaSources, draftLayers, drawAreas, drawDraft, type Area } from "./areas";
 import { earthLayers, earthSources, loadEarth, streetLayers, type Earth } from "./basemap";
 import { gridLines, type Bounds } from "./grid";
 import type { Palette } from "./palette";
@@ -23,6 +25,7 @@ import {
   type Path,
 } from "./units";
 
+export type { Area } from "./areas";
 export type { MapUnit, Path } from "./units";
 
 const REGION = "/region.pmtiles";
@@ -46,6 +49,8 @@ export interface MapListener {
   picked(id: string): void;
   /** Somebody clicked beside the units. `reach`: metres that a pointer does not tell apart. */
   pointed?(place: Place, reach: number): void;
+  /** Somebody wants to do something with a place: by the other button, or a long touch. */
+  asked?(place: Place): void;
   /** The view was moved by hand: it no longer follows. */
   taken(): void;
   viewed(change: ViewChange): void;
@@ -76,6 +81,8 @@ export class MapEngine {
   private readonly map: MapLibreMap;
   private units: readonly MapUnit[] = [];
   private paths: readonly Path[] = [];
+  private areas: readonly Area[] = [];
+  private draft: Draft | null = null;
   private lit: string | null = null;
   private now = 0;
 
@@ -118,7 +125,7 @@ export class MapEngine {
       });
     this.map.on("mousemove", ({ point }) => {
       const id = this.unitAt(point);
-      this.map.getCanvas().style.cursor = id === null ? "" : "pointer";
+      if (this.draft === null) this.map.getCanvas().style.cursor = id === null ? "" : "pointer";
       listener.hovered(id);
     });
     this.map.on("mouseout", () => listener.hovered(null));
@@ -127,6 +134,7 @@ export class MapEngine {
       if (id !== null && !listener.pointed) listener.picked(id);
       listener.pointed?.({ lat: lngLat.lat, lon: lngLat.lng }, this.metresPerPixel * POINTED_PX);
     });
+    this.map.on("contextmenu", ({ lngLat }) => listener.asked?.({ lat: lngLat.lat, lon: lngLat.lng }));
     const canvas = this.map.getCanvas();
     canvas.setAttribute("aria-hidden", "true"); // the list of units beside it says the same in words
     canvas.tabIndex = -1;
@@ -155,6 +163,27 @@ export class MapEngine {
   showPaths(paths: readonly Path[]): void {
     this.paths = paths;
     drawPaths(this.map.getSource<GeoJSONSource>("paths"), paths);
+  }
+
+  /** Geofences, under the units. */
+  showAreas(areas: readonly Area[]): void {
+    this.areas = areas;
+    drawAreas(this.map.getSource<GeoJSONSource>("areas"), areas);
+  }
+
+  /** A geofence that is being drawn, over everything; two clicks are two of its corners. */
+  showDraft(draft: Draft | null): void {
+    this.draft = draft;
+    if (draft === null) this.map.doubleClickZoom.enable();
+    else this.map.doubleClickZoom.disable();
+    this.map.getCanvas().style.cursor = draft === null ? "" : "crosshair";
+    drawDraft(this.map.getSource<GeoJSONSource>("draft"), draft);
+  }
+
+  /** What is in the middle. */
+  get middle(): Place {
+    const { lat, lng } = this.map.getCenter();
+    return { lat, lon: lng };
   }
 
   setPalette(palette: Palette): void {
@@ -200,19 +229,24 @@ export class MapEngine {
         ...(this.hasStreets && {
           streets: { type: "vector" as const, url: `pmtiles://${new URL(REGION, window.location.href).href}` },
         }),
+        ...areaSources,
         ...unitSources,
       },
       layers: [
         ...earthLayers(this.palette, this.hasStreets),
         ...(this.hasStreets ? streetLayers(this.palette) : []),
         grid,
+        ...areaLayers(this.palette),
         ...unitLayers(this.palette),
+        ...draftLayers(this.palette),
       ],
     };
   }
 
   private redraw(): void {
     drawPaths(this.map.getSource<GeoJSONSource>("paths"), this.paths);
+    drawAreas(this.map.getSource<GeoJSONSource>("areas"), this.areas);
+    drawDraft(this.map.getSource<GeoJSONSource>("draft"), this.draft);
     this.drawUnits();
     this.drawGrid();
   }

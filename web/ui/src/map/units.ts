@@ -30,8 +30,14 @@ const CIRCLE_POINTS = 48;
 const DISC_PX = 26;
 const WEDGE_PX = 52;
 
-const empty: GeoJSONSourceSpecification = { type: "geojson", data: EMPTY };
-export const unitSources = { grid: empty, paths: empty, accuracy: empty, trails: empty, units: { ...empty, promoteId: "id" } };
+export const emptySource: GeoJSONSourceSpecification = { type: "geojson", data: EMPTY };
+export const unitSources = {
+  grid: emptySource,
+  paths: emptySource,
+  accuracy: emptySource,
+  trails: emptySource,
+  units: { ...emptySource, promoteId: "id" },
+};
 
 export function gridLayer(palette: Palette): LayerSpecification {
   return {

@@ -1,0 +1,3 @@
+/** The pages of alerts, geofences and incidents, which are fetched together when somebody goes to one of them. */
+
+import "./alerts-page";
