@@ -44,6 +44,7 @@ from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.incidents.desk import Desk, DeskParts
+from gateway.incidents.watch import RecordingState
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
@@ -304,6 +305,9 @@ async def run(
                 positions,
                 privacy,
                 settings=lambda: live.running.alerts,
+                recording=RecordingState(
+                    recorders.due, recorders.recording, recorders.problem, lambda: not keeping.has_room()
+                ),
                 record=lambda camera, by: recorders.request(camera, True, by=by),
             )
         )

@@ -82,6 +82,13 @@ class Recorders:
         entry = self._running.get(camera_id)
         return entry is not None and entry.recorder.recording
 
+    def due(self, camera_id: str) -> bool:
+        """Whether settings, privacy and events want it recorded now."""
+        camera, trigger = self._fleet.cameras.get(camera_id), self._triggers.get(camera_id)
+        if camera is None or not camera.settings.record or self._private(camera_id):
+            return False
+        return trigger is None or trigger.recorded(self._clock.monotonic())
+
     def problem(self, camera_id: str) -> str | None:
         """Why it does not although it should, or less than it should, as a sentence; None: all is well."""
         entry, camera = self._running.get(camera_id), self._fleet.cameras.get(camera_id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.base.policy import Span
-from gateway.base.section import Section
+from gateway.base.section import CameraId, Groups, Section
 
 
 class Kind(StrEnum):
@@ -45,6 +46,30 @@ Topic: TypeAlias = Annotated[str, AfterValidator(_topic)]
 Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
 
 
+class AlertRule(Section):
+    """`[[alerts.rule]]`: other grades for some cameras. None: as the section says."""
+
+    cameras: tuple[CameraId, ...] = ()
+    groups: Groups = ()
+    sos: Grade | None = None
+    geofence_enter: Grade | None = None
+    geofence_leave: Grade | None = None
+    unit_lost: Grade | None = None
+    no_movement: Grade | None = None
+    camera_offline: Grade | None = None
+    battery_low: Grade | None = None
+    storage_low: Grade | None = None
+    not_recording: Grade | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> AlertRule:
+        if not self.cameras and not self.groups:
+            raise ValueError('name "cameras" or "groups" that it is for')
+        if all(getattr(self, kind.value) is None for kind in Kind):
+            raise ValueError('it says nothing: write a grade, as in no_movement = "high"')
+        return self
+
+
 class Alerts(Section):
     """`[alerts]`."""
 
@@ -71,7 +96,17 @@ class Alerts(Section):
     )  # fmt: skip
     """Events of a camera that are a call for help: topics, with `*` for any part of one, in any case."""
 
-    def grade(self, kind: Kind) -> Grade:
-        """That of alerts of this kind."""
-        grade: Grade = getattr(self, kind.value)
-        return grade
+    rule: tuple[AlertRule, ...] = ()
+
+    def grade(self, kind: Kind, camera: str | None = None, groups: Iterable[str] = ()) -> Grade:
+        """That of alerts of this kind, about a camera in these groups.
+
+        A rule that names the camera goes before those that name its groups; of several the highest grade holds.
+        """
+        said: list[tuple[AlertRule, Grade]] = [
+            (rule, grade) for rule in self.rule if (grade := getattr(rule, kind.value)) is not None
+        ]
+        named = [grade for rule, grade in said if camera in rule.cameras]
+        grades = named or [grade for rule, grade in said if not set(rule.groups).isdisjoint(groups)]
+        of_all: Grade = getattr(self, kind.value)
+        return min(grades, key=list(Grade).index, default=of_all)

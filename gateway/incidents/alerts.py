@@ -73,7 +73,15 @@ class _More:
 class Alerts:
     """Keeps them. `load` it once, then `run` it; all calls from the event loop's thread."""
 
-    def __init__(self, database: Database, audit: Audit, clock: Clock, settings: Callable[[], AlertSettings]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: Audit,
+        clock: Clock,
+        settings: Callable[[], AlertSettings],
+        groups: Callable[[str], Collection[str]] = lambda _: (),
+    ) -> None:
+        """`settings` are those that hold now, `groups` says which ones a camera is in."""
         self.on_changed: list[Callable[[Alert], None]] = []
         """Called with an alert that was raised, counted again, ended or resolved, once that is in the database."""
         self.outgoing: list[Outgoing] = []
@@ -82,6 +90,7 @@ class Alerts:
         self._audit = audit
         self._clock = clock
         self._settings = settings
+        self._groups = groups
         self._open: dict[str, Alert] = {}
         self._outlasting: dict[str, Alert] = {}
         """Resolved while their cause goes on."""
@@ -118,6 +127,10 @@ class Alerts:
         """Those of the kinds `LASTING` whose cause goes on, resolved or not, by subject."""
         going_on = {s: a for s, a in self._open.items() if a.kind in LASTING and self.goes_on(s)}
         return going_on | self._outlasting
+
+    def grade(self, kind: Kind, camera: str | None) -> Grade:
+        """What the settings say of this kind, and camera."""
+        return self._settings().grade(kind, camera, () if camera is None else self._groups(camera))
 
     def goes_on(self, subject: str) -> bool:
         """Whether this has been raised, and has not ended since."""
@@ -226,7 +239,7 @@ class Alerts:
         Returns whether it will be a new alert.
         """
         subject = subject or subject_of(kind, camera)
-        of_kind = self._settings().grade(kind)
+        of_kind = self.grade(kind, camera)
         grade = of_kind if grade is None or of_kind is Grade.OFF else grade
         if grade is Grade.OFF:
             return False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,19 @@ from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
+from gateway.base.errors import StorageError
 from gateway.incidents.alerts import Alerts
 from gateway.incidents.incidents import Incidents
 from gateway.incidents.nearby import Nearby
 from gateway.incidents.sos import Sos
+from gateway.incidents.watch import RecordingState, Watch
 from gateway.ingest.fleet import Fleet
 from gateway.positions.store import PositionStore
 from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.holds import Holds
 from gateway.store.engine import Database
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class DeskParts:
     privacy: PrivacyModes
     settings: Callable[[], AlertSettings]
     """Those that hold now."""
+    recording: RecordingState
     record: Callable[[str, str], None]
     """Has a camera (by id) recorded that records on an event, on behalf of somebody; raises ConflictError when it is
     always recorded, or never."""
@@ -49,8 +55,9 @@ class Desk:
     """All of it. Make it before the fleet has cameras; `load` it, run its `work`, and `close` it last."""
 
     def __init__(self, parts: DeskParts) -> None:
-        self.alerts = Alerts(parts.database, parts.audit, parts.clock, parts.settings)
+        self.alerts = Alerts(parts.database, parts.audit, parts.clock, parts.settings, groups=parts.authority.groups)
         self.sos = Sos(self.alerts, parts.fleet, parts.bookmarks, parts.authority, parts.clock, parts.record)
+        self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
         self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
         self.nearby = Nearby(parts.fleet, parts.positions, parts.privacy, parts.clock)
@@ -66,9 +73,15 @@ class Desk:
     @property
     def work(self) -> tuple[tuple[str, Callable[[], Coroutine[Any, Any, None]]], ...]:
         """What runs as long as the gateway does, with its name."""
-        return (("alerts", self.alerts.run),)
+        return (
+            ("alerts", self.alerts.run),
+            ("watch", self.watch.run),
+        )
 
     async def close(self) -> None:
         """Write what waits. Call it when nothing else runs any more."""
         await self.sos.close()
-        await self.alerts.flush()
+        try:
+            await self.alerts.flush()
+        except StorageError as error:
+            log.error("the last alerts were not written: %s", error)
