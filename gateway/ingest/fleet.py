@@ -51,8 +51,10 @@ REFUSED_FIX = {
     Rule.CLOCK: "its time is more than a day off",
     Rule.SPEED: "nobody moves that fast",
     Rule.JUMP: "it lies too far from the one before",
+    Rule.SETTLING: "its receiver has only just found where it is, and does not agree with itself yet",
 }
 """What people read of a position that was refused; duplicates are none of their business."""
+NO_FIX = "The receiver does not know where it is: it needs a view of the sky."
 NOT_THE_WAY_IN = {
     "id", "name", "groups", "record", "record_on", "pre_roll", "post_roll", "connect", "password_file",
     "position", "position_from",
@@ -179,6 +181,11 @@ class Camera:
         elif (why := REFUSED_FIX.get(rule)) is not None:
             self.position_problem = f"The camera sends a position that cannot be believed: {why}."
         return rule
+
+    def no_fix(self) -> None:
+        """A carrier tells of a moment at which the receiver does not know where it is."""
+        self.tracker.no_fix(self._clock.utc_ns())
+        self.position_problem = NO_FIX
 
     def take_kept_fix(self, fix: Fix) -> Rule | None:
         """As `take_fix`, of a carrier that sends later what it could not send in time, and by a clock that holds.

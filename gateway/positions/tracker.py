@@ -14,6 +14,7 @@ from enum import StrEnum
 from gateway.base import metrics
 from gateway.media.model import NS, Fix, UtcNs
 from gateway.positions.geodesy import distance_m
+from gateway.positions.settling import Settling
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,10 @@ class Rule(StrEnum):
     """Said before. Counted, not logged: cameras repeat themselves."""
     JUMP = "jump"
     """Further from the last one than speed and accuracy can explain."""
+    NO_FIX = "no_fix"
+    """The receiver says that it does not know where it is. Counted, not logged: indoors that is as it should be."""
+    SETTLING = "settling"
+    """The receiver has only just found where it is, and its fixes do not agree with each other yet."""
 
 
 class Tracker:
@@ -63,6 +68,7 @@ class Tracker:
         """The newest Fix that was accepted."""
         self.refused: Counter[Rule] = Counter()
         self._accepted_metric = metrics.FIXES.labels(camera_id)
+        self._settling = Settling()
         self._recent: dict[tuple[UtcNs, float, float, str], None] = {}
         self._elsewhere: Fix | None = None
         self._elsewhere_count = 0
@@ -80,11 +86,18 @@ class Tracker:
             return rule
         self._elsewhere = None
         self._elsewhere_count = 0
+        self._settling.believed(fix)
         self._remember(fix)
         self._accepted_metric.inc()
         if self.last is None or not self.last.utc_ns - REORDER_NS <= fix.utc_ns < self.last.utc_ns:
             self.last = fix
         return None
+
+    def no_fix(self, now_ns: UtcNs) -> None:
+        """The receiver tells of a moment at which it does not know where it is; counted as a Fix that was refused."""
+        self._settling.lost(now_ns)
+        self.refused[Rule.NO_FIX] += 1
+        metrics.FIXES_REFUSED.labels(self.camera_id, Rule.NO_FIX.value).inc()
 
     def knows(self, fix: Fix) -> bool:
         """Whether it was accepted a moment ago."""
@@ -110,6 +123,9 @@ class Tracker:
             return Rule.SPEED
         if _identity(fix) in self._recent:
             return Rule.DUPLICATE
+        if self._settling.cold:
+            # Where it was before says nothing of where it finds itself.
+            return None if self._settling.settles(fix) else Rule.SETTLING
         if self.last is not None and not can_follow(self.last, fix) and not self._settled_elsewhere(fix):
             return Rule.JUMP
         return None
