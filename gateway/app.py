@@ -44,6 +44,7 @@ from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.incidents.desk import Desk, DeskParts
+from gateway.incidents.geofences import REVISION as GEOFENCES
 from gateway.incidents.watch import RecordingState
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
@@ -398,6 +399,7 @@ async def run(
         )
         watcher.on(CAMERAS, roster.reconcile)
         watcher.on(HOLDS, keeping.holds.load)
+        watcher.on(GEOFENCES, desk.geofences.load)
         watcher.on(POSITION_KEYS, position_keys.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
         watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))

@@ -157,6 +157,11 @@ def tells_who_is_nearby(asker: Asker, body: Any) -> None:
     assert [unit["camera"] for unit in body["units"]] == ([CAMERA] if asker.reaches else [])
 
 
+def lists_the_geofence(asker: Asker, body: Any) -> None:
+    """Those that others drew before this asker are for the camera alone."""
+    assert asker.reaches or body["geofences"] == []
+
+
 def tells_the_policy(asker: Asker, body: Any) -> None:
     assert (body["policy"] is not None) == (
         asker.limit == "all" and (asker.has(Right.CONFIGURE) or asker.has(Right.AUDIT))
@@ -169,6 +174,11 @@ def has_sound(asker: Asker, answer: Any) -> None:
 
 
 NOBODY = "/api/cameras/nobody"
+GEOFENCE = {
+    "name": NAME,
+    "cameras": [CAMERA],
+    "shape": {"type": "Point", "coordinates": [13.4, LATITUDE], "radius_m": 100},
+}
 CONFIGURE = of_everything(Right.CONFIGURE)
 RECIPES: dict[str, Recipe] = {
     "GET /healthz": Recipe(200, anybody),
@@ -280,6 +290,11 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/exports/{id}/files/{name}": Recipe(404, somewhere(Right.EXPORT)),
     "GET /api/alerts": Recipe(200, with_a_log_in),
     "GET /api/alerts/{alert}": Recipe(404, with_a_log_in),
+    "GET /api/geofences": Recipe(200, somewhere(Right.POSITION), check=lists_the_geofence),
+    "POST /api/geofences": Recipe(201, of_the_camera(Right.RESPOND), {"json": GEOFENCE}),
+    "GET /api/geofences/{geofence}": Recipe(404, somewhere(Right.POSITION)),
+    "PATCH /api/geofences/{geofence}": Recipe(404, somewhere(Right.RESPOND), {"json": {}}),
+    "DELETE /api/geofences/{geofence}": Recipe(404, somewhere(Right.RESPOND)),
     "POST /api/alerts/{alert}/resolve": Recipe(404, somewhere(Right.RESPOND), {"json": {"word": "a drill"}}),
     "POST /api/cameras/{id}/sos": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": 7}}),
     "GET /api/incidents": Recipe(200, with_a_log_in, check=lists_the_incident),
@@ -319,6 +334,7 @@ TEMPLATES = {
     "{hold}": "7000",
     "{bookmark}": "7000",
     "{alert}": "7000",
+    "{geofence}": "7000",
     "{segment}": "gap",
     "{part}": "0.m4s",
 }

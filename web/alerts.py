@@ -10,7 +10,7 @@ from aiohttp import web
 from gateway.access.authority import SEEING, Asker
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.incidents.alert import Alert, Kind
+from gateway.incidents.alert import OF_GEOFENCES, Alert, Kind
 from gateway.incidents.where import AGE, FIX
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse
@@ -75,7 +75,12 @@ async def sos(request: web.Request) -> web.Response:
 
 
 def may_see(parts: Services, who: Asker, alert: Alert) -> bool:
-    """Whether somebody is told of an alert: who sees its camera; of the gateway's, who sees all cameras."""
+    """Whether somebody is told of an alert: who sees its camera; of the gateway's, who sees all cameras.
+
+    A geofence says where the unit was: that is for who may know it, while a privacy mode hides where it is, too.
+    """
+    if alert.camera is not None and alert.kind in OF_GEOFENCES:
+        return Right.POSITION in parts.authority.lasting_rights(who, alert.camera)
     if alert.camera is not None:
         return parts.authority.sees(who, alert.camera)
     return any(parts.authority.may(who, right) for right in SEEING)

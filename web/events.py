@@ -23,6 +23,7 @@ from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import Export
 from gateway.incidents.alert import Alert
+from gateway.incidents.geofence import Geofence
 from gateway.incidents.incident import Incident
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
@@ -31,6 +32,8 @@ from gateway.viewing.renditions import Quality, Trouble
 from web.alerts import alert_json, sees_places, told
 from web.alerts import may_see as may_see_alert
 from web.exports import export_json, may_see
+from web.geofences import geofence_json
+from web.geofences import may_see as may_see_geofence
 from web.incident_views import incident_json, seen
 from web.routes import Route
 from web.services import Services, address, principal, services
@@ -115,6 +118,8 @@ class Events:
         parts.exports.on_changed.append(self.export)
         parts.exports.on_removed.append(self.export_removed)
         parts.desk.alerts.on_changed.append(self.alert)
+        parts.desk.geofences.on_changed.append(self.geofence)
+        parts.desk.geofences.on_removed.append(self.geofence_removed)
         parts.desk.incidents.on_changed.append(self.incident)
         parts.desk.incidents.on_removed.append(self.incident_removed)
 
@@ -241,6 +246,20 @@ class Events:
         for listener in list(self._listeners):
             if seen(self._parts, listener.who, incident):
                 listener.send(_message("incident_removed", id=incident.id))
+
+    def geofence(self, geofence: Geofence, before: Geofence | None) -> None:
+        """Tell what a geofence is now to who may see it; that it is gone, to who did before."""
+        for listener in list(self._listeners):
+            if may_see_geofence(self._parts, listener.who, geofence):
+                listener.send(_message("geofence", geofence=geofence_json(self._parts, geofence, listener.who)))
+            elif before is not None and may_see_geofence(self._parts, listener.who, before):
+                listener.send(_message("geofence_removed", id=geofence.id))
+
+    def geofence_removed(self, geofence: Geofence) -> None:
+        """Tell that a geofence is gone."""
+        for listener in list(self._listeners):
+            if may_see_geofence(self._parts, listener.who, geofence):
+                listener.send(_message("geofence_removed", id=geofence.id))
 
     def storage(self) -> None:
         """Tell how full the disk is, when that changes much."""

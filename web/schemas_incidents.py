@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.incidents.alert import Grade, Kind
+from gateway.incidents.geofence import Tells
+from gateway.incidents.geofence_shapes import LEAST_RADIUS_M, MOST_RADIUS_M
+from gateway.incidents.geofences import MAX_NAME
 from gateway.incidents.incident import MAX_CAMERAS, MAX_NOTE, MAX_TAG, MAX_TAGS, MAX_TITLE
 from web.schema_forms import NUMBER, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL, list_of, object_of, or_null, ref
 
@@ -21,7 +24,29 @@ _PLACE = object_of(
 )
 _ORIGIN = {"anyOf": [_ALERT, object_of(["camera"], camera=TEXT), _PLACE, {"type": "object", "maxProperties": 0}]}
 _NOTE = {**TEXT, "minLength": 1, "maxLength": MAX_NOTE, "description": "text with line breaks, and nothing but text"}
-
+_GEOFENCE = {
+    "name": {**TEXT, "minLength": 1, "maxLength": MAX_NAME},
+    "shape": {
+        "oneOf": [
+            object_of(
+                ["type", "coordinates"],
+                type={"const": "Polygon"},
+                coordinates={"type": "array", "items": {"type": "array"}, "minItems": 1},
+            ),
+            object_of(
+                ["type", "coordinates", "radius_m"],
+                type={"const": "Point"},
+                coordinates={"type": "array", "items": {"type": "number"}},
+                radius_m={"type": "number", "minimum": LEAST_RADIUS_M, "maximum": MOST_RADIUS_M},
+            ),
+        ],
+        "description": "GeoJSON (RFC 7946): a Polygon, or a Point with a radius",
+    },
+    "cameras": {"type": "array", "items": TEXT, "description": "those it is for, and"},
+    "groups": {"type": "array", "items": TEXT, "description": "groups it is for; neither: all cameras"},
+    "tells": {"enum": [tells.value for tells in Tells]},
+    "grade": {"enum": [grade.value for grade in Grade]},
+}
 
 COMPONENTS: dict[str, Any] = {
     "Alert": object_of(
@@ -46,6 +71,14 @@ COMPONENTS: dict[str, Any] = {
             **or_null(object_of(["by", "utc", "word"], by=TEXT, utc=TIME, word=TEXT)),
             "description": "null: it is open",
         },
+    ),
+    "Geofence": object_of(
+        ["id", "name", "shape", "cameras", "groups", "tells", "grade", "created_by", "created", "may"],
+        id={"type": "integer"},
+        **_GEOFENCE,
+        created_by=TEXT,
+        created=TIME,
+        may={"type": "array", "items": {"enum": ["change"]}, "description": "what one may do with it oneself"},
     ),
     "Incident": object_of(
         ["id", "title", "cameras", "from", "to", "live", "notes", "may"],
@@ -98,6 +131,9 @@ ALERTS = object_of(
     alerts={"type": "array", "items": ref("Alert")},
     before={"type": ["integer", "null"], "description": "ask with it for the next page; null: this is the last"},
 )
+GEOFENCES = list_of("geofences", ref("Geofence"))
+NEW_GEOFENCE = object_of(["name", "shape"], **_GEOFENCE)
+GEOFENCE_CHANGE = object_of([], **_GEOFENCE)
 RESOLVE = object_of(["word"], word={**TEXT, "description": "what came of it"})
 SOS = object_of([], text={**TEXT, "description": "what the caller says"})
 

@@ -75,6 +75,8 @@ RIGHTS_ENDED = _counter("sightline_rights_ended_total", "Sessions ended because 
 ALERTS_OPEN = Gauge("sightline_alerts_open", "Alerts that nobody has resolved", ["grade"], registry=REGISTRY)
 ALERTS_RAISED = _counter("sightline_alerts_raised_total", "Alerts raised, each once until it is resolved", "kind")
 ALERTS_DROPPED = _counter("sightline_alerts_dropped_total", "Alerts lost: too many waited for the database", "kind")
+GEOFENCE_CROSSINGS = _counter("sightline_geofence_crossings_total", "Units that crossed a geofence", "direction")
+GEOFENCE_DROPPED = _counter("sightline_geofence_crossings_dropped_total", "Crossings lost: too many waited")
 VIEWER_LOSS = Histogram(
     "sightline_viewer_loss_ratio",
     "Share of packets lost on the way to a viewer, by receiver report",

@@ -9,13 +9,15 @@ from typing import Any
 from gateway.base.alert_settings import Grade, Kind
 from gateway.media.model import UtcNs
 
-__all__ = ["LASTING", "Alert", "Grade", "Kind", "subject_of"]
+__all__ = ["LASTING", "OF_GEOFENCES", "Alert", "Grade", "Kind", "subject_of"]
 
 LASTING = frozenset(
     {Kind.UNIT_LOST, Kind.NO_MOVEMENT, Kind.CAMERA_OFFLINE, Kind.BATTERY_LOW, Kind.STORAGE_LOW, Kind.NOT_RECORDING}
 )
 """Kinds whose cause is a state that the gateway watches, and whose end it tells. While it goes on, none is raised anew:
 not even when somebody has resolved the one there is. The other kinds tell what happened in a moment."""
+OF_GEOFENCES = frozenset({Kind.GEOFENCE_ENTER, Kind.GEOFENCE_LEAVE})
+"""Kinds whose text says where the unit was."""
 
 
 @dataclass(frozen=True, slots=True)

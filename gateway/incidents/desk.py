@@ -17,6 +17,8 @@ from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.incidents.alerts import Alerts
+from gateway.incidents.geofence_watch import GeofenceWatch
+from gateway.incidents.geofences import Geofences
 from gateway.incidents.incidents import Incidents
 from gateway.incidents.nearby import Nearby
 from gateway.incidents.sos import Sos
@@ -57,6 +59,10 @@ class Desk:
     def __init__(self, parts: DeskParts) -> None:
         self.alerts = Alerts(parts.database, parts.audit, parts.clock, parts.settings, groups=parts.authority.groups)
         self.sos = Sos(self.alerts, parts.fleet, parts.bookmarks, parts.authority, parts.clock, parts.record)
+        self.geofences = Geofences(parts.database, parts.audit, parts.clock)
+        self.geofence_watch = GeofenceWatch(
+            self.geofences, self.alerts, parts.fleet, parts.authority, parts.database, parts.clock
+        )
         self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
         self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
@@ -69,18 +75,18 @@ class Desk:
             StorageError: it refused.
         """
         await self.alerts.load()
+        await self.geofences.load()
+        await self.geofence_watch.load()
 
     @property
     def work(self) -> tuple[tuple[str, Callable[[], Coroutine[Any, Any, None]]], ...]:
         """What runs as long as the gateway does, with its name."""
-        return (
-            ("alerts", self.alerts.run),
-            ("watch", self.watch.run),
-        )
+        return (("alerts", self.alerts.run), ("watch", self.watch.run), ("geofences", self.geofence_watch.run))
 
     async def close(self) -> None:
         """Write what waits. Call it when nothing else runs any more."""
         await self.sos.close()
+        await self.geofence_watch.flush()
         try:
             await self.alerts.flush()
         except StorageError as error:
