@@ -278,6 +278,7 @@ async def run(
             disk_threads,
             clock,
             label=lambda camera: _label(fleet, camera),
+            incident=lambda asked: desk.incidents.document(asked.incident or 0, asked.cameras, asked.positions),
         )
         making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
         await release_left(keeping.holds, settings.data_dir)

@@ -310,6 +310,7 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /api/incidents/{incident}/cameras/{camera}": Recipe(200, of_the_camera(Right.RESPOND), {"json": {}}),
     "DELETE /api/incidents/{incident}/cameras/{camera}": Recipe(400, of_the_camera(Right.CONFIGURE)),  # why?
     "POST /api/incidents/{incident}/alerts": Recipe(404, of_the_camera(Right.RESPOND), {"json": {"alert": 7000}}),
+    "POST /api/incidents/{incident}/export": Recipe(409, of_the_camera(Right.EXPORT)),  # nothing is recorded
     "GET /api/incidents/{incident}/notes": Recipe(200, lambda a: with_a_log_in(a) and a.sees),
     "POST /api/incidents/{incident}/notes": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": ""}}),
     "GET /api/nearby": Recipe(

@@ -6,6 +6,8 @@ rights that what is in it takes, at that moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -39,29 +41,52 @@ _TYPES = {
 
 async def ask(request: web.Request) -> web.Response:
     """`POST /api/exports`: 201, and it is made when its turn comes."""
-    parts, who = services(request), principal(request)
     values = await json_object(request)
     no_others(values, {"cameras", "from", "to", "kind", "burn_in"})
     cameras = _cameras(values)
-    reasons = []
-    for camera in cameras:
-        if not parts.authority.may(who, Right.EXPORT, camera):
-            await refuse(request, who, Right.EXPORT, camera)
-        reasons.append(reason(request, Right.EXPORT, camera))
+    why = await may_export(request, cameras)
     from_ns, to_ns = moment(values, "from"), moment(values, "to")
     if from_ns >= to_ns:
         raise BadRequestError('"from" must lie before "to"', pointer="/from")
     kind, burn_in = _kind(values)
-
-    portions = {camera: Portion.of(parts.authority.rights(who, camera)) for camera in cameras}
     wanted = ExportRequest(
-        cameras, from_ns, to_ns, who.name, address(request), kind, burn_in,
-        sound=frozenset(camera for camera, portion in portions.items() if portion.sound),
-        positions=frozenset(camera for camera, portion in portions.items() if portion.positions),
-        audit=kind is Kind.PACKAGE and parts.authority.may(who, Right.AUDIT),
-        reason=next(filter(None, reasons), None),
-    )  # fmt: skip
-    export = await parts.exports.ask(wanted)
+        cameras, from_ns, to_ns, principal(request).name, address(request), kind, burn_in, reason=why
+    )
+    return await ordered(request, wanted)
+
+
+async def may_export(request: web.Request, cameras: Sequence[str]) -> str | None:
+    """Refuse who may not export all of these; why they are exported, where that was said.
+
+    Raises:
+        RefusedError: one may not, or has to say why.
+        NotFoundError: one may not know of a camera.
+    """
+    parts, who, reasons = services(request), principal(request), []
+    for camera in cameras:
+        if not parts.authority.may(who, Right.EXPORT, camera):
+            await refuse(request, who, Right.EXPORT, camera)
+        reasons.append(reason(request, Right.EXPORT, camera))
+    return next(filter(None, reasons), None)
+
+
+async def ordered(request: web.Request, wanted: ExportRequest) -> web.Response:
+    """Queue an export, with what whoever asks may have of sound, positions and audit: 201 with it.
+
+    Raises:
+        QueueFullError: too many wait already.
+        ConflictError: nothing would come of it.
+    """
+    parts, who = services(request), principal(request)
+    portions = {camera: Portion.of(parts.authority.rights(who, camera)) for camera in wanted.cameras}
+    export = await parts.exports.ask(
+        replace(
+            wanted,
+            sound=frozenset(camera for camera, portion in portions.items() if portion.sound),
+            positions=frozenset(camera for camera, portion in portions.items() if portion.positions),
+            audit=wanted.kind is Kind.PACKAGE and parts.authority.may(who, Right.AUDIT),
+        )
+    )
     headers = {"Location": f"/api/exports/{export.id}"}
     return web.json_response(export_json(export), status=201, headers=headers)
 
@@ -125,6 +150,7 @@ def export_json(export: Export) -> dict[str, Any]:
         "to": utc(wanted.to_ns),
         "kind": wanted.kind.value,
         "burn_in": wanted.burn_in,
+        "incident": wanted.incident,
         "sound": sorted(wanted.sound),
         "positions": sorted(wanted.positions),
         "reason": wanted.reason,

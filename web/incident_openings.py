@@ -72,11 +72,8 @@ async def alert_of(parts: Services, who: Principal, values: dict[str, Any]) -> A
     if not isinstance(given, int) or isinstance(given, bool) or not 0 < given < 1 << 63:
         raise BadRequestError('"alert" is the number of an alert', pointer="/alert")
     found = await parts.desk.alerts.find(given)
-    if found.camera is None:
-        knows = parts.authority.may(who, Right.RESPOND)
-    else:
-        knows = parts.authority.sees(who, found.camera)
-    if not knows:
+    of_gateway = found.camera is None and parts.authority.may(who, Right.RESPOND)
+    if not of_gateway and (found.camera is None or not parts.authority.sees(who, found.camera)):
         raise NotFoundError(f"there is no alert {given}")
     return found
 

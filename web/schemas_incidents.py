@@ -166,6 +166,7 @@ CAMERA_CHANGE = object_of(
     reason={**TEXT, "description": "why it needs less than before"},
 )
 LINK = _ALERT
+INCIDENT_EXPORT = object_of([], cameras={**_CAMERAS, "description": "of the incident; without it all"})
 NEW_NOTE = object_of(["text"], text=_NOTE, utc={**TIME_OR_NULL, "description": "the moment it is about; null: now"})
 NEARBY = object_of(
     ["utc", "lat", "lon", "units"],

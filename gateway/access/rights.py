@@ -117,6 +117,7 @@ NEEDED: dict[str, Right] = {
     "PATCH /api/incidents/{incident}/cameras/{camera}": Right.RESPOND,
     "DELETE /api/incidents/{incident}/cameras/{camera}": Right.RESPOND,
     "POST /api/incidents/{incident}/alerts": Right.RESPOND,
+    "POST /api/incidents/{incident}/export": Right.EXPORT,
     "GET /api/incidents/{incident}/notes": Right.LOGGED_IN,
     "POST /api/incidents/{incident}/notes": Right.RESPOND,
     "GET /api/nearby": Right.POSITION,
@@ -200,6 +201,7 @@ OF_SOME_CAMERAS = frozenset(
         "DELETE /api/incidents/{incident}/cameras/{camera}",
         "POST /api/incidents/{incident}/alerts",
         "POST /api/incidents/{incident}/notes",
+        "POST /api/incidents/{incident}/export",
         "GET /api/nearby",
     }
 )

@@ -57,6 +57,14 @@ class ExportRequest:
     audit: bool = False
     """Whether a package tells who did what with these cameras."""
     reason: str | None = None
+    spans: tuple[tuple[UtcNs, UtcNs], ...] = ()
+    """When of each camera, in their order, where that differs: `from_ns` and `to_ns` reach around all of it then."""
+    incident: int | None = None
+    """The incident that a package is of: it tells of it."""
+
+    def span(self, camera: str) -> tuple[UtcNs, UtcNs]:
+        """From when to when `camera` is wanted."""
+        return self.spans[self.cameras.index(camera)] if self.spans else (self.from_ns, self.to_ns)
 
     def to_json(self) -> dict[str, Any]:
         """As the catalog keeps it."""
@@ -72,6 +80,8 @@ class ExportRequest:
             "positions": sorted(self.positions),
             "audit": self.audit,
             "reason": self.reason,
+            "spans": [[format_utc(start), format_utc(end)] for start, end in self.spans],
+            "incident": self.incident,
         }
 
     @classmethod
@@ -89,6 +99,8 @@ class ExportRequest:
             frozenset(values["positions"]),
             values["audit"],
             values["reason"],
+            tuple((parse_utc(start), parse_utc(end)) for start, end in values.get("spans", ())),
+            values.get("incident"),
         )
 
 

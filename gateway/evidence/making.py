@@ -70,7 +70,7 @@ class Making:
     async def look(self, request: ExportRequest) -> None:
         """Raises ConflictError when nothing of any of the cameras is recorded in the interval."""
         for camera in request.cameras:
-            if await self._parts.archive.catalog.recordings(camera, request.from_ns, request.to_ns):
+            if await self._parts.archive.catalog.recordings(camera, *request.span(camera)):
                 return
         raise ConflictError(
             f"nothing of {', '.join(request.cameras)} is recorded from {format_utc(request.from_ns)} "
@@ -105,7 +105,7 @@ class Making:
             OSError: the disk refused.
         """
         parts, request = self._parts, export.request
-        footages = [await parts.archive.footage(c, request.from_ns, request.to_ns) for c in request.cameras]
+        footages = [await parts.archive.footage(c, *request.span(c)) for c in request.cameras]
         keep_free = await self._room(request, footages, folder)
         plan: VideoPlan | PackagePlan
         if request.kind is Kind.PACKAGE:
@@ -123,7 +123,7 @@ class Making:
         try:
             for camera in request.cameras:
                 hold = await self._holds.place(
-                    camera, request.from_ns, request.to_ns, reason=reason, by=self._actor, address=request.address
+                    camera, *request.span(camera), reason=reason, by=self._actor, address=request.address
                 )
                 placed.append(hold.id)
             yield
@@ -153,7 +153,7 @@ class Making:
 
     async def _camera(self, request: ExportRequest, footage: Footage, folder: Path) -> CameraPlan:
         parts, camera = self._parts, footage.camera
-        from_ns, to_ns = request.from_ns, request.to_ns
+        from_ns, to_ns = request.span(camera)
         hidden = await parts.privacy.hidden_positions(camera, from_ns - TRAIL_NS, to_ns)
         unseen = await parts.privacy.hidden_streams(camera, None, to_ns)
         label, stem = parts.label(camera), file_stem(camera, from_ns)
@@ -175,7 +175,7 @@ class Making:
         self, request: ExportRequest, camera: str, label: str, hidden: Sequence[Span], unseen: Sequence[Span]
     ) -> dict[str, Any]:
         """What the report says of a camera, but for its video."""
-        from_ns, to_ns, catalog = request.from_ns, request.to_ns, self._parts.archive.catalog
+        (from_ns, to_ns), catalog = request.span(camera), self._parts.archive.catalog
 
         def within(start_ns: UtcNs, end_ns: UtcNs | None) -> dict[str, str]:
             end_ns = to_ns if end_ns is None else min(end_ns, to_ns)

@@ -26,7 +26,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.evidence.anchor_book import inclusion, read_book
 from gateway.evidence.content_credentials import Issuer, Source, Statement, our_roots, sign
 from gateway.evidence.ledger_extract import Extract, extract
-from gateway.evidence.package_plan import AUDIT_FILE, PackagedCamera, PackagePlan
+from gateway.evidence.package_plan import AUDIT_FILE, INCIDENT_FILE, PackagedCamera, PackagePlan
 from gateway.evidence.package_zip import PackageZip, ShortError
 from gateway.ledger.journal import SUFFIX, Journals
 from gateway.ledger.keys import KEYS_FILE, PublicKeys
@@ -113,6 +113,8 @@ class _Builder:
             package.add_bytes(f"certificates/{key}.pem", root.encode())
         if self._plan.audit is not None:
             self._take(self._plan.audit, AUDIT_FILE, package)
+        if self._plan.incident is not None:
+            self._take(self._plan.incident, INCIDENT_FILE, package)
         manifest = json.dumps(self._manifest(cameras, package), indent=1, ensure_ascii=False).encode()
         signature = self._journals.signer.sign(hashlib.sha256(manifest).digest())
         signed = {"key": signature.key, "signature": b64encode(signature.value).decode()}
@@ -132,6 +134,7 @@ class _Builder:
             "to": format_utc(request.to_ns),
             "cameras": cameras,
             "audit": None if self._plan.audit is None else {"file": AUDIT_FILE, "rows": self._plan.audit_rows},
+            "incident": None if self._plan.incident is None else {"number": request.incident, "file": INCIDENT_FILE},
             "files": package.files,
         }
 
@@ -158,6 +161,7 @@ class _Builder:
         return {
             "id": camera.id,
             "name": camera.label,
+            **_span(*self._plan.request.span(camera.id)),
             "recorded": [_span(span.start_ns, span.end_ns) for span in camera.recorded],
             "gaps": [
                 _span(gap.start_ns, gap.end_ns)

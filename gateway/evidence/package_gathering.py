@@ -17,7 +17,7 @@ from gateway.access.audit import body
 from gateway.access.privacy import bounds
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import ExportRequest
-from gateway.evidence.package_plan import AUDIT_FILE, PackagedCamera, PackagePlan
+from gateway.evidence.package_plan import AUDIT_FILE, INCIDENT_FILE, PackagedCamera, PackagePlan
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.position_files import PositionFiles
 from gateway.media.model import UtcNs
@@ -34,6 +34,7 @@ async def gather_package(
     """Gather what goes into the package that `request` asks for. `folder` is there, and empty.
 
     Raises:
+        NotFoundError: the incident that it is of is gone.
         StorageError: a database refused.
         OSError: the disk refused.
     """
@@ -41,14 +42,19 @@ async def gather_package(
     path, rows = folder / AUDIT_FILE, 0
     if with_audit:
         rows = await _write_audit(parts, request, path)
+    incident = None
+    if parts.incident is not None and request.incident is not None:
+        incident = folder / INCIDENT_FILE
+        told = json.dumps(await parts.incident(request), indent=1, ensure_ascii=False)
+        await parts.threads.run_to_end(incident.write_text, told, "utf-8")
     return PackagePlan(
         export_id, request, parts.data_dir, folder, tuple(cameras), path if with_audit else None, rows,
-        parts.clock.utc_ns(),
+        incident, parts.clock.utc_ns(),
     )  # fmt: skip
 
 
 async def _camera(parts: ExportParts, request: ExportRequest, camera: str, folder: Path) -> PackagedCamera:
-    from_ns, to_ns = request.from_ns, request.to_ns
+    from_ns, to_ns = request.span(camera)
     catalog = parts.archive.catalog
     hidden = await parts.privacy.hidden_positions(camera, from_ns, to_ns)
     unseen = bounds(await parts.privacy.hidden_streams(camera, None, to_ns))

@@ -18,6 +18,7 @@ from gateway.recording.rows import Missing, SegmentRow
 from gateway.recording.rows import Span as Recorded
 
 AUDIT_FILE = "audit.jsonl"
+INCIDENT_FILE = "incident.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class PackagePlan:
     audit: Path | None
     """The audit's rows; None: whoever asked may not read them."""
     audit_rows: int
+    incident: Path | None
+    """What it is about: the incident's own words; None: it is of none."""
     made_ns: UtcNs
 
     @property

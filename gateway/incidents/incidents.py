@@ -7,7 +7,7 @@ Who may do what is `web.incidents`' to ask; shares are `gateway.incidents.shares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from gateway.incidents.incident import (
     tags_of,
     title_of,
 )
+from gateway.incidents.incident_document import incident_document
 from gateway.incidents.incident_rows import find, select_incidents
 from gateway.media.model import NS, UtcNs
 from gateway.recording.holds import Holds
@@ -107,6 +108,14 @@ class Incidents:
                 Note(row.id, row.utc_ns, row.text, row.created_by, row.created_ns) for row in connection.execute(query)
             ]
         )
+
+    async def document(self, number: int, cameras: Collection[str], places: Collection[str]) -> dict[str, Any]:
+        """What a package tells of it (`incident_document`).
+
+        Raises:
+            NotFoundError: there is none with this number.
+        """
+        return await self._database.read(lambda connection: incident_document(connection, number, cameras, places))
 
     # ---- its life
 
