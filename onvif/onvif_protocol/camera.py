@@ -30,6 +30,7 @@ from onvif_protocol import camera_media as media2
 from onvif_protocol.base import Clock, ErrorKind, OnvifError
 from onvif_protocol.camera_media import DeviceInformation, StreamProfile, origin, playable, reachable
 from onvif_protocol.channel import Channel, Credentials
+from onvif_protocol.geo_location import GeoLocation, get_geo_location, own, parse_locations
 from onvif_protocol.soap import (
     CONTENT_TYPE,
     NS,
@@ -241,6 +242,11 @@ class OnvifCamera:
         token = (profile or self.profile).token
         await self._understand("SetSynchronizationPoint", self._used_media.set_synchronization_point(token))
 
+    async def geo_location(self) -> GeoLocation | None:
+        """Where the source of the chosen profile is now, by the camera's own word; None: it does not know."""
+        answer = await self._understand("GetGeoLocation", self._channel.call(self.xaddr, get_geo_location()))
+        return own(parse_locations(answer.body), self.profile.source)
+
     @property
     def _used_media(self) -> _Media:
         assert self._media is not None, "only `connect` makes an OnvifCamera"
@@ -448,6 +454,7 @@ def _media1_profile(profile: Any) -> StreamProfile:
         width=_pixels(getattr(resolution, "Width", None)),
         height=_pixels(getattr(resolution, "Height", None)),
         has_metadata=getattr(profile, "MetadataConfiguration", None) is not None,
+        source=str(getattr(getattr(profile, "VideoSourceConfiguration", None), "SourceToken", None) or ""),
     )
 
 

@@ -9,7 +9,7 @@ Sources: ONVIF Media Service Specification (Media1), Media2 Service Specificatio
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -39,6 +39,8 @@ class StreamProfile:
     height: int = 0
     has_metadata: bool = False
     """Whether a MetadataConfiguration is part of it, so that its stream has a metadata track."""
+    source: str = field(default="", compare=False)
+    """The token of its video source; empty where the camera does not say."""
 
 
 def playable(profiles: Sequence[StreamProfile]) -> list[StreamProfile]:
@@ -69,6 +71,7 @@ def _parse_profile(profile: Element) -> StreamProfile:
         width=_number(text_of(profile, f"{encoder}/tt:Resolution/tt:Width")),
         height=_number(text_of(profile, f"{encoder}/tt:Resolution/tt:Height")),
         has_metadata=profile.find(f"{qname('tr2:Configurations')}/{qname('tr2:Metadata')}") is not None,
+        source=text_of(profile, "tr2:Configurations/tr2:VideoSource/tt:SourceToken"),
     )
 
 

@@ -238,7 +238,7 @@ class _Reader:
                     lat = self._coordinate(location.get("lat"), "lat")
                     lon = self._coordinate(location.get("lon"), "lon")
                     if lat is not None and lon is not None:
-                        elevation_m = _number(location.get("elevation"))
+                        elevation_m = number(location.get("elevation"))
                         self._positions.append(Position(lat, lon, Carrier.EVENT, event.utc_ns, elevation_m))
 
     def _milestone(self, navigational_data: etree._Element) -> None:
@@ -252,7 +252,7 @@ class _Reader:
                 lat,
                 lon,
                 Carrier.MILESTONE,
-                elevation_m=_number(values.get("Altitude")),
+                elevation_m=number(values.get("Altitude")),
                 speed_mps=_magnitude(values.get("Speed")),
                 course_deg=_course(values.get("Azimuth")),
                 accuracy_m=_magnitude(values.get("HorizontalAccuracy")),
@@ -273,7 +273,7 @@ class _Reader:
                 lon,
                 Carrier.AXIS,
                 event.utc_ns,
-                elevation_m=_number(values.get("Altitude")),
+                elevation_m=number(values.get("Altitude")),
                 speed_mps=speed * factor if speed is not None and factor is not None else None,
             )
         )
@@ -292,7 +292,7 @@ class _Reader:
         return -abs(value) if reference == references[1] else value
 
     def _coordinate(self, text: str | None, name: str) -> float | None:
-        value = _number(text)
+        value = number(text)
         if value is None:
             self._problem(f"a position without {name}" if text is None else f"{name} is {_quoted(text)}")
         return value
@@ -331,7 +331,7 @@ def _topic(element: etree._Element) -> str:
     return f"{{{namespace}}}{rest}" if conventional is None else f"{conventional}:{rest}"
 
 
-def _number(text: str | None) -> float | None:
+def number(text: str | None) -> float | None:
     """An xs:double that is a finite number, or None. Python's own `1_000` is none."""
     if text is None or "_" in text:
         return None
@@ -344,13 +344,13 @@ def _number(text: str | None) -> float | None:
 
 def _magnitude(text: str | None) -> float | None:
     """A number of at least 0: cameras write -1 for unknown."""
-    value = _number(text)
+    value = number(text)
     return value if value is not None and value >= 0 else None
 
 
 def _course(text: str | None) -> float | None:
     """Degrees from -180..180, or anything else, into 0 <= course < 360."""
-    value = _number(text)
+    value = number(text)
     if value is None:
         return None
     course = value % 360.0

@@ -1,0 +1,105 @@
+"""Asks a camera where it is (ONVIF GetGeoLocation), again and again: for those that do not tell by themselves.
+
+By a connection of its own, so that a position comes while the stream does not, and of a camera that connects on demand.
+When it runs is `position_sources`' business.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.base.clock import Clock
+from gateway.base.supervise import Backoff
+from gateway.ingest.fleet import Camera
+from gateway.media.model import Fix
+from onvif_protocol.base import ErrorKind, OnvifError
+from onvif_protocol.camera import OnvifCamera, Wsdls
+from onvif_protocol.geo_location import GeoLocation
+
+log = logging.getLogger(__name__)
+
+CARRIER = "onvif-polled"
+POLL_SECONDS = 2.0
+UNSUPPORTED_SECONDS = 600.0
+"""How often a camera is asked again that does not know the question: another firmware may."""
+NOWHERE = "The camera knows no place of its own (GetGeoLocation): it may have no satellites in sight yet."
+UNSUPPORTED = 'The camera does not say where it is when asked (GetGeoLocation): set its "position" to another way.'
+
+
+class GeoLocationPoller:
+    """Takes the position of one camera from GetGeoLocation."""
+
+    def __init__(self, camera: Camera, clock: Clock, wsdls: Wsdls) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._wsdls = wsdls
+        self._backoff = Backoff(clock)
+
+    async def run(self) -> None:
+        """Ask until cancelled. What goes wrong is the camera's `position_problem`."""
+        while True:
+            try:
+                await self._connected()
+            except _UnsupportedError as error:
+                self._tell(UNSUPPORTED, str(error))
+                await self._clock.sleep(UNSUPPORTED_SECONDS)
+            except OnvifError as error:
+                self._tell(f"The camera cannot be asked where it is: {error.reason}.", error.reason)
+                await self._clock.sleep(self._backoff.failed() or POLL_SECONDS)
+
+    async def _connected(self) -> None:
+        """Connect, and ask until that fails.
+
+        Raises:
+            OnvifError: always, unless
+            _UnsupportedError: the camera does not know the question.
+        """
+        settings = self._camera.settings
+        assert settings.onvif is not None, (
+            'the settings refuse "onvif" as the way of a camera that has no ONVIF address'
+        )
+        async with await OnvifCamera.connect(
+            settings.onvif,
+            settings.username,
+            settings.password.get_secret_value(),
+            clock=self._clock,
+            wsdls=self._wsdls,
+            add_metadata=False,
+        ) as onvif:
+            while True:
+                place = await _place(onvif)
+                self._backoff.succeeded()
+                if place is None:
+                    self._tell(NOWHERE, "it knows no place")
+                else:
+                    # The answer has no time: it is of now, by the gateway's clock.
+                    now_ns = self._clock.utc_ns()
+                    self._camera.take_fix(
+                        Fix(
+                            now_ns,
+                            place.lat,
+                            place.lon,
+                            altitude_m=place.elevation_m,
+                            carrier=CARRIER,
+                            received_ns=now_ns,
+                        )
+                    )
+                await self._clock.sleep(POLL_SECONDS)
+
+    def _tell(self, problem: str, reason: str) -> None:
+        if self._camera.position_problem != problem:
+            log.warning("camera %s: its position cannot be asked for: %s", self._camera.id, reason)
+        self._camera.position_problem = problem
+
+
+class _UnsupportedError(Exception):
+    """The camera answers, but not this."""
+
+
+async def _place(onvif: OnvifCamera) -> GeoLocation | None:
+    try:
+        return await onvif.geo_location()
+    except OnvifError as error:
+        if error.kind is ErrorKind.REFUSED:
+            raise _UnsupportedError(error.reason) from None
+        raise
