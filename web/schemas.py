@@ -259,7 +259,6 @@ COMPONENTS: dict[str, Any] = {
             "items": object_of(["name", "bytes", "sha256"], name=TEXT, bytes={"type": "integer"}, sha256=TEXT),
         },
         **_EXPORT,
-        incident={"type": ["integer", "null"], "description": "that a package is of"},
     ),
     "NewExport": object_of(["cameras", "from", "to"], **_EXPORT),
     "Problem": object_of(
@@ -399,7 +398,19 @@ _BOOKMARK = {"utc": TIME, "text": TEXT}
 NEW_BOOKMARK = object_of(["utc", "text"], **_BOOKMARK)
 BOOKMARKS = list_of("bookmarks", ref("Bookmark"))
 TIMELINE = object_of(
-    ["recordings", "imported", "gaps", "privacy", "bookmarks", "holds", "assignments", "deleted", "first", "last"],
+    [
+        "recordings",
+        "imported",
+        "gaps",
+        "privacy",
+        "bookmarks",
+        "alerts",
+        "holds",
+        "assignments",
+        "deleted",
+        "first",
+        "last",
+    ],
     recordings={"type": "array", "items": ref("Recording")},
     imported={
         "type": "array",
@@ -429,6 +440,7 @@ TIMELINE = object_of(
         ),
     },
     bookmarks={"type": "array", "items": ref("Bookmark")},
+    alerts={"type": "array", "items": ref("Alert"), "description": "by time"},
     holds={"type": "array", "items": ref("Hold")},
     assignments={"type": "array", "items": ref("Assignment")},
     deleted={
