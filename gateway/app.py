@@ -60,7 +60,7 @@ from gateway.listeners import listen_http, listen_rtsp, open_certificate, open_w
 from gateway.live_settings import LiveSettings
 from gateway.nvr.consumers import HttpConsumers
 from gateway.nvr.devices import Devices
-from gateway.nvr.happenings import Happenings
+from gateway.nvr.happenings import Happenings, OpenAlerts
 from gateway.nvr.identities import Identities
 from gateway.nvr.log_in import NvrLogIn
 from gateway.nvr.more_services import MoreServices
@@ -231,7 +231,15 @@ async def run(
         )
         stack.push_async_callback(replays.close)
         restream.past = replays.find
-        happenings = Happenings(fleet, recorders.recording, nvr_accounts.principal, authority, views, clock)
+        happenings = Happenings(
+            fleet,
+            recorders.recording,
+            nvr_accounts.principal,
+            authority,
+            views,
+            clock,
+            lambda camera: OpenAlerts(desk.sos.is_open(camera), desk.alerts.is_urgent(camera)),
+        )
         recorders.on_changed.append(happenings.look)
         recordings = Recordings(
             fleet,
@@ -315,6 +323,7 @@ async def run(
         )
         stack.push_async_callback(desk.close)
         await desk.load()
+        desk.alerts.on_changed.append(lambda alert: happenings.look(alert.camera or ""))
         live.on("alerts")
         onvif = Devices(
             Identities(catalog_database),

@@ -43,6 +43,17 @@ async def test_a_digital_input_of_the_camera_is_recorded_from_before_it(gateway)
     assert camera["recorded_because"] == "the camera reported a digital input"
 
 
+async def test_a_digital_input_in_the_stream_is_a_call_for_help(gateway):
+    client = gateway.client()
+    async with client.http.ws_connect("/api/events", headers=client.headers) as socket, asyncio.timeout(30):
+        alerts = (await socket.receive_json())["alerts"]
+        while not alerts:
+            message = await socket.receive_json()
+            alerts = [message["alert"]] if message["type"] == "alert" else []
+    assert (alerts[0]["kind"], alerts[0]["camera"], alerts[0]["grade"]) == ("sos", "filming", "high")
+    assert alerts[0]["detail"]["event"] == "tns1:Device/Trigger/DigitalInput"
+
+
 async def test_who_sees_it_live_can_have_it_recorded_and_the_audit_says_so(gateway):
     dispatcher = gateway.client(Role.DISPATCHER)
     status, camera, _ = await dispatcher.call("POST", "/api/cameras/away/recording", json=ON)

@@ -22,7 +22,7 @@ from gateway.ingest.fleet import Camera, CameraStatus, Fleet
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import Codec, Fix, Track, TrackKind, VideoParameters
 from gateway.nvr.consumers import HttpConsumers, NotAllowedError
-from gateway.nvr.happenings import GEO_LOCATION, SIGNAL_LOSS, TOPICS, Happenings
+from gateway.nvr.happenings import GEO_LOCATION, SIGNAL_LOSS, TOPICS, Happenings, OpenAlerts
 from gateway.store.engine import open_catalog
 from onvif_protocol.notification import Notification, message_of
 from onvif_protocol.soap import qname
@@ -53,6 +53,7 @@ class Stage:
         self.clock = ManualClock()
         self.fleet = Fleet(lambda _: Idle(), self.clock)
         self.recorded: set[str] = set()
+        self.alerts: dict[str, OpenAlerts] = {}
         self.accounts = {
             "nvr": Principal("nvr", Role.NVR, b"1", by_token=False),
             "one": Principal("one", Role.NVR, b"2", by_token=False, cameras=("unit-1",)),
@@ -62,7 +63,13 @@ class Stage:
         self.audit = Audit(self.database, self.clock)
         self.views = Views(self.database, self.audit, self.clock)
         self.happenings = Happenings(
-            self.fleet, self.recorded.__contains__, self.accounts.get, self.authority, self.views, self.clock
+            self.fleet,
+            self.recorded.__contains__,
+            self.accounts.get,
+            self.authority,
+            self.views,
+            self.clock,
+            lambda camera: self.alerts.get(camera, OpenAlerts(sos=False, high=False)),
         )
 
     def apply(self, *cameras: str) -> None:
@@ -131,6 +138,23 @@ async def test_all_that_is_told_is_valid(stage: Stage) -> None:
         # ONVIF's schemas have a type for a job's state, and no element, although Recording Control 5.24 wants one.
         wrong = [why for why in violations(message_of(one)) if "strict wildcard" not in why]
         assert wrong == []
+
+
+async def test_a_call_for_help_is_told_as_a_digital_input_and_as_an_alert(stage: Stage) -> None:
+    heard = stage.hear()
+    for sos, high in ((False, True), (True, True), (False, False)):
+        stage.alerts["unit-1"] = OpenAlerts(sos, high)
+        stage.happenings.look("unit-1")
+    assert said(heard) == [
+        "Changed Alert unit-1 true",
+        "Changed Trigger/DigitalInput unit-1 true",
+        "Changed Trigger/DigitalInput unit-1 false",
+        "Changed Alert unit-1 false",
+    ]
+    told = message_of(heard[1])
+    items = [(item.get("Name"), item.get("Value")) for item in told.iter(qname("tt:SimpleItem"))]
+    assert items == [("InputToken", "unit-1"), ("LogicalState", "true")]
+    assert [violations(message_of(one)) for one in heard] == [[]] * 4
 
 
 async def test_a_position_is_told_to_who_may_know_it(stage: Stage) -> None:

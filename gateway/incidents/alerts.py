@@ -94,6 +94,8 @@ class Alerts:
         self._open: dict[str, Alert] = {}
         self._outlasting: dict[str, Alert] = {}
         """Resolved while their cause goes on."""
+        self._urgent: set[str | None] = set()
+        """The cameras about which one of high priority is open."""
         self._new: dict[str, _New] = {}
         self._more: dict[str, _More] = {}
         """By the subject of an alert that is open or waits in `_new`."""
@@ -122,6 +124,14 @@ class Alerts:
     def open(self) -> list[Alert]:
         """Those that nobody has resolved, newest first. From memory."""
         return sorted(self._open.values(), key=lambda alert: alert.id, reverse=True)
+
+    def is_open(self, subject: str) -> bool:
+        """Whether nobody has resolved the alert of this subject."""
+        return subject in self._open
+
+    def is_urgent(self, camera: str) -> bool:
+        """Whether an alert of high priority about this camera is open."""
+        return camera in self._urgent
 
     def lasting(self) -> dict[str, Alert]:
         """Those of the kinds `LASTING` whose cause goes on, resolved or not, by subject."""
@@ -421,6 +431,7 @@ class Alerts:
     def _count(self) -> None:
         for grade in (Grade.HIGH, Grade.ACTIVITY):
             ALERTS_OPEN.labels(grade.value).set(sum(alert.grade is grade for alert in self._open.values()))
+        self._urgent = {alert.camera for alert in self._open.values() if alert.grade is Grade.HIGH}
 
 
 def _joined(before: _More, after: _More | None) -> _More:

@@ -81,6 +81,10 @@ class Sos:
             raise ConflictError('alerts of this kind are off: see "sos" in the section [alerts] of the settings')
         return alert, new
 
+    def is_open(self, camera_id: str) -> bool:
+        """Whether a unit has called for help, and nobody has resolved that."""
+        return self._alerts.is_open(subject_of(Kind.SOS, camera_id))
+
     async def close(self) -> None:
         """Wait for what is under way."""
         await self._tasks.join()

@@ -8,6 +8,8 @@ all devices: `of` gives the view of one. Who subscribes and what waits for them 
 | `tns1:VideoSource/SignalLoss` | whether the picture is lost |
 | `tns1:RecordingConfig/JobState` | whether its recording job is at work |
 | `tns1:RecordingHistory/Recording/State`, `…/Track/State` | the same, of the recording and of its tracks |
+| `tns1:Device/Trigger/DigitalInput` | whether its wearer calls for help: an SOS is open, as if a button were held |
+| `tns1:UserAlarm/Alert` | whether an alert of high priority about it is open |
 | `tns1:Monitoring/GeoLocation` | where its wearer is, for who has the right POSITION |
 """
 
@@ -47,11 +49,22 @@ TRACK_STATE = Topic(
     (("RecordingToken", _TOKEN), ("Track", _TOKEN)),
     (("IsDataPresent", "xs:boolean"),),
 )
+DIGITAL_INPUT = Topic("tns1:Device/Trigger/DigitalInput", (("InputToken", _TOKEN),), (("LogicalState", "xs:boolean"),))
+ALERT = Topic("tns1:UserAlarm/Alert", (("Source", _TOKEN),), (("State", "xs:boolean"),))
 GEO_LOCATION = Topic("tns1:Monitoring/GeoLocation", (("Token", _TOKEN),), (), (("CurrentLocation", "tt:GeoLocation"),))
 
-TOPICS = (SIGNAL_LOSS, JOB_STATE, RECORDING_STATE, TRACK_STATE, GEO_LOCATION)
+TOPICS = (SIGNAL_LOSS, JOB_STATE, RECORDING_STATE, TRACK_STATE, DIGITAL_INPUT, ALERT, GEO_LOCATION)
 
 Listener = Callable[[Notification], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlerts:
+    """What is open about one camera."""
+
+    sos: bool
+    high: bool
+    """One of high priority, an SOS or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +84,10 @@ class Happenings:
         authority: Authority,
         views: Views,
         clock: Clock,
+        alerts: Callable[[str], OpenAlerts],
     ) -> None:
-        """`recording` says whether a camera's media goes to disk (call `look` with its id when that changes),
-        `principal` who logs in by a name.
+        """`recording` says whether a camera's media goes to disk, `alerts` what is open about it (call `look` with its
+        id when either changes), `principal` who logs in by a name.
         """
         self._fleet = fleet
         self._recording = recording
@@ -81,6 +95,7 @@ class Happenings:
         self._authority = authority
         self._views = views
         self._clock = clock
+        self._alerts = alerts
         self._states: dict[str, dict[tuple[str, str], Notification]] = {}
         """Of each camera, by topic and the last item of its source: its properties, as `Initialized`."""
         self._places: dict[str, _Place] = {}
@@ -185,7 +200,10 @@ class Happenings:
         source, recorded = source_token(camera.id), recording_token(camera.id)
         kinds = {track.kind for track in camera.hub.tracks}
         tracks = [track for kind, track in TRACKS.items() if kind in kinds]
+        alerts = self._alerts(camera.id)
         yield self._state(camera, SIGNAL_LOSS, (source,), lost)
+        yield self._state(camera, DIGITAL_INPUT, (source,), alerts.sos)
+        yield self._state(camera, ALERT, (source,), alerts.high)
         information = job_state_information(
             "tt:RecordingJobStateInformation", recorded, profile_token(camera.id), tracks, active=recording
         )

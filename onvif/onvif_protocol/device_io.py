@@ -1,4 +1,6 @@
-"""The DeviceIO service (`tmd`) of a served device: which sources it has. It has no outputs, relays or inputs.
+"""The DeviceIO service (`tmd`) of a served device: which sources it has. It has no outputs or relays.
+
+Each source has one digital input of the same token: by it the unit with the camera calls for help.
 
 Source: ONVIF DeviceIO Service Specification 5, deviceio.wsdl.
 """
@@ -28,7 +30,7 @@ class DeviceIo:
             qname("tmd:GetAudioSources"): Operation(lambda call: self._sources(Part.AUDIO_SOURCE, call)),
             qname("tmd:GetVideoOutputs"): Operation(lambda _: element("tmd:GetVideoOutputsResponse")),
             qname("tmd:GetAudioOutputs"): Operation(lambda _: element("tmd:GetAudioOutputsResponse")),
-            qname("tmd:GetDigitalInputs"): Operation(lambda _: element("tmd:GetDigitalInputsResponse")),
+            qname("tmd:GetDigitalInputs"): Operation(self._get_digital_inputs),
             # The Device service has it as well: its name is the same there (DeviceIO 5.7.1).
             qname("tds:GetRelayOutputs"): Operation(lambda _: element("tds:GetRelayOutputsResponse")),
         }
@@ -43,11 +45,16 @@ class DeviceIo:
             AudioOutputs=0,
             RelayOutputs=0,
             SerialPorts=0,
-            DigitalInputs=0,
+            DigitalInputs=1,
         )
 
     def _get_service_capabilities(self, _: Call) -> Element:
         return element("tmd:GetServiceCapabilitiesResponse", self.capabilities())
+
+    def _get_digital_inputs(self, call: Call) -> Element:
+        profiles = self._profiles.configurations(user_of(call), Part.VIDEO_SOURCE)
+        inputs = (element("tmd:DigitalInputs", token=profile.source.token) for profile in profiles)
+        return element("tmd:GetDigitalInputsResponse", *inputs)
 
     def _sources(self, part: Part, call: Call) -> Element:
         profiles = self._profiles.configurations(user_of(call), part)
