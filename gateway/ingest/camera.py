@@ -24,6 +24,7 @@ from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Track, Tr
 from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
 from gateway.media.rtp import RtpError
 from gateway.media.track_receiver import TrackReceiver
+from gateway.positions import klv
 from gateway.positions.from_metadata import fixes
 from gateway.rtsp.batches import Batches
 from gateway.rtsp.client import RtspClient
@@ -42,6 +43,7 @@ HOLE_NS = 3 * NS
 KEYFRAME_REQUEST_SECONDS = 1.0
 """How often a camera is asked for a keyframe at most."""
 DROPPED_DOCUMENTS = "The camera sends metadata that is too large, damaged or in a binary form: it cannot be read."
+DAMAGED_KLV = "The camera sends KLV that is cut or whose checksum does not hold, so its position is not known."
 
 _FAULTS = {
     ErrorKind.UNREACHABLE: Fault.UNREACHABLE,
@@ -265,7 +267,8 @@ class CameraSource:
             else:
                 publish(item)
                 if stream.kind is TrackKind.METADATA:
-                    self._read_metadata(item)
+                    read = self._read_klv if item.track.codec is Codec.KLV else self._read_metadata
+                    read(item)
 
     def _flush(self) -> None:
         """What is complete when the attempt ends still counts."""
@@ -311,6 +314,16 @@ class CameraSource:
                 if self._camera.take_fix(fix) is None:
                     self._camera.remark = None
 
+    def _read_klv(self, unit: AccessUnit) -> None:
+        if self._camera.settings.position != "metadata":
+            return
+        reading = klv.read(unit.nals[0], utc_ns=unit.utc_ns, received_ns=unit.received_ns)
+        for fix in reading.fixes:
+            self._camera.take_fix(fix)
+        if reading.damaged:
+            self._bad["klv"] += reading.damaged
+            self._camera.position_problem = DAMAGED_KLV
+
     def _bad_metadata(self, error: MetadataError) -> None:
         self._bad["metadata"] += 1
         remark = f"The camera sends metadata that cannot be read, so its position is not known: {error}."
@@ -346,8 +359,12 @@ def usable(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
     """
     chosen: dict[TrackKind, TrackDescription] = {}
     for description in offered:
-        if description.track.codec is not Codec.UNSUPPORTED:
-            chosen.setdefault(description.track.kind, description)
+        track = description.track
+        if track.codec is Codec.UNSUPPORTED:
+            continue
+        first = chosen.setdefault(track.kind, description)
+        if first.track.codec is Codec.KLV and track.codec is Codec.ONVIF_METADATA:
+            chosen[track.kind] = description  # it says more, and is recorded
     if TrackKind.VIDEO not in chosen:
         raise CameraError(
             Fault.NO_VIDEO,

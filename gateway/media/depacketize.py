@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway.media.audio import AacDepacketizer, G711Depacketizer
 from gateway.media.h264_rtp import H264Depacketizer
 from gateway.media.h265_rtp import H265Depacketizer
+from gateway.media.klv_rtp import KlvDepacketizer
 from gateway.media.metadata_rtp import MetadataDepacketizer
 from gateway.media.model import AccessUnit, Codec, Gap, Track, UtcNs
 from gateway.media.rtp import RtpPacket
@@ -56,4 +57,6 @@ def depacketizer(track: Track, timeline: Timeline, format: Mapping[str, str] | N
             return G711Depacketizer(track, timeline)
         case Codec.ONVIF_METADATA:
             return MetadataDepacketizer(track, timeline)
+        case Codec.KLV:
+            return KlvDepacketizer(track, timeline)
     raise ValueError(f"no depacketizer for {track.name or track.codec}")

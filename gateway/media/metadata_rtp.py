@@ -59,7 +59,7 @@ class MetadataDepacketizer(SampleDepacketizer):
             self._first_received_ns = received_ns
             if self._unsure:
                 self._unsure = False
-                self._damaged = not _begins_document(packet.payload)
+                self._damaged = not self._begins(packet.payload)
         self._size += len(packet.payload)
         if self._size > self._limit or self._damaged:
             # What counts is only that something was there: an endless document costs no memory.
@@ -70,6 +70,11 @@ class MetadataDepacketizer(SampleDepacketizer):
         self._received_ns = received_ns
         if packet.marker:
             self._end()
+
+    def _begins(self, payload: bytes) -> bool:
+        """Whether a payload looks like a document's first, when packets before it are missing."""
+        head = payload[:_ROOT_REACH]
+        return head.startswith((_GZIP, b"<?xml")) or b"metadatastream" in head.lower()
 
     def _end(self) -> None:
         parts, size, damaged = self._parts, self._size, self._damaged
@@ -100,9 +105,3 @@ class MetadataDepacketizer(SampleDepacketizer):
         if not inflater.eof:
             raise zlib.error("cut, or larger than allowed")
         return text
-
-
-def _begins_document(payload: bytes) -> bool:
-    """Whether a payload looks like a document's first, when packets before it are missing."""
-    head = payload[:_ROOT_REACH]
-    return head.startswith((_GZIP, b"<?xml")) or b"metadatastream" in head.lower()

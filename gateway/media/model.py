@@ -39,6 +39,8 @@ class Codec(StrEnum):
     OPUS = "opus"
     """Made by the gateway of AAC, for browsers (RFC 7587). From cameras it counts as unsupported."""
     ONVIF_METADATA = "ONVIF"
+    KLV = "KLV"
+    """SMPTE ST 336 (RFC 6597): read for positions and passed on, not recorded."""
     UNSUPPORTED = "unsupported"
 
 
@@ -75,7 +77,7 @@ class AudioParameters:
 
 @dataclass(frozen=True, slots=True)
 class MetadataParameters:
-    """`encoding_name` as the SDP wrote it, lower case: `vnd.onvif.metadata`, `vnd.onvif.metadata+gzip`, …"""
+    """`encoding_name` as the SDP wrote it, lower case: `vnd.onvif.metadata`, `smpte336m`, …"""
 
     encoding_name: str = "vnd.onvif.metadata"
 

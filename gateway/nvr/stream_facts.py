@@ -78,7 +78,7 @@ def stream_facts(hub: Hub) -> StreamFacts:
     return StreamFacts(
         _video(video, units[video.id]),
         None if audio is None else _audio(audio, units[audio.id]),
-        any(t.kind is TrackKind.METADATA for t in tracks),
+        any(t.codec is Codec.ONVIF_METADATA for t in tracks),
     )
 
 

@@ -55,6 +55,7 @@ _CODECS = {
     "application/VND.ONVIF.METADATA": Codec.ONVIF_METADATA,
     "application/VND.ONVIF.METADATA+GZIP": Codec.ONVIF_METADATA,
     "application/VND.ONVIF.METADATA.GZIP": Codec.ONVIF_METADATA,
+    "application/SMPTE336M": Codec.KLV,
 }
 _KINDS = {"video": TrackKind.VIDEO, "audio": TrackKind.AUDIO}
 _FIRST_DYNAMIC = 96
@@ -385,7 +386,8 @@ def _media(track: Track, more: tuple[tuple[str, str], ...]) -> Media:
     if isinstance(parameters, VideoParameters):
         fmtp = _h264_format(parameters) if track.codec is Codec.H264 else _h265_format(parameters)
     elif isinstance(parameters, MetadataParameters):
-        encoding = "vnd.onvif.metadata"  # documents are handed on decompressed
+        # Documents are handed on decompressed.
+        encoding = "SMPTE336M" if track.codec is Codec.KLV else "vnd.onvif.metadata"
     elif track.codec is Codec.AAC:
         encoding = "MPEG4-GENERIC"
         fmtp = (
