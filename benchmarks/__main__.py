@@ -13,7 +13,10 @@ from pathlib import Path
 
 from benchmarks.measure import BenchmarkError, Table, machine
 
-PARTS = ("ingest", "viewers", "start", "latency", "positions", "audit", "archive", "export", "restream", "go_servers")
+PARTS = (
+    *("ingest", "viewers", "start", "latency", "positions", "audit", "archive", "export"),
+    *("restream", "restream_recording", "replay", "go_servers"),
+)
 """Each a module with `run() -> Table`."""
 
 

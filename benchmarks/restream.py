@@ -62,7 +62,7 @@ def run() -> Table:
                     }
                     for name in ("gateway", *installed):
                         with others[name] as served:
-                            turns.setdefault((name, count), []).append(_turn(served, count))
+                            turns.setdefault((name, count), []).append(take_turn(served, count))
     return Table(
         f"Handing one camera of {MBIT:g} Mbit/s to NVRs by RTSP over TCP",
         ("readers", "ms a reader-second", "it/gateway", "us a packet", "keyframe ms, median", "worst", "lost", "MB"),
@@ -76,7 +76,8 @@ def run() -> Table:
     )
 
 
-def _turn(served: Served, count: int) -> Turn:
+def take_turn(served: Served, count: int) -> Turn:
+    """Have `count` readers come and read for a while."""
     server = served.child
     resident = server.resident_mb()
     with Child(sys.executable, "-m", "benchmarks.rtsp_reader_process") as readers:

@@ -30,6 +30,8 @@ class Reader(asyncio.BufferedProtocol):
 
     def __init__(self, user: str, password: str) -> None:
         self.packets = self.bytes = self.lost = 0
+        self.pictures = 0
+        """That have ended."""
         self.keyframe_at: float | None = None
         self.ended = False
         self._authentication = ClientAuthentication(user, password, allow_basic=False)
@@ -41,8 +43,8 @@ class Reader(asyncio.BufferedProtocol):
         self._sequence: int | None = None
         self._transport: asyncio.Transport
 
-    async def open(self, url: str) -> None:
-        """DESCRIBE, SETUP of the video, PLAY."""
+    async def open(self, url: str, **play: str) -> None:
+        """DESCRIBE, SETUP of the video, PLAY with these fields."""
         parts = urlsplit(url)
         began = time.monotonic()
         loop = asyncio.get_running_loop()
@@ -55,7 +57,11 @@ class Reader(asyncio.BufferedProtocol):
         answer = await self._ask("SETUP", track, Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
         session = answer.headers.get("Session").partition(";")[0]
         self.began = began
-        await self._ask("PLAY", base, Session=session, Range="npt=0-")
+        await self._ask("PLAY", base, Session=session, **play or {"Range": "npt=0-"})
+
+    def close(self) -> None:
+        """Read no more."""
+        self._transport.close()
 
     async def _ask(self, method: str, url: str, **fields: str) -> Response:
         for _ in range(2):
@@ -117,6 +123,7 @@ class Reader(asyncio.BufferedProtocol):
                 break
             if not buffer[at + 1]:
                 self.packets += 1
+                self.pictures += buffer[at + 5] >> 7
                 self.bytes += end - at - 4
                 sequence = buffer[at + 6] << 8 | buffer[at + 7]
                 if self._sequence is not None:
