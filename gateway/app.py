@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,6 +45,9 @@ from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.incidents.desk import Desk, DeskParts
 from gateway.incidents.geofences import REVISION as GEOFENCES
+from gateway.incidents.incidents import REVISION as INCIDENTS
+from gateway.incidents.shares import REVISION as SHARES
+from gateway.incidents.shares import Shares
 from gateway.incidents.watch import RecordingState
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
@@ -307,6 +310,7 @@ async def run(
             DeskParts(
                 catalog_database,
                 audit,
+                tally,
                 authority,
                 clock,
                 fleet,
@@ -412,7 +416,9 @@ async def run(
         watcher.on(GEOFENCES, desk.geofences.load)
         watcher.on(POSITION_KEYS, position_keys.load)
         machines.on_changed.append(partial(watcher.wake, USERS))
-        watcher.on(USERS, partial(_look_at_log_ins, log_ins, app[WATCHING]))
+        look = partial(_look_at_log_ins, log_ins, desk.shares, app[WATCHING])
+        for subject in (USERS, INCIDENTS, SHARES):
+            watcher.on(subject, look)
         watcher.on(USERS, nvr_accounts.load)
         for name, work in (
             ("fleet", fleet.run),
@@ -432,7 +438,7 @@ async def run(
             ("anchors", anchors.run),
             ("revisions", watcher.run),
             ("loop lag", lambda: _measure_lag(clock)),
-            ("log-ins", partial(_end_expired, log_ins, app[WATCHING], clock)),
+            ("log-ins", partial(_end_expired, look, app[WATCHING], clock)),
         ):
             tasks.start(forever(name, work, clock), name=name)
         for name, work in desk.work:
@@ -497,17 +503,18 @@ def _forget_hidden(fleet: Fleet, camera_id: str, private: Privacy) -> None:
         camera.hub.start_anew()
 
 
-async def _look_at_log_ins(log_ins: LogIns, watching: Watching) -> None:
-    """End what was opened by log-ins that no longer hold."""
-    watching.log_ins_changed(await log_ins.holding(watching.log_ins))
+async def _look_at_log_ins(log_ins: LogIns, shares: Shares, watching: Watching) -> None:
+    """End what was opened by log-ins and shares that no longer hold."""
+    keys = watching.log_ins
+    watching.log_ins_changed({**await log_ins.holding(keys), **await shares.holding(keys)})
 
 
-async def _end_expired(log_ins: LogIns, watching: Watching, clock: Clock) -> None:
-    """End what was opened by log-ins that have come to their end."""
+async def _end_expired(look: Callable[[], Awaitable[None]], watching: Watching, clock: Clock) -> None:
+    """End what was opened by log-ins and shares that have come to their end."""
     while True:
         await clock.sleep(EXPIRY_SECONDS)
         if watching.some_expired(clock.utc_ns()):
-            await _look_at_log_ins(log_ins, watching)
+            await look()
 
 
 async def _prepare_pictures(moments: Moments, clock: Clock) -> None:

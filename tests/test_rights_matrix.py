@@ -310,6 +310,15 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /api/incidents/{incident}/cameras/{camera}": Recipe(200, of_the_camera(Right.RESPOND), {"json": {}}),
     "DELETE /api/incidents/{incident}/cameras/{camera}": Recipe(400, of_the_camera(Right.CONFIGURE)),  # why?
     "POST /api/incidents/{incident}/alerts": Recipe(404, of_the_camera(Right.RESPOND), {"json": {"alert": 7000}}),
+    "GET /api/incidents/{incident}/shares": Recipe(200, of_the_camera(Right.EXPORT)),
+    "POST /api/incidents/{incident}/shares": Recipe(400, of_the_camera(Right.EXPORT), {"json": {"recipient": ""}}),
+    "DELETE /api/incidents/{incident}/shares/{share}": Recipe(404, of_the_camera(Right.EXPORT)),
+    "POST /api/share": Recipe(400, anybody),  # it takes a key; so do the others, in a cookie
+    "GET /api/share/incident": Recipe(403, anybody),
+    "GET /api/share/cameras/{id}/playlist.m3u8": Recipe(403, anybody),
+    "GET /api/share/cameras/{id}/media/{segment}/{part}": Recipe(403, anybody),
+    "GET /api/share/cameras/{id}/positions": Recipe(403, anybody),
+    "GET /api/share/cameras/{id}/snapshot.jpg": Recipe(403, anybody),
     "POST /api/incidents/{incident}/export": Recipe(409, of_the_camera(Right.EXPORT)),  # nothing is recorded
     "GET /api/incidents/{incident}/notes": Recipe(200, lambda a: with_a_log_in(a) and a.sees),
     "POST /api/incidents/{incident}/notes": Recipe(400, of_the_camera(Right.RESPOND), {"json": {"text": ""}}),
@@ -327,6 +336,7 @@ TEMPLATES = {
     "{id}": CAMERA,
     "{assignment}": "7",
     "{incident}": "1",
+    "{share}": "7000",
     "{camera}": CAMERA,
     "{session}": "none",
     "{name}": "nobody",

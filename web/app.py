@@ -19,6 +19,7 @@ from web import (
     groups,
     holds,
     incident_exports,
+    incident_shares,
     incidents,
     live,
     log_ins,
@@ -38,6 +39,7 @@ from web import (
     storage,
     timeline,
     viewers,
+    visits,
 )
 from web.download_views import DOWNLOADS, DownloadViews
 from web.events import EVENTS, Events
@@ -85,6 +87,8 @@ def all_routes() -> list[Route]:
         *exports.ROUTES,
         *incidents.ROUTES,
         *incident_exports.ROUTES,
+        *incident_shares.ROUTES,
+        *visits.ROUTES,
         *nearby.ROUTES,
         *audit.ROUTES,
         *evidence.ROUTES,

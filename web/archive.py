@@ -24,8 +24,12 @@ _INTERVAL = {"from": "RFC 3339; without it from the beginning", "to": "RFC 3339;
 
 async def positions(request: web.Request) -> web.StreamResponse:
     """`GET /api/cameras/{id}/positions`: every fix of the interval, sent as it is read."""
-    parts = services(request)
-    camera_id, (start, end) = request.match_info["id"], interval(request)
+    return await send_positions(request, *interval(request))
+
+
+async def send_positions(request: web.Request, start: UtcNs | None, end: UtcNs | None) -> web.StreamResponse:
+    """The fixes in [start, end) of the camera that the path names, in the form that the query asks for."""
+    parts, camera_id = services(request), request.match_info["id"]
     form = request.query.get("format", "json")
     if form not in WRITERS:
         raise BadRequestError(f'there is no format "{form}": use {", ".join(WRITERS)}')

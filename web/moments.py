@@ -5,6 +5,7 @@ How it is found and decoded is `gateway.recording.moment`'s business; the pictur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -13,12 +14,14 @@ from aiohttp import web
 
 from gateway.access.audit import Action
 from gateway.access.portion import Portion
+from gateway.access.privacy import Span
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, RefusedError
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import NS, Fix, UtcNs
 from gateway.media.stamp import Stamp
 from gateway.recording.moment import THUMBNAIL_WIDTH
+from web.playback import OutsideError
 from web.reasons import reason
 from web.services import Services, address, principal, services
 from web.views import utc
@@ -76,13 +79,22 @@ def wanted(request: web.Request) -> tuple[int | None, bool]:
     return width, stamp == "1"
 
 
-async def past(request: web.Request, at_ns: UtcNs, width: int | None, stamped: bool) -> web.Response:
-    """The picture that was to be seen at `at_ns`."""
+async def past(
+    request: web.Request, at_ns: UtcNs, width: int | None, stamped: bool, outside: Sequence[Span] = ()
+) -> web.Response:
+    """The picture that was to be seen at `at_ns`.
+
+    Raises:
+        OutsideError: it lies `outside`: the nearest keyframe can be older.
+        RefusedError: a privacy mode hid it.
+    """
     parts, camera = services(request), request.match_info["id"]
     why = reason(request, Right.RECORDED, camera)
     thumbnail = width is not None and width <= THUMBNAIL_WIDTH and not stamped
     moment = await parts.moments.find(camera, at_ns, thumbnail=thumbnail)
     utc_ns = moment.utc_ns
+    if any(span.covers(utc_ns) for span in outside):
+        raise OutsideError("this is outside of what is shown")
     if await parts.privacy.hidden_streams(camera, utc_ns, utc_ns + 1):
         raise RefusedError("the wearer's privacy mode hid this")
     await _note(request, camera, why, at_ns, thumbnail)

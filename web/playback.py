@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
 from gateway.access.portion import Portion
+from gateway.access.privacy import Span
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError, SightlineError
 from gateway.media.model import NS, TrackKind, UtcNs
@@ -36,10 +37,18 @@ _CHUNK = re.compile(r"(\d{1,15})-(\d{1,12})\.m4s", re.ASCII)
 _TRACKS = {"video": True, "all": False}
 
 
+class OutsideError(RefusedError):
+    """It is of a time that is not shown."""
+
+
 async def playlist(request: web.Request) -> web.Response:
     """`GET /api/cameras/{id}/playlist.m3u8`: a media playlist (RFC 8216) of what was recorded in the interval."""
+    return await play(request, *_interval(request))
+
+
+async def play(request: web.Request, from_ns: UtcNs, to_ns: UtcNs, outside: Sequence[Span] = ()) -> web.Response:
+    """The playlist of an interval, without what touches `outside`."""
     parts, who, camera = services(request), principal(request), request.match_info["id"]
-    from_ns, to_ns = _interval(request)
     video_only = _video_only(request)
     showing = Showing(
         camera, from_ns, to_ns, video_only, reason(request, Right.RECORDED, camera), address(request),
@@ -51,7 +60,7 @@ async def playlist(request: web.Request) -> web.Response:
     elif request.app[TICKETS].was_told_more_follows(who, showing):
         shape = Shape.GROWN
     footage = await parts.archive.footage(camera, from_ns, to_ns)
-    hidden = await parts.privacy.hidden_streams(camera, from_ns, to_ns)
+    hidden = [*await parts.privacy.hidden_streams(camera, from_ns, to_ns), *outside]
     sound = (
         not video_only
         and Portion.of(parts.authority.rights(who, camera)).sound
@@ -67,6 +76,16 @@ async def playlist(request: web.Request) -> web.Response:
 
 async def media(request: web.Request) -> web.StreamResponse:
     """`GET /api/cameras/{id}/media/{segment}/{part}`: what a playlist names: an init segment, or a chunk."""
+    return await send(request)
+
+
+async def send(request: web.Request, outside: Sequence[Span] = ()) -> web.StreamResponse:
+    """The piece of media that the path names.
+
+    Raises:
+        OutsideError: it is a chunk that touches `outside`.
+        RefusedError: the ticket is for something else, or a privacy mode hid this.
+    """
     parts, who, camera = services(request), principal(request), request.match_info["id"]
     name, part = request.match_info["segment"], request.match_info["part"]
     if name == GAP_NAME:
@@ -84,6 +103,8 @@ async def media(request: web.Request) -> web.StreamResponse:
     place = await parts.playback.place(camera, name, int(numbers[1]), int(numbers[2]))
     chunk = place.chunk
     _within(ticket, [chunk])
+    if any(chunk.overlaps(span.start_ns, span.end_ns) for span in outside):
+        raise OutsideError("this is outside of what is shown")
     hidden = await parts.privacy.hidden_streams(camera, chunk.start_ns, None)
     if any(chunk.overlaps(span.start_ns, span.end_ns) for span in hidden):
         raise RefusedError("the wearer's privacy mode hid this")

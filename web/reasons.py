@@ -12,6 +12,8 @@ from web.services import principal, services
 
 HEADER = "X-Reason"
 """Percent-encoded UTF-8 (RFC 3986 2.1): header fields carry ASCII."""
+SAID = web.RequestKey("said", str)
+"""What was said before, by who let this request's visitor in: it asks for no other reason."""
 MIN_REASON = 3
 MAX_REASON = 200
 
@@ -36,6 +38,8 @@ def reason(request: web.Request, right: Right, camera: str) -> str | None:
         given = request.query.get("reason", "") if raw is None else unquote(raw, errors="strict")
     except UnicodeDecodeError:
         raise BadRequestError(f"{HEADER} is not percent-encoded UTF-8") from None
+    if SAID in request:
+        return request[SAID]
     authority = services(request).authority
     if not given.strip():
         if authority.reason_needed(principal(request), right, camera):

@@ -9,6 +9,7 @@ from gateway.incidents.geofence import Tells
 from gateway.incidents.geofence_shapes import LEAST_RADIUS_M, MOST_RADIUS_M
 from gateway.incidents.geofences import MAX_NAME
 from gateway.incidents.incident import MAX_CAMERAS, MAX_NOTE, MAX_TAG, MAX_TAGS, MAX_TITLE
+from gateway.incidents.share import MAX_RECIPIENT
 from web.schema_forms import NUMBER, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL, list_of, object_of, or_null, ref
 
 _CAMERAS = {"type": "array", "items": TEXT, "maxItems": MAX_CAMERAS}
@@ -23,6 +24,13 @@ _PLACE = object_of(
     radius_m={"type": "number", "description": "how far from there a unit may be"},
 )
 _ORIGIN = {"anyOf": [_ALERT, object_of(["camera"], camera=TEXT), _PLACE, {"type": "object", "maxProperties": 0}]}
+_GROWING = {"from": TIME, "to": {**TIME_OR_NULL, "description": "null: it grows"}}
+_SHARE = {
+    "recipient": {**TEXT, "minLength": 1, "maxLength": MAX_RECIPIENT, "description": "who it is for"},
+    "expires": TIME,
+    "sound": {"type": "boolean", "description": "with the sound of what is shown"},
+    "positions": {"type": "boolean", "description": "with where the wearers were"},
+}
 _NOTE = {**TEXT, "minLength": 1, "maxLength": MAX_NOTE, "description": "text with line breaks, and nothing but text"}
 _GEOFENCE = {
     "name": {**TEXT, "minLength": 1, "maxLength": MAX_NAME},
@@ -87,7 +95,7 @@ COMPONENTS: dict[str, Any] = {
         category=_CATEGORY,
         tags=_TAGS,
         origin=_ORIGIN,
-        **{"from": TIME, "to": {**TIME_OR_NULL, "description": "null: it grows"}},
+        **_GROWING,
         live={"type": "boolean"},
         opened_by=TEXT,
         opened=TIME,
@@ -100,7 +108,7 @@ COMPONENTS: dict[str, Any] = {
                 ["camera", "from", "to"],
                 camera=TEXT,
                 name=TEXT,
-                **{"from": TIME, "to": {**TIME_OR_NULL, "description": "null: it grows"}},
+                **_GROWING,
                 follows={"type": "boolean", "description": "it ends when the incident does"},
                 hold={"type": "integer", "description": "the number of the hold that keeps it"},
                 added_by=TEXT,
@@ -122,6 +130,39 @@ COMPONENTS: dict[str, Any] = {
         text=_NOTE,
         created_by=TEXT,
         created=TIME,
+    ),
+    "Share": object_of(
+        ["id", "incident", "recipient", "sound", "positions", "created_by", "created", "expires", "ended"],
+        id={"type": "integer"},
+        incident={"type": "integer"},
+        **_SHARE,
+        created_by=TEXT,
+        created=TIME,
+        revoked_by=TEXT_OR_NULL,
+        revoked=TIME_OR_NULL,
+        ended={"enum": ["revoked", "expired", None], "description": "null: it holds"},
+        url={**TEXT, "description": "the link; only in the answer to its making"},
+    ),
+    "SharedIncident": object_of(
+        ["share", "incident"],
+        share=object_of(["id", "recipient", "sound", "positions", "expires"], id={"type": "integer"}, **_SHARE),
+        incident=object_of(
+            ["title", "from", "to", "live", "cameras"],
+            title=_TITLE,
+            **_GROWING,
+            live={"type": "boolean"},
+            cameras={
+                "type": "array",
+                "items": object_of(
+                    ["camera", "name", "from", "to", "rights", "watermark"],
+                    camera=TEXT,
+                    name=TEXT,
+                    **_GROWING,
+                    rights={"type": "array", "items": {"enum": ["audio", "position", "recorded"]}},
+                    watermark={**TEXT_OR_NULL, "description": "what is to be drawn over the picture"},
+                ),
+            },
+        ),
     ),
 }
 """By their names in the OpenAPI document."""
@@ -166,6 +207,11 @@ CAMERA_CHANGE = object_of(
     reason={**TEXT, "description": "why it needs less than before"},
 )
 LINK = _ALERT
+SHARES = list_of("shares", ref("Share"))
+NEW_SHARE = object_of(
+    ["recipient"], **_SHARE | {"expires": {**TIME_OR_NULL, "description": "null: in seven days; 90 days at most"}}
+)
+SHARE_KEY = object_of(["key"], key={**TEXT, "description": "what stands after #/share/ in the link"})
 INCIDENT_EXPORT = object_of([], cameras={**_CAMERAS, "description": "of the incident; without it all"})
 NEW_NOTE = object_of(["text"], text=_NOTE, utc={**TIME_OR_NULL, "description": "the moment it is about; null: now"})
 NEARBY = object_of(

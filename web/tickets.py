@@ -23,6 +23,7 @@ from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.access.views import View
+from gateway.access.visitors import Visitor
 from gateway.base.errors import RefusedError
 from gateway.base.metrics import RIGHTS_ENDED
 from gateway.media.model import UtcNs
@@ -38,6 +39,7 @@ MAX_TICKETS = 5000
 """The one that was not used for the longest time goes first."""
 MAC_BYTES = 12
 
+_SHARE_ENDED = "the share has ended"
 _IDLE, _STOPPED = "nothing was fetched any more", "the gateway stopped"
 _OVER = "this playback has ended: load the playlist again"
 
@@ -140,11 +142,11 @@ class Tickets:
         return ticket
 
     def log_ins_changed(self, holding: Mapping[bytes, Principal], why: str) -> None:
-        """Users changed: `holding` has the log-ins that still hold, each with who it is now."""
+        """Users or shares changed: `holding` has the log-ins that still hold, each with who it is now."""
         for ticket in list(self._tickets.values()):
             who = holding.get(ticket.who.key)
             if who is None:
-                self._end(ticket, why, Right.LOGGED_IN)
+                self._end(ticket, _SHARE_ENDED if isinstance(ticket.who, Visitor) else why, Right.LOGGED_IN)
             else:
                 ticket.who = who
         self.look()

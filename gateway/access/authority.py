@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Protocol
 
 from gateway.access.rights import RIGHTS
+from gateway.access.visitors import Visitor
 from gateway.base.policy import DEFAULT_CATEGORY, Hidden, Policy, PrivacyMode, Retention, Rule, View
 from gateway.base.roles import OF_ONE_CAMERA, Right, Role
 
@@ -113,6 +114,8 @@ class Authority:
         """Whether `who` has `right` for `camera`; without a camera: for all of them, and what is not about cameras."""
         if right is Right.OPEN:
             return True
+        if isinstance(who, Visitor) and camera is None:
+            return False
         if right is Right.LOGGED_IN:
             return right in RIGHTS[who.role]
         if camera is not None:
@@ -121,10 +124,16 @@ class Authority:
 
     def may_somewhere(self, who: Asker, right: Right) -> bool:
         """Whether there could be a camera for which `who` has `right`."""
+        if isinstance(who, Visitor):
+            return right in who.given
         return any(right in rights for _, rights in self.rows(who.role))
 
     def rights(self, who: Asker, camera: str) -> frozenset[Right]:
         """All that `who` may do with `camera` now. A camera that is not known is in no group."""
+        held = self._held(who, camera)
+        return who.of(camera, held) if isinstance(who, Visitor) else held
+
+    def _held(self, who: Asker, camera: str) -> frozenset[Right]:
         key = who.role, who.groups, who.cameras, camera
         known = self._known.get(key)
         if known is None:
@@ -154,7 +163,8 @@ class Authority:
         """As `rights`, whether or not a privacy mode hides something: for who is told what there is, not shown it."""
         if self._private.get(camera) is None:
             return self.rights(who, camera)
-        return self.rights_in(who, camera, self.groups(camera))
+        held = self.rights_in(who, camera, self.groups(camera))
+        return who.of(camera, held) if isinstance(who, Visitor) else held
 
     def rows(self, role: Role) -> list[tuple[tuple[str, ...], frozenset[Right]]]:
         """Groups (of cameras; (): all) and rights: the policy's rows for a role, or else its defaults."""

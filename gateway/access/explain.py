@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.access.authority import Asker, Authority, limited
 from gateway.access.rights import RIGHTS
+from gateway.access.visitors import Visitor
 from gateway.base.policy import DEFAULT_CATEGORY, Policy, Retention, View
 from gateway.base.rfc3339 import format_utc
 from gateway.base.roles import GRANTED, OF_ONE_CAMERA, Right
@@ -98,6 +99,9 @@ def statements(policy: Policy) -> list[Statement]:
 
 def ruling(authority: Authority, who: Named, right: Right, camera: str) -> Ruling:
     """Whether `who` has `right` for `camera` now, and why."""
+    if isinstance(who, Visitor):
+        holds = right in authority.rights(who, camera)
+        return Ruling(holds, f"the share {'gives' if holds else 'does not give'} it")
     groups = authority.groups(camera)
     if limited(who) and camera not in who.cameras and set(groups).isdisjoint(who.groups):
         return Ruling(False, f"{who.name} is limited to {_limit(who)}, and {camera} is in {_named(groups)}")

@@ -118,6 +118,15 @@ NEEDED: dict[str, Right] = {
     "DELETE /api/incidents/{incident}/cameras/{camera}": Right.RESPOND,
     "POST /api/incidents/{incident}/alerts": Right.RESPOND,
     "POST /api/incidents/{incident}/export": Right.EXPORT,
+    "GET /api/incidents/{incident}/shares": Right.EXPORT,
+    "POST /api/incidents/{incident}/shares": Right.EXPORT,
+    "DELETE /api/incidents/{incident}/shares/{share}": Right.EXPORT,
+    "POST /api/share": Right.OPEN,  # who comes by a share has its key, and no account
+    "GET /api/share/incident": Right.OPEN,
+    "GET /api/share/cameras/{id}/playlist.m3u8": Right.OPEN,
+    "GET /api/share/cameras/{id}/media/{segment}/{part}": Right.OPEN,
+    "GET /api/share/cameras/{id}/positions": Right.OPEN,
+    "GET /api/share/cameras/{id}/snapshot.jpg": Right.OPEN,
     "GET /api/incidents/{incident}/notes": Right.LOGGED_IN,
     "POST /api/incidents/{incident}/notes": Right.RESPOND,
     "GET /api/nearby": Right.POSITION,
@@ -202,6 +211,9 @@ OF_SOME_CAMERAS = frozenset(
         "POST /api/incidents/{incident}/alerts",
         "POST /api/incidents/{incident}/notes",
         "POST /api/incidents/{incident}/export",
+        "GET /api/incidents/{incident}/shares",
+        "POST /api/incidents/{incident}/shares",
+        "DELETE /api/incidents/{incident}/shares/{share}",
         "GET /api/nearby",
     }
 )

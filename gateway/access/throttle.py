@@ -26,7 +26,7 @@ class TooManyAttemptsError(RefusedError):
     """Guessing is slowed: try again in `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"too many wrong passwords: try again in {retry_after} seconds")
+        super().__init__(f"too many wrong tries: try again in {retry_after} seconds")
         self.retry_after = retry_after
 
 

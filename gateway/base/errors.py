@@ -64,6 +64,10 @@ class NotFoundError(SightlineError):
     """What was named does not exist."""
 
 
+class GoneError(SightlineError):
+    """What was named is no more, and does not come back."""
+
+
 class ConflictError(SightlineError):
     """What was asked contradicts what is there."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.access.audit import Audit
 from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
+from gateway.access.tally import Tally
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
@@ -21,6 +22,7 @@ from gateway.incidents.geofence_watch import GeofenceWatch
 from gateway.incidents.geofences import Geofences
 from gateway.incidents.incidents import Incidents
 from gateway.incidents.nearby import Nearby
+from gateway.incidents.shares import Shares
 from gateway.incidents.sos import Sos
 from gateway.incidents.watch import RecordingState, Watch
 from gateway.ingest.fleet import Fleet
@@ -38,6 +40,7 @@ class DeskParts:
 
     database: Database
     audit: Audit
+    tally: Tally
     authority: Authority
     clock: Clock
     fleet: Fleet
@@ -66,6 +69,7 @@ class Desk:
         self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
         self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
+        self.shares = Shares(parts.database, parts.audit, parts.tally, parts.clock)
         self.nearby = Nearby(parts.fleet, parts.positions, parts.privacy, parts.clock)
 
     async def load(self) -> None:
