@@ -52,6 +52,8 @@ from gateway.incidents.watch import RecordingState
 from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
+from gateway.ingest.geo_location import GeoLocationPoller
+from gateway.ingest.position_sources import PositionSources
 from gateway.ingest.registry import REVISION as CAMERAS
 from gateway.ingest.registry import Registry, groups_of_cameras
 from gateway.ingest.roster import Roster
@@ -388,8 +390,13 @@ async def run(
         events = app[EVENTS]
         recorders.on_changed.append(events.camera_touched)
 
+        position_sources = PositionSources(
+            fleet, clock, {"onvif": lambda camera: GeoLocationPoller(camera, clock, ingest.wsdls)}
+        )
+
         async def stop_cameras() -> None:
             """Sources first, then Hubs, then what is on its way to the disk. A start that fails needs it, too."""
+            await position_sources.close()
             await fleet.stop_sources()
             fleet.close_hubs()
             await recorders.finish()
@@ -427,6 +434,7 @@ async def run(
             ("restream", restream.run),
             ("onvif", partial(onvif.run, sites)),
             ("positions", positions.run),
+            ("position sources", position_sources.run),
             ("tally", tally.run),
             ("views", views.run),
             ("playback", app[TICKETS].run),

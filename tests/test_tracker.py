@@ -84,7 +84,7 @@ def test_what_is_refused_is_counted_by_rule() -> None:
     tracker.push(fix(lat=0.0, lon=0.0), NOW)
     tracker.push(fix(), NOW)
     assert REGISTRY.get_sample_value("sightline_fixes_refused_total", labels) == before + 1
-    assert REGISTRY.get_sample_value("sightline_fixes_total", {"camera": "counted"}) == 1
+    assert REGISTRY.get_sample_value("sightline_fixes_total", {"camera": "counted", "carrier": "milestone"}) == 1
 
 
 def test_refusals_are_logged_once_a_minute_with_their_number(

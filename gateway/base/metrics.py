@@ -20,8 +20,12 @@ CAMERA_BYTES = _counter("sightline_camera_bytes_total", "RTP payload bytes recei
 CAMERA_LOST = _counter("sightline_camera_packets_lost_total", "RTP packets that never came", "camera", "kind")
 CAMERA_UNITS = _counter("sightline_camera_units_total", "Access units published", "camera", "kind")
 BAD_INPUT = _counter("sightline_bad_input_total", "Input dropped as unusable, by what it was", "camera", "what")
-FIXES = _counter("sightline_fixes_total", "Fixes accepted", "camera")
+FIXES = _counter("sightline_fixes_total", "Fixes accepted, by carrier", "camera", "carrier")
 FIXES_REFUSED = _counter("sightline_fixes_refused_total", "Fixes refused, by rule", "camera", "rule")
+POSITION_SENTENCES = _counter("sightline_position_sentences_total", "NMEA 0183 sentences read", "camera")
+POSITION_DATAGRAMS_REFUSED = _counter(
+    "sightline_position_datagrams_refused_total", "Datagrams with positions not read, by why", "listen", "why"
+)
 RECORDED_BYTES = _counter("sightline_recorded_bytes_total", "Bytes written to Segments", "camera")
 RECORDER_ERRORS = _counter("sightline_recorder_errors_total", "Writes that failed", "camera")
 RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units written to Segments", "camera", "kind")
@@ -75,6 +79,7 @@ RIGHTS_ENDED = _counter("sightline_rights_ended_total", "Sessions ended because 
 ALERTS_OPEN = Gauge("sightline_alerts_open", "Alerts that nobody has resolved", ["grade"], registry=REGISTRY)
 ALERTS_RAISED = _counter("sightline_alerts_raised_total", "Alerts raised, each once until it is resolved", "kind")
 ALERTS_DROPPED = _counter("sightline_alerts_dropped_total", "Alerts lost: too many waited for the database", "kind")
+DELIVERIES = _counter("sightline_deliveries_total", "Messages about alerts, by their fate", "channel", "outcome")
 GEOFENCE_CROSSINGS = _counter("sightline_geofence_crossings_total", "Units that crossed a geofence", "direction")
 GEOFENCE_DROPPED = _counter("sightline_geofence_crossings_dropped_total", "Crossings lost: too many waited")
 VIEWER_LOSS = Histogram(

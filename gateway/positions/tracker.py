@@ -11,6 +11,8 @@ import math
 from collections import Counter
 from enum import StrEnum
 
+from prometheus_client import Counter as MetricCounter
+
 from gateway.base import metrics
 from gateway.media.model import NS, Fix, UtcNs
 from gateway.positions.geodesy import distance_m
@@ -67,7 +69,8 @@ class Tracker:
         self.last: Fix | None = None
         """The newest Fix that was accepted."""
         self.refused: Counter[Rule] = Counter()
-        self._accepted_metric = metrics.FIXES.labels(camera_id)
+        self._accepted: dict[str, MetricCounter] = {}
+        """The metric of each carrier."""
         self._settling = Settling()
         self._recent: dict[tuple[UtcNs, float, float, str], None] = {}
         self._elsewhere: Fix | None = None
@@ -88,7 +91,10 @@ class Tracker:
         self._elsewhere_count = 0
         self._settling.believed(fix)
         self._remember(fix)
-        self._accepted_metric.inc()
+        accepted = self._accepted.get(fix.carrier)
+        if accepted is None:
+            accepted = self._accepted[fix.carrier] = metrics.FIXES.labels(self.camera_id, fix.carrier)
+        accepted.inc()
         if self.last is None or not self.last.utc_ns - REORDER_NS <= fix.utc_ns < self.last.utc_ns:
             self.last = fix
         return None
