@@ -95,6 +95,7 @@ from onvif_protocol.camera import Wsdls
 from web.app import application
 from web.download_views import DOWNLOADS
 from web.events import EVENTS
+from web.live_positions import LIVE_POSITIONS
 from web.refusals import ServerLog
 from web.services import Services
 from web.tickets import TICKETS
@@ -468,6 +469,7 @@ async def run(
         finally:
             log.info("stopping")
             events.close()
+            app[LIVE_POSITIONS].close()
             onvif.close()
             restream.end_all(STOPS)
             await stop_cameras()

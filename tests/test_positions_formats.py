@@ -1,4 +1,4 @@
-"""gateway.positions: JSON, GPX and GeoJSON, whole and in batches."""
+"""gateway.positions: JSON, GPX, GeoJSON and KML, whole and in batches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from lxml import etree
 
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import NS, Constellation, Fix
-from gateway.positions.formats import fix_json
-from gateway.positions.geojson import geojson
+from gateway.positions.formats import fix_json, fix_text
+from gateway.positions.geojson import collection_text, feature_text, geojson, gone_text
 from gateway.positions.gpx import GPX, OWN, TRACK_POINT, gpx
+from gateway.positions.kml import GX, KML
 from gateway.positions.runs import runs
 from gateway.positions.writers import WRITERS
 
@@ -264,11 +266,79 @@ def test_geojson_is_valid_whatever_comes(fixes: list[Fix], cut: int) -> None:
     assert json.loads(written("geojson", [fixes])) == geojson("Unit 12", fixes)
 
 
+@settings(max_examples=100)
+@given(st.builds(lambda fixes: fixes[-1:], FIXES), st.sampled_from([None, float("nan"), float("inf")]))
+def test_text_says_what_json_says(fixes: list[Fix], altitude: float | None) -> None:
+    for fix in [*fixes, FULL, replace(FULL, altitude_m=altitude), Fix(START, 1, 2)]:
+        expected = fix_json(fix)
+        if altitude is not None and fix.altitude_m is altitude:
+            expected["altitude_m"] = None
+        assert list(json.loads(fix_text(fix)).items()) == list(expected.items())
+        feature = json.loads(feature_text('unit "12"', "Ünit <12>", fix))
+        place = [fix.lon, fix.lat] if expected["altitude_m"] is None else [fix.lon, fix.lat, fix.altitude_m]
+        assert feature["geometry"] == {"type": "Point", "coordinates": place}
+        assert (feature["type"], feature["id"]) == ("Feature", 'unit "12"')
+        named = {key: value for key, value in expected.items() if key not in {"lat", "lon"}}
+        assert feature["properties"] == {"name": "Ünit <12>"} | named
+
+
+def test_a_collection_of_features() -> None:
+    text = collection_text([feature_text("a", "A", FULL), gone_text("b")])
+    assert json.loads(text)["features"][1] == {"type": "Feature", "id": "b", "geometry": None, "properties": {}}
+    assert json.loads(collection_text([])) == {"type": "FeatureCollection", "features": []}
+
+
+def tracks(text: str) -> list[etree._Element]:
+    """The gx:Tracks of a document, each held against what the extension's schema says of one."""
+    parser = etree.XMLParser(resolve_entities=False)
+    found = list(
+        etree.fromstring(text.encode(), parser).iterfind(f".//{{{KML}}}Placemark/{{{GX}}}MultiTrack/{{{GX}}}Track")
+    )
+    for track in found:
+        order = [etree.QName(child).localname for child in track]
+        assert order == sorted(order, key=["altitudeMode", "when", "coord", "angles", "ExtendedData"].index)
+        moments = order.count("when")
+        assert moments == order.count("coord") >= 1
+        assert order.count("angles") in {0, moments}
+        for array in track.iter(f"{{{GX}}}SimpleArrayData"):
+            assert len(array) == moments
+    return found
+
+
+def test_kml() -> None:
+    (track,) = tracks(written("kml", [[FULL, replace(FULL, utc_ns=START + NS, altitude_m=None, course_deg=None)]]))
+    assert [when.text for when in track.iter(f"{{{KML}}}when")] == [
+        "2026-01-01T12:00:00.250000Z",
+        "2026-01-01T12:00:01.000000Z",
+    ]
+    assert [c.text for c in track.iter(f"{{{GX}}}coord")] == ["-0.1246 51.5007 35.5", "-0.1246 51.5007 0"]
+    assert [a.text for a in track.iter(f"{{{GX}}}angles")] == ["270 0 0", None]
+    said = {array.get("name"): [value.text for value in array] for array in track.iter(f"{{{GX}}}SimpleArrayData")}
+    assert said == {"speed": ["1.4", "1.4"], "accuracy": ["4", "4"]}
+
+
+def test_kml_tracks_bridge_batches_and_no_gaps() -> None:
+    text = written("kml", [[fix(0), fix(1)], [fix(2)], [], [fix(8), fix(9)]], name='<Unit> & "12"\x0b')
+    found = [[when.text[17:19] for when in track.iter(f"{{{KML}}}when")] for track in tracks(text)]
+    assert found == [["00", "01"], ["01", "02"], ["08", "09"]]
+    root = etree.fromstring(text.encode())
+    assert root.findtext(f".//{{{KML}}}Document/{{{KML}}}name") == '<Unit> & "12"'
+
+
+@settings(max_examples=50)
+@given(FIXES, st.integers(0, 8))
+def test_kml_is_valid_whatever_comes(fixes: list[Fix], cut: int) -> None:
+    times = [w.text for t in tracks(written("kml", [fixes[:cut], fixes[cut:]])) for w in t.iter(f"{{{KML}}}when")]
+    assert set(times) == {format_utc(each.utc_ns) for each in fixes}
+
+
 @pytest.mark.parametrize("format_", WRITERS)
 def test_nothing_at_all_is_a_document_too(format_: str) -> None:
     text = written(format_, [[]])
     if format_ == "gpx":
         assert list(gpx_tree(text).iterfind(".//g:trkseg", NS_MAP)) == []
+    elif format_ == "kml":
+        assert tracks(text) == []
     else:
         assert list(json.loads(text).values())[-1] == []
 
@@ -279,6 +349,7 @@ def test_writers_name_their_media_types() -> None:
         "json": ("application/json", "json"),
         "geojson": ("application/geo+json", "geojson"),
         "gpx": ("application/gpx+xml", "gpx"),
+        "kml": ("application/vnd.google-earth.kml+xml", "kml"),
     }
 
 

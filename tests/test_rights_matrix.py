@@ -234,6 +234,11 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/nvr": Recipe(200, CONFIGURE),
     "DELETE /api/nvr/readers/{id}": Recipe(404, CONFIGURE),  # nobody reads
     "GET /api/cameras/{id}/positions": Recipe(200, of_the_camera(Right.POSITION)),
+    "GET /api/cameras/{id}/trajectory": Recipe(
+        200,
+        of_the_camera(Right.POSITION),
+        {"params": {"from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}},
+    ),
     "GET /api/report/{key}": Recipe(404, anybody),  # nobody's key
     "POST /api/report/{key}": Recipe(404, anybody),
     "GET /api/cameras/{id}/position-key": Recipe(404, of_the_camera(Right.CONFIGURE)),
@@ -273,6 +278,7 @@ RECIPES: dict[str, Recipe] = {
         {"params": {"from": "2026-01-31T12:00:00Z", "to": "2026-01-31T13:00:00Z"}},
     ),
     "GET /api/cameras/{id}/snapshot.jpg": Recipe(200, of_the_camera(Right.LIVE)),
+    "GET /api/positions/live": Recipe(400, somewhere(Right.POSITION)),  # likewise
     "GET /api/events": Recipe(400, with_a_log_in),  # no upgrade; what the socket tells is a test of its own
     "POST /onvif/{service}": Recipe(400, anybody),  # it takes SOAP, and an account of its own
     "GET /onvif/snapshot/{id}.jpg": Recipe(401, anybody),  # it takes HTTP digest alone

@@ -22,6 +22,7 @@ from web import (
     incident_shares,
     incidents,
     live,
+    live_positions,
     log_ins,
     nearby,
     nvr,
@@ -38,12 +39,14 @@ from web import (
     settings,
     storage,
     timeline,
+    trajectory,
     viewers,
     visits,
 )
 from web.download_views import DOWNLOADS, DownloadViews
 from web.events import EVENTS, Events
 from web.guard import guarded
+from web.live_positions import LIVE_POSITIONS, LivePositions
 from web.moments import THUMBNAILS, Thumbnails
 from web.operations import openapi
 from web.page import CONTENT_SECURITY_POLICY
@@ -75,6 +78,7 @@ def all_routes() -> list[Route]:
         *recording.ROUTES,
         *policy.ROUTES,
         *archive.ROUTES,
+        *trajectory.ROUTES,
         *position_reports.ROUTES,
         *playback.ROUTES,
         *downloads.ROUTES,
@@ -93,6 +97,7 @@ def all_routes() -> list[Route]:
         *audit.ROUTES,
         *evidence.ROUTES,
         *events.ROUTES,
+        *live_positions.ROUTES,
         *onvif.ROUTES,
         *settings.ROUTES,
         *operations.ROUTES,
@@ -119,7 +124,8 @@ def application(parts: Services) -> web.Application:
     audit.prepare(app)
     app[TICKETS] = Tickets(parts)
     app[DOWNLOADS] = DownloadViews(parts.views, parts.clock)
-    app[WATCHING] = Watching(parts, app[EVENTS], app[TICKETS])
+    app[LIVE_POSITIONS] = LivePositions(parts)
+    app[WATCHING] = Watching(parts, app[EVENTS], app[LIVE_POSITIONS], app[TICKETS])
     app[THUMBNAILS] = Thumbnails()
     app[REPORTS] = Reports(parts.clock)
     app.on_cleanup.append(_end_watching)

@@ -33,13 +33,13 @@ async def send_positions(request: web.Request, start: UtcNs | None, end: UtcNs |
     form = request.query.get("format", "json")
     if form not in WRITERS:
         raise BadRequestError(f'there is no format "{form}": use {", ".join(WRITERS)}')
-    await _audit(request, Action.POSITIONS, camera_id, start, end, reason(request, Right.POSITION, camera_id))
+    await note(request, Action.POSITIONS, camera_id, start, end, reason(request, Right.POSITION, camera_id))
     hidden = await parts.privacy.hidden_positions(camera_id, start, end)
     batches = _shown(parts.positions.batches(camera_id, start, end), hidden)
     # Read before the answer begins: what goes wrong then still gets a status of its own.
     first: list[Fix] = await anext(batches, [])
     if not first:
-        await _known(request, camera_id)
+        await known(request, camera_id)
     camera = parts.fleet.cameras.get(camera_id)
     writer = WRITERS[form](camera_id if camera is None else camera.settings.label)
     response = web.StreamResponse(headers={"Content-Type": f"{writer.content_type}; charset=utf-8"})
@@ -59,11 +59,11 @@ async def recordings(request: web.Request) -> web.Response:
     catalog = services(request).catalog
     camera_id, (start, end) = request.match_info["id"], interval(request)
     why = reason(request, Right.RECORDED, camera_id)
-    await _audit(request, Action.RECORDINGS, camera_id, start, end, why)
+    await note(request, Action.RECORDINGS, camera_id, start, end, why)
     spans = await catalog.recordings(camera_id, start, end)
     gaps = await catalog.gaps(camera_id, start, end)
     if not spans:
-        await _known(request, camera_id)
+        await known(request, camera_id)
     body = {
         "recordings": [{"start": utc(span.start_ns), "end": utc(span.end_ns)} for span in spans],
         "gaps": [
@@ -80,15 +80,17 @@ async def _shown(batches: AsyncIterator[list[Fix]], hidden: list[Span]) -> Async
         yield shown(batch, hidden)
 
 
-async def _known(request: web.Request, camera_id: str) -> None:
+async def known(request: web.Request, camera_id: str) -> None:
+    """Raise NotFoundError where there is no such camera, nor anything of it."""
     parts = services(request)
     if camera_id not in parts.fleet.cameras and not await parts.catalog.recordings(camera_id, None, None):
         raise NotFoundError(f'there is no camera "{camera_id}", nor anything of it')
 
 
-async def _audit(
+async def note(
     request: web.Request, action: Action, camera_id: str, start: UtcNs | None, end: UtcNs | None, why: str | None
 ) -> None:
+    """Write into the audit, before it is shown, that somebody is shown an interval of a camera."""
     await services(request).audit.record(
         action,
         actor=principal(request).name,
@@ -106,7 +108,7 @@ ROUTES = [
         positions,
         "List where the wearer was",
         "archive",
-        query=_INTERVAL | {"format": "json (default), geojson or gpx"},
+        query=_INTERVAL | {"format": "json (default), geojson, gpx or kml"},
         answers={200: Body(schema=FIXES)},
     ),
     Route(

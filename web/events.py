@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from gateway.access.audit import Action
 from gateway.access.authority import Asks, Privacy
@@ -27,7 +26,7 @@ from gateway.incidents.geofence import Geofence
 from gateway.incidents.incident import Incident
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
-from gateway.positions.formats import fix_json
+from gateway.positions.formats import fix_text
 from gateway.viewing.renditions import Quality, Trouble
 from web.alerts import alert_json, sees_places, told
 from web.alerts import may_see as may_see_alert
@@ -37,65 +36,38 @@ from web.geofences import may_see as may_see_geofence
 from web.incident_views import incident_json, seen
 from web.routes import Route
 from web.services import Services, address, principal, services
+from web.sockets import LOGGED_OUT, NO_RIGHT, Outgoing, Together, converse, open_socket
 from web.storage import disk_json
 from web.views import camera_json
 
-QUEUE_LIMIT = 2000
-"""Messages waiting for one socket: some seconds of a large fleet."""
 PING_SECONDS = 10.0
 SETTLE_SECONDS = 0.1
 """Changes of one camera within this time are told once."""
-LOGGED_OUT = 4401
-NO_RIGHT = 4403
-_WHY = {LOGGED_OUT: b"the log-in no longer holds", NO_RIGHT: b"your role has no right to log in any more"}
+TOGETHER_SECONDS = 0.1
+"""Fixes within this time go in one message to those who ask for that."""
 
 Look: TypeAlias = tuple[frozenset[Right], Asks, Privacy | None]
 """What the look of a camera depends on beside the camera itself: rights, what the policy asks, privacy."""
 
 
-class Listener:
+class Listener(Outgoing):
     """One socket's queue, and whose it is."""
 
-    def __init__(self, who: Principal) -> None:
+    def __init__(self, who: Principal, *, together: bool) -> None:
+        super().__init__()
         self.who = who
+        self.together = together
+        """Whether it takes many fixes in one message."""
         self.seen: dict[str, Look] = {}
         """The cameras that it was told of, as they looked to it."""
         self.places: set[str] = set()
         """Those of them whose position it may know: asked for each fix and socket."""
-        self.close_code: int | None = None
-        self._queue: deque[str] = deque()
-        self._wake = asyncio.Event()
-
-    def send(self, message: str) -> None:
-        """Queue a message; a full queue closes the socket instead."""
-        if len(self._queue) >= QUEUE_LIMIT:
-            self.close(WSCloseCode.TRY_AGAIN_LATER)
-            return
-        self._queue.append(message)
-        self._wake.set()
 
     def saw(self, camera: str, look: Look) -> None:
         """It is told of this camera."""
         self.seen[camera] = look
         if Right.POSITION in look[0]:
             self.places.add(camera)
-
-    def close(self, code: int) -> None:
-        """Make `batch` return None."""
-        if self.close_code is None:
-            self.close_code = code
-        self._wake.set()
-
-    async def batch(self) -> list[str] | None:
-        """Wait for messages; None once the socket is to be closed."""
-        while not self._queue and self.close_code is None:
-            self._wake.clear()
-            await self._wake.wait()
-        if self.close_code is not None:
-            return None
-        messages = list(self._queue)
-        self._queue.clear()
-        return messages
 
 
 class Events:
@@ -106,6 +78,7 @@ class Events:
         self._listeners: set[Listener] = set()
         self._changed: dict[str, Camera] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._fixes = Together(TOGETHER_SECONDS, self._tell_fixes)
         parts.fleet.on_added.append(self.camera_changed)
         parts.fleet.on_changed.append(self.camera_changed)
         parts.fleet.on_removed.append(self.camera_removed)
@@ -123,9 +96,9 @@ class Events:
         parts.desk.incidents.on_changed.append(self.incident)
         parts.desk.incidents.on_removed.append(self.incident_removed)
 
-    def open(self, who: Principal) -> Listener:
-        """A new socket's listener, the full state already in its queue."""
-        listener = Listener(who)
+    def open(self, who: Principal, *, together: bool) -> Listener:
+        """A new socket's listener, the full state already in its queue. `together`: many fixes come as one message."""
+        listener = Listener(who, together=together)
         parts = self._parts
         self._send_state(listener)
         for session in parts.whep.sessions:
@@ -143,6 +116,7 @@ class Events:
         """The gateway is stopping."""
         if self._timer is not None:
             self._timer.cancel()
+        self._fixes.close()
         for listener in self._listeners:
             listener.close(WSCloseCode.GOING_AWAY)
 
@@ -199,9 +173,13 @@ class Events:
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """Tell a position to who may know it."""
-        message = _message("fix", camera=camera.id, fix=fix_json(fix))
+        if not self._listeners:
+            return
+        told = f'"camera":{json.dumps(camera.id)},"fix":{fix_text(fix)}}}'
+        self._fixes.add((camera.id, f"{{{told}"))
+        message = f'{{"type":"fix",{told}'
         for listener in list(self._listeners):
-            if camera.id in listener.places:
+            if not listener.together and camera.id in listener.places:
                 listener.send(message)
 
     def anchor(self, owner: bytes, session: str, rtp: int, utc_ns: UtcNs) -> None:
@@ -267,6 +245,19 @@ class Events:
             self._tell_storage(listener)
 
     # ---- inside
+
+    def _tell_fixes(self, fixes: list[tuple[str, str]]) -> None:
+        """Tell what came within a moment; those who see the same get the same message, written once."""
+        messages: dict[tuple[str, ...], str] = {}
+        for listener in list(self._listeners):
+            if not listener.together:
+                continue
+            mine = tuple([text for camera, text in fixes if camera in listener.places])
+            if not mine:
+                continue
+            if mine not in messages:
+                messages[mine] = f'{{"type":"fixes","fixes":[{",".join(mine)}]}}'
+            listener.send(messages[mine])
 
     def _tell_storage(self, listener: Listener) -> None:
         if self._parts.authority.may(listener.who, Right.METRICS):
@@ -338,35 +329,22 @@ async def events(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _follow(request: web.Request, parts: Services) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse(heartbeat=PING_SECONDS * 2, max_msg_size=4096)
+    socket = open_socket()
     await socket.prepare(request)
     hub, key = request.app[EVENTS], principal(request).key
     who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
     if who is None:
         await socket.close(code=LOGGED_OUT)
         return socket
-    listener = hub.open(who)
-    writer = asyncio.create_task(_write(socket, listener), name="events: write")
+    listener = hub.open(who, together=request.query.get("fixes") == "together")
     pinger = asyncio.create_task(_ping(listener, parts), name="events: ping")
     try:
-        async for message in socket:
-            if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
-                break
-            # What a page sends has no meaning here: it is read and dropped.
+        await converse(socket, listener)
     finally:
         hub.discard(listener)
-        for task in (writer, pinger):
-            task.cancel()
-        await asyncio.gather(writer, pinger, return_exceptions=True)
+        pinger.cancel()
+        await asyncio.gather(pinger, return_exceptions=True)
     return socket
-
-
-async def _write(socket: web.WebSocketResponse, listener: Listener) -> None:
-    while (messages := await listener.batch()) is not None:
-        for message in messages:
-            await socket.send_str(message)
-    assert listener.close_code is not None
-    await socket.close(code=listener.close_code, message=_WHY.get(listener.close_code, b""))
 
 
 async def _ping(listener: Listener, parts: Services) -> None:
@@ -383,4 +361,14 @@ def _message(kind: str, /, **members: Any) -> str:
     return json.dumps({"type": kind, **members}, separators=(",", ":"))
 
 
-ROUTES = [Route("GET", "/api/events", events, "Follow what happens (WebSocket)", "events", answers={101: None})]
+ROUTES = [
+    Route(
+        "GET",
+        "/api/events",
+        events,
+        "Follow what happens (WebSocket)",
+        "events",
+        query={"fixes": "together: many in one message, a few times a second; without it, a message for each"},
+        answers={101: None},
+    )
+]

@@ -2,7 +2,7 @@
 
 Each WHEP session is remembered with who opened it. When rights, users or the policy change, those that their viewers
 may not have any more end at once, and their pages are told why. The audit is told of every end. What a socket of
-events may tell is `web.events`' own; who plays what is recorded, `web.tickets`'.
+events or positions may tell is `web.events`' and `web.live_positions`' own; who plays what is recorded, `web.tickets`'.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gateway.base.metrics import RIGHTS_ENDED
 from gateway.base.supervise import TaskOwner
 from gateway.viewing.whep import Session
 from web.events import Events
+from web.live_positions import LivePositions
 from web.services import Services
 from web.tickets import Tickets
 
@@ -42,9 +43,10 @@ class _View:
 class Watching:
     """Every open WHEP session. All calls from the event loop's thread."""
 
-    def __init__(self, parts: Services, events: Events, tickets: Tickets) -> None:
+    def __init__(self, parts: Services, events: Events, live_positions: LivePositions, tickets: Tickets) -> None:
         self._parts = parts
         self._events = events
+        self._live_positions = live_positions
         self._tickets = tickets
         self._views: dict[str, _View] = {}
         self._tasks = TaskOwner("watching")
@@ -63,6 +65,7 @@ class Watching:
     @property
     def _principals(self) -> Iterator[Principal]:
         yield from self._events.principals
+        yield from self._live_positions.principals
         yield from self._tickets.principals
         yield from (view.who for view in self._views.values())
 
@@ -80,6 +83,7 @@ class Watching:
             else:
                 self._views[session_id] = replace(view, who=who)
         self._events.log_ins_changed(holding)
+        self._live_positions.log_ins_changed(holding)
         self._tickets.log_ins_changed(holding, LOG_IN_ENDED)
         self.look()
 
@@ -93,6 +97,7 @@ class Watching:
                 right = Right.LIVE if Right.LIVE in lost else min(lost)
                 self._end(view, right, ruling(authority, view.who, right, camera).why)
         self._events.rights_changed()
+        self._live_positions.rights_changed()
 
     async def close(self) -> None:
         """Wait for what is ending."""

@@ -69,6 +69,7 @@ NEEDED: dict[str, Right] = {
     "GET /api/nvr": Right.CONFIGURE,
     "DELETE /api/nvr/readers/{id}": Right.CONFIGURE,
     "GET /api/cameras/{id}/positions": Right.POSITION,
+    "GET /api/cameras/{id}/trajectory": Right.POSITION,
     "GET /api/report/{key}": Right.OPEN,  # the key in the path is the proof, and good for nothing else
     "POST /api/report/{key}": Right.OPEN,
     "GET /api/cameras/{id}/position-key": Right.CONFIGURE,
@@ -135,6 +136,7 @@ NEEDED: dict[str, Right] = {
     "GET /api/audit/verify": Right.AUDIT,
     "GET /api/evidence": Right.AUDIT,
     "GET /api/events": Right.LOGGED_IN,
+    "GET /api/positions/live": Right.POSITION,
     "GET /region.pmtiles": Right.LOGGED_IN,
     "GET /api/settings/pending": Right.CONFIGURE,
     "POST /api/settings/reload": Right.CONFIGURE,
@@ -194,6 +196,7 @@ OF_SOME_CAMERAS = frozenset(
         "GET /api/exports/{id}",
         "DELETE /api/exports/{id}",
         "GET /api/exports/{id}/files/{name}",
+        "GET /api/positions/live",
         "POST /api/alerts/{alert}/resolve",
         "GET /api/geofences",
         "POST /api/geofences",

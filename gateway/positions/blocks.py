@@ -27,7 +27,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.base.errors import StorageError
@@ -39,10 +39,14 @@ MAX_PIECE_BYTES = 8 << 20
 
 _LEVEL = 1  # higher ones save next to nothing
 _MASK = (1 << 64) - 1
+ALTITUDE, SPEED = 1, 2
+"""Bits of `present`."""
+HEAD = struct.Struct("<II")
+"""How many fixes, and the length of the labels."""
+
 _OPTIONAL = ("altitude_m", "speed_mps", "course_deg", "accuracy_m")
 _SATELLITES = 1 << len(_OPTIONAL)
 _PIECE = struct.Struct("<BI")
-_HEAD = struct.Struct("<II")
 
 
 class BlockError(StorageError):
@@ -77,7 +81,7 @@ def encode(fixes: Sequence[Fix]) -> bytes:
         present.append(bits)
     try:
         parts = [
-            _HEAD.pack(len(fixes), len(names)),
+            HEAD.pack(len(fixes), len(names)),
             names,
             _pack("H", indexes),
             bytes(present),
@@ -100,27 +104,31 @@ def decode(block: bytes) -> list[Fix]:
     Raises:
         BlockError: it is damaged or of an unknown version.
     """
-    fixes: list[Fix] = []
-    at = 0
     try:
-        while at < len(block):
-            version, length = _PIECE.unpack_from(block, at)
-            if version != VERSION:
-                raise BlockError(f"a block of fixes of unknown version {version}")
-            at += _PIECE.size
-            fixes += _decode_piece(block[at : at + length])
-            at += length
+        return [fix for data in pieces(block) for fix in _Reader(data).fixes()]
     except (zlib.error, struct.error, ValueError, IndexError, TypeError) as error:
         raise BlockError(f"a block of fixes is damaged: {error}") from error
-    return fixes
 
 
-def _decode_piece(packed: bytes) -> list[Fix]:
-    inflater = zlib.decompressobj()
-    data = inflater.decompress(packed, MAX_PIECE_BYTES)
-    if not inflater.eof or inflater.unused_data:
-        raise BlockError("a block of fixes is cut off or too large")
-    return _Reader(data).fixes()
+def pieces(block: bytes) -> Iterator[bytes]:
+    """What the pieces of a block hold, unpacked.
+
+    Raises:
+        BlockError: one is cut off, too large, or of an unknown version.
+        zlib.error, struct.error: it is damaged.
+    """
+    at = 0
+    while at < len(block):
+        version, length = _PIECE.unpack_from(block, at)
+        if version != VERSION:
+            raise BlockError(f"a block of fixes of unknown version {version}")
+        at += _PIECE.size
+        inflater = zlib.decompressobj()
+        data = inflater.decompress(block[at : at + length], MAX_PIECE_BYTES)
+        if not inflater.eof or inflater.unused_data:
+            raise BlockError("a block of fixes is cut off or too large")
+        yield data
+        at += length
 
 
 class _Reader:
@@ -131,7 +139,7 @@ class _Reader:
         self._at = 0
 
     def fixes(self) -> list[Fix]:
-        count, length = _HEAD.unpack(self._take(_HEAD.size))
+        count, length = HEAD.unpack(self._take(HEAD.size))
         labels = [
             (str(carrier), tuple(Constellation(name) for name in systems))
             for carrier, systems in json.loads(self._take(length))

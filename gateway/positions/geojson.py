@@ -8,12 +8,13 @@ share a position, so that no batch waits for the next. A line that crosses 180°
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import Fix
-from gateway.positions.formats import fix_json
+from gateway.positions.formats import details_text, fix_json
 from gateway.positions.runs import runs
 
 
@@ -51,6 +52,26 @@ class GeoJsonWriter:
 def geojson(name: str, fixes: Sequence[Fix]) -> dict[str, Any]:
     """A whole FeatureCollection of Fixes in order of time, ready for `json.dumps`."""
     return {"type": "FeatureCollection", "features": [*_lines(name, fixes), *(_point(fix) for fix in fixes)]}
+
+
+def feature_text(camera: str, name: str, fix: Fix) -> str:
+    """A Feature, compact. Its `id` is the camera's, its properties are `name` and what a Fix says beside its place."""
+    altitude = "" if fix.altitude_m is None or not math.isfinite(fix.altitude_m) else f",{fix.altitude_m!r}"
+    return (
+        f'{{"type":"Feature","id":{json.dumps(camera)},"geometry":'
+        f'{{"type":"Point","coordinates":[{fix.lon!r},{fix.lat!r}{altitude}]}},"properties":'
+        f'{{"name":{json.dumps(name)},"utc":"{format_utc(fix.utc_ns)}",{details_text(fix)}}}}}'
+    )
+
+
+def gone_text(camera: str) -> str:
+    """A Feature without a place (RFC 7946 3.2): nothing is told of this camera any more."""
+    return f'{{"type":"Feature","id":{json.dumps(camera)},"geometry":null,"properties":{{}}}}'
+
+
+def collection_text(features: Iterable[str]) -> str:
+    """A FeatureCollection of what `feature_text` and `gone_text` make."""
+    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}'
 
 
 def _point(fix: Fix) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class GpxWriter:
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<gpx version="1.1" creator="Sightline" xmlns="{GPX}" '
             f'xmlns:gpxtpx="{TRACK_POINT}" xmlns:sightline="{OWN}">\n'
-            f"<trk>\n<name>{escape(_without_controls(self._name))}</name>\n"
+            f"<trk>\n<name>{escape(without_controls(self._name))}</name>\n"
         )
 
     def write(self, fixes: Sequence[Fix]) -> str:
@@ -62,11 +62,11 @@ def gpx(name: str, fixes: Sequence[Fix]) -> bytes:
 
 def _track_point(fix: Fix) -> str:
     # The order of the elements is fixed by the schema (wptType). Its longitudes end just below 180.
-    lon = _decimal(fix.lon)
+    lon = decimal(fix.lon)
     lon = "-180" if lon == "180" else lon  # also what only rounding makes 180
-    parts = [f'<trkpt lat="{_decimal(fix.lat)}" lon="{lon}">']
+    parts = [f'<trkpt lat="{decimal(fix.lat)}" lon="{lon}">']
     if fix.altitude_m is not None:
-        parts.append(f"<ele>{_decimal(fix.altitude_m)}</ele>")
+        parts.append(f"<ele>{decimal(fix.altitude_m)}</ele>")
     parts.append(f"<time>{format_utc(fix.utc_ns)}</time>")
     if fix.carrier:
         parts.append(f"<src>{escape(fix.carrier)}</src>")
@@ -74,22 +74,22 @@ def _track_point(fix: Fix) -> str:
         parts.append(f"<sat>{fix.satellites}</sat>")
     extensions = []
     if fix.speed_mps is not None or fix.course_deg is not None:
-        speed = "" if fix.speed_mps is None else f"<gpxtpx:speed>{_decimal(fix.speed_mps)}</gpxtpx:speed>"
-        course = "" if fix.course_deg is None else f"<gpxtpx:course>{_decimal(fix.course_deg)}</gpxtpx:course>"
+        speed = "" if fix.speed_mps is None else f"<gpxtpx:speed>{decimal(fix.speed_mps)}</gpxtpx:speed>"
+        course = "" if fix.course_deg is None else f"<gpxtpx:course>{decimal(fix.course_deg)}</gpxtpx:course>"
         extensions.append(f"<gpxtpx:TrackPointExtension>{speed}{course}</gpxtpx:TrackPointExtension>")
     if fix.accuracy_m is not None:
-        extensions.append(f"<sightline:accuracy>{_decimal(fix.accuracy_m)}</sightline:accuracy>")
+        extensions.append(f"<sightline:accuracy>{decimal(fix.accuracy_m)}</sightline:accuracy>")
     if extensions:
         parts.append(f"<extensions>{''.join(extensions)}</extensions>")
     parts.append("</trkpt>\n")
     return "".join(parts)
 
 
-def _decimal(value: float) -> str:
+def decimal(value: float) -> str:
     """An xs:decimal, which has no exponent: nine places are a tenth of a millimetre in degrees."""
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
-def _without_controls(text: str) -> str:
+def without_controls(text: str) -> str:
     """XML 1.0 has no way to write most control characters and surrogates."""
     return "".join(c for c in text if c.isprintable())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from gateway.media.model import Fix
-from gateway.positions.formats import fix_json
+from gateway.positions.formats import fix_text
 from gateway.webrtc.datachannel import DataChannels
 
 
@@ -21,7 +20,7 @@ class Positions:
         followers = self._channels.setdefault(camera_id, {})
         followers[channels] = None
         if newest is not None:
-            channels.latest = _message(newest)
+            channels.latest = fix_text(newest)
 
         def end() -> None:
             followers.pop(channels, None)
@@ -34,11 +33,6 @@ class Positions:
         """A camera's position was accepted."""
         followers = self._channels.get(camera_id)
         if followers:
-            message = _message(fix)
+            message = fix_text(fix)
             for channels in followers:
                 channels.send(message)
-
-
-def _message(fix: Fix) -> str:
-    """A Fix as the API shows it."""
-    return json.dumps(fix_json(fix), separators=(",", ":"))

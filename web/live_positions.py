@@ -1,0 +1,224 @@
+"""`WS /api/positions/live`: where the units are, as GeoJSON (RFC 7946), for programs that draw maps.
+
+Every message is a FeatureCollection. The first has each camera whose position the asker may know and that has said one,
+those that follow what has come since, four times a second. A Feature's `id` is the camera's; the newest one of an id
+counts. One without a geometry says that nothing is told of that camera any more: a privacy mode began, a right ended,
+the camera was removed. Fixes are the raw ones, all of them, in the order they came.
+
+A socket that does not read is closed with 1013; when it comes back it is told everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import WSCloseCode, web
+
+from gateway.access.audit import Action
+from gateway.access.rights import Right
+from gateway.access.users import Principal
+from gateway.base.errors import BadRequestError
+from gateway.ingest.fleet import Camera
+from gateway.media.model import Fix
+from gateway.positions.geojson import collection_text, feature_text, gone_text
+from web.routes import Route
+from web.services import Services, address, principal, services
+from web.sockets import LOGGED_OUT, NO_RIGHT, Outgoing, Together, converse, open_socket
+
+TOGETHER_SECONDS = 0.25
+MAX_NAMED = 1000
+"""So many cameras, or groups, may be asked for by name."""
+
+
+class Follower(Outgoing):
+    """One socket's queue, whose it is, and what was asked for."""
+
+    def __init__(self, who: Principal, cameras: frozenset[str], groups: frozenset[str]) -> None:
+        super().__init__()
+        self.who = who
+        self.cameras = cameras
+        """Empty: all."""
+        self.groups = groups
+        """Empty: all."""
+        self.places: set[str] = set()
+        """Whose positions it is told."""
+
+    def wants(self, camera: Camera) -> bool:
+        """Whether it asked for this camera."""
+        named = not self.cameras or camera.id in self.cameras
+        return named and (not self.groups or not self.groups.isdisjoint(camera.settings.groups))
+
+
+class LivePositions:
+    """Tells every open socket where the units are. All calls from the event loop's thread."""
+
+    def __init__(self, parts: Services) -> None:
+        self._parts = parts
+        self._followers: set[Follower] = set()
+        self._fixes = Together(TOGETHER_SECONDS, self._tell)
+        parts.fleet.on_fix.append(self.fix)
+        parts.fleet.on_added.append(self._look_at)
+        parts.fleet.on_changed.append(self._look_at)
+        parts.fleet.on_removed.append(self._removed)
+
+    def open(self, who: Principal, cameras: frozenset[str], groups: frozenset[str]) -> Follower:
+        """A new socket's queue, with where everyone is already in it."""
+        follower = Follower(who, cameras, groups)
+        follower.places = self._places(follower)
+        follower.send(collection_text(self._newest(follower.places)))
+        self._followers.add(follower)
+        return follower
+
+    def discard(self, follower: Follower) -> None:
+        """The socket has ended."""
+        self._followers.discard(follower)
+
+    def close(self) -> None:
+        """The gateway is stopping."""
+        self._fixes.close()
+        for follower in self._followers:
+            follower.close(WSCloseCode.GOING_AWAY)
+
+    @property
+    def principals(self) -> list[Principal]:
+        """Who has a socket open."""
+        return [follower.who for follower in self._followers]
+
+    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
+        """Users changed: `holding` has the log-ins that still hold, each with who it is now.
+
+        Call `rights_changed` next: it tells them.
+        """
+        for follower in self._followers:
+            who = holding.get(follower.who.key)
+            if who is None:
+                follower.close(LOGGED_OUT)
+            else:
+                follower.who = who
+
+    def rights_changed(self) -> None:
+        """Show nobody any longer what they may not see, and what they may see from now on."""
+        for follower in self._followers:
+            if not self._parts.authority.may_somewhere(follower.who, Right.POSITION):
+                follower.close(NO_RIGHT)
+                continue
+            before, follower.places = follower.places, self._places(follower)
+            told = [gone_text(camera) for camera in sorted(before - follower.places)]
+            told += self._newest(follower.places - before)
+            if told:
+                follower.send(collection_text(told))
+
+    def fix(self, camera: Camera, fix: Fix) -> None:
+        """A position was accepted."""
+        if self._followers:
+            self._fixes.add((camera.id, feature_text(camera.id, camera.settings.label, fix)))
+
+    # ---- inside
+
+    def _tell(self, features: list[tuple[str, str]]) -> None:
+        """Those who see the same get the same message, written once."""
+        messages: dict[tuple[str, ...], str] = {}
+        for follower in self._followers:
+            mine = tuple([text for camera, text in features if camera in follower.places])
+            if not mine:
+                continue
+            if mine not in messages:
+                messages[mine] = collection_text(mine)
+            follower.send(messages[mine])
+
+    def _places(self, follower: Follower) -> set[str]:
+        return {camera.id for camera in self._parts.fleet.cameras.values() if self._may(follower, camera)}
+
+    def _may(self, follower: Follower, camera: Camera) -> bool:
+        return follower.wants(camera) and self._parts.authority.may(follower.who, Right.POSITION, camera.id)
+
+    def _newest(self, cameras: Iterable[str]) -> list[str]:
+        found = (self._parts.fleet.cameras[camera] for camera in sorted(cameras))
+        return [feature_text(c.id, c.settings.label, c.fix) for c in found if c.fix is not None]
+
+    def _look_at(self, camera: Camera) -> None:
+        """It is new, or its groups may have changed."""
+        for follower in self._followers:
+            if (may := self._may(follower, camera)) == (camera.id in follower.places):
+                continue
+            if may:
+                follower.places.add(camera.id)
+                if told := self._newest([camera.id]):
+                    follower.send(collection_text(told))
+            else:
+                self._forget(follower, camera)
+
+    def _removed(self, camera: Camera) -> None:
+        for follower in self._followers:
+            if camera.id in follower.places:
+                self._forget(follower, camera)
+
+    def _forget(self, follower: Follower, camera: Camera) -> None:
+        follower.places.discard(camera.id)
+        follower.send(collection_text([gone_text(camera.id)]))
+
+
+LIVE_POSITIONS: web.AppKey[LivePositions] = web.AppKey("live_positions", LivePositions)
+
+
+async def live_positions(request: web.Request) -> web.WebSocketResponse:
+    """`GET /api/positions/live`, upgraded."""
+    parts = services(request)
+    cameras, groups = _named(request, "cameras"), _named(request, "groups")
+    detail: dict[str, Any] = {"positions": True}
+    detail |= {key: sorted(named) for key, named in (("cameras", cameras), ("groups", groups)) if named}
+    view = await parts.views.begin(
+        Action.FOLLOW,
+        actor=principal(request).name,
+        address=address(request),
+        agent=request.headers.get("User-Agent", "")[:200],
+        **detail,
+    )
+    try:
+        return await _follow(request, parts, cameras, groups)
+    finally:
+        parts.views.end(view, "the connection ended")
+
+
+async def _follow(
+    request: web.Request, parts: Services, cameras: frozenset[str], groups: frozenset[str]
+) -> web.WebSocketResponse:
+    socket = open_socket()
+    await socket.prepare(request)
+    hub, key = request.app[LIVE_POSITIONS], principal(request).key
+    who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
+    if who is None:
+        await socket.close(code=LOGGED_OUT)
+        return socket
+    follower = hub.open(who, cameras, groups)
+    try:
+        await converse(socket, follower)
+    finally:
+        hub.discard(follower)
+    return socket
+
+
+def _named(request: web.Request, key: str) -> frozenset[str]:
+    """The names in the query: `cameras=a,b`, or several times `cameras=a`.
+
+    Raises:
+        BadRequestError: there are too many.
+    """
+    names = frozenset(name for text in request.query.getall(key, []) for name in text.split(",") if name)
+    if len(names) > MAX_NAMED:
+        raise BadRequestError(f'"{key}" names more than {MAX_NAMED}')
+    return names
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/positions/live",
+        live_positions,
+        "Follow where the units are, as GeoJSON (WebSocket)",
+        "events",
+        query={"cameras": "ids, with commas between them; without it, all", "groups": "of cameras, likewise"},
+        answers={101: None},
+    )
+]

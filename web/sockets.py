@@ -1,0 +1,122 @@
+"""What the API's WebSockets have in common: a bounded queue for each, who writes it out, and what is told together.
+
+What is told, and to whom, is `web.events`' and `web.live_positions`' own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+QUEUE_LIMIT = 2000
+"""Messages waiting for one socket: some seconds of a large fleet."""
+QUEUE_CHARACTERS = 16 << 20
+"""How long these may be together."""
+HEARTBEAT_SECONDS = 20.0
+LOGGED_OUT = 4401
+NO_RIGHT = 4403
+_WHY = {LOGGED_OUT: b"the log-in no longer holds", NO_RIGHT: b"you have no right to this any more"}
+
+T = TypeVar("T")
+
+
+class Outgoing:
+    """What waits to be sent to one socket. It may be read by one task only."""
+
+    def __init__(self) -> None:
+        self.close_code: int | None = None
+        self._queue: deque[str] = deque()
+        self._characters = 0
+        self._wake = asyncio.Event()
+
+    def send(self, message: str) -> None:
+        """Queue a message; a full queue closes the socket instead."""
+        if len(self._queue) >= QUEUE_LIMIT or self._characters >= QUEUE_CHARACTERS:
+            self.close(WSCloseCode.TRY_AGAIN_LATER)
+            return
+        self._queue.append(message)
+        self._characters += len(message)
+        self._wake.set()
+
+    def close(self, code: int) -> None:
+        """Make `batch` return None."""
+        if self.close_code is None:
+            self.close_code = code
+        self._wake.set()
+
+    async def batch(self) -> list[str] | None:
+        """Wait for messages; None once the socket is to be closed."""
+        while not self._queue and self.close_code is None:
+            self._wake.clear()
+            await self._wake.wait()
+        if self.close_code is not None:
+            return None
+        messages = list(self._queue)
+        self._queue.clear()
+        self._characters = 0
+        return messages
+
+
+class Together(Generic[T]):
+    """Gathers what comes within a moment: the first thing after a pause is told at once, what follows in portions.
+
+    Hundreds of units say where they are each second; a message and a system call for each, to each of dozens of
+    sockets, would be most of what a gateway does. Use it from the event loop only.
+    """
+
+    def __init__(self, seconds: float, tell: Callable[[list[T]], None]) -> None:
+        self._seconds = seconds
+        self._tell = tell
+        self._gathered: list[T] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, thing: T) -> None:
+        """Have it told within `seconds`."""
+        self._gathered.append(thing)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(0, self._due)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _due(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if not gathered:
+            self._timer = None
+            return
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._due)
+        self._tell(gathered)
+
+
+def open_socket() -> web.WebSocketResponse:
+    """A socket that notices when its other side is gone, and to which nothing long can be sent.
+
+    Not compressed: each socket would do that for itself, many times a second, at several times the cost of sending.
+    """
+    return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=4096, compress=False)
+
+
+async def converse(socket: web.WebSocketResponse, outgoing: Outgoing) -> None:
+    """Send what is queued until that is closed, or the other side has gone. What it sends has no meaning."""
+    writer = asyncio.create_task(_write(socket, outgoing), name="socket: write")
+    try:
+        async for message in socket:
+            if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
+                break
+    finally:
+        writer.cancel()
+        await asyncio.gather(writer, return_exceptions=True)
+
+
+async def _write(socket: web.WebSocketResponse, outgoing: Outgoing) -> None:
+    while (messages := await outgoing.batch()) is not None:
+        for message in messages:
+            await socket.send_str(message)
+    assert outgoing.close_code is not None
+    await socket.close(code=outgoing.close_code, message=_WHY.get(outgoing.close_code, b""))
