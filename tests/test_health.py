@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from gateway.base.clock import ManualClock
 from gateway.base.settings import CameraSettings
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.health import TOLD_AGAIN, TOLD_EVERY, HealthBoard
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, UnitHealth
+from gateway.positions.from_metadata import health
+from gateway.simulator.battery import battery_percent
+from onvif_protocol.metadata import BATTERY_ITEM, BATTERY_TOPIC, Event, MetadataDocument, battery_document, parse
+from tests.restream_rig import METADATA, Source, live
+from tests.running import running
 
 NOW = 1_790_000_000 * NS
 
@@ -83,6 +90,52 @@ async def test_the_fleet_tells_each_report_and_the_page_of_it_now_and_then():
     assert [health.battery_percent for health in changes] == [50.0, 30.0]
     task.cancel()
     await fleet.stop_sources()
+
+
+# ---- by ONVIF
+
+
+def event(value: str, *, topic: str = BATTERY_TOPIC, operation: str = "Changed", utc_ns: int | None = NOW) -> Event:
+    return Event(topic, utc_ns, operation, (), ((BATTERY_ITEM, value),))
+
+
+def test_the_battery_of_a_camera_is_a_standard_event():
+    said = UnitHealth(NOW, battery_percent=41.5, carrier="onvif-event")
+    assert health(parse(battery_document(41.5, NOW)), utc_ns=NOW + NS) == said
+    two = MetadataDocument(events=(event("90"), event("41.5"), event("1", topic="tns1:Monitoring/ProcessorUsage")))
+    assert health(two, utc_ns=NOW) == said, "the last one counts"
+    undated = MetadataDocument(events=(event("41.5", utc_ns=None),))
+    assert health(undated, utc_ns=NOW) == said
+
+
+@pytest.mark.parametrize("value", ["", "full", "NaN", "-1", "101", "1e999"])
+def test_a_charge_that_cannot_be_is_none(value):
+    assert health(MetadataDocument(events=(event(value),)), utc_ns=NOW) is None
+    assert health(MetadataDocument(events=(event("50", operation="Deleted"),)), utc_ns=NOW) is None
+    assert health(MetadataDocument(), utc_ns=NOW) is None
+
+
+async def test_a_camera_that_tells_its_battery_shows_it_whatever_brings_its_position(tmp_path):
+    source = Source()
+    await source.start()
+    async with running(tmp_path, source.settings(position="http")) as gateway:
+        await live(gateway, source)
+        camera = gateway.fleet.camera("cam")
+        source.publish(METADATA, battery_document(12.5, source.publish(key=True).utc_ns))
+        async with asyncio.timeout(20):
+            while camera.health is None:
+                await asyncio.sleep(0.01)
+        shown = (await gateway.client().get("/api/cameras/cam"))["health"]
+        assert (shown["battery_percent"], shown["charging"], shown["carrier"]) == (12.5, None, "onvif-event")
+    await source.stop()
+
+
+def test_the_batteries_of_the_demo_fall_and_are_changed():
+    falling = [battery_percent(2, minute * 60) for minute in range(300)]
+    assert falling[:3] == [18.0, 17.5, 17.0]
+    assert min(falling) >= 6.0
+    assert max(falling) > 95.0
+    assert len({battery_percent(seed, 0) for seed in range(4)}) == 4
 
 
 class _Never:

@@ -69,7 +69,7 @@ async def test_films_hears_and_says_where_it_is(camera: SimulatedCamera) -> None
     video, audio, said = await asyncio.gather(
         collect(camera, TrackKind.VIDEO, 30),
         collect(camera, TrackKind.AUDIO, 20),
-        collect(camera, TrackKind.METADATA, 2),
+        collect(camera, TrackKind.METADATA, 3),
     )
     assert video[0].is_keyframe
     decoder = av.VideoCodecContext.create("h264", "r")
@@ -79,8 +79,9 @@ async def test_films_hears_and_says_where_it_is(camera: SimulatedCamera) -> None
     assert np.abs(pictures[-1].to_ndarray()[:180].astype(int) - drawn).mean() < 8, "the picture of that moment"
     assert all(b.pts - a.pts == FRAME_SAMPLES for a, b in itertools.pairwise(audio))
     assert {len(u.nals[0]) for u in audio} == {FRAME_SAMPLES}
-    for unit in said:
-        (position,) = metadata.parse(unit.nals[0]).positions
+    placed = [(unit, one.positions) for unit in said if (one := metadata.parse(unit.nals[0])).positions]
+    assert len(placed) == 2, "and one of its battery"
+    for unit, (position,) in placed:
         expected = camera.walk.fix(unit.utc_ns)
         assert (position.lat, position.lon) == (expected.lat, expected.lon)
         assert position.speed_mps == expected.speed_mps

@@ -25,7 +25,7 @@ from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
 from gateway.media.rtp import RtpError
 from gateway.media.track_receiver import TrackReceiver
 from gateway.positions import klv
-from gateway.positions.from_metadata import fixes
+from gateway.positions.from_metadata import fixes, health
 from gateway.rtsp.batches import Batches
 from gateway.rtsp.client import RtspClient
 from gateway.rtsp.sdp import TrackDescription
@@ -309,6 +309,8 @@ class CameraSource:
             for event in document.events:
                 if (happened := alarm(event, emergencies)) is not None:
                     self._camera.alarm_arrived(happened, unit.utc_ns if event.utc_ns is None else event.utc_ns)
+            if (told := health(document, utc_ns=unit.utc_ns)) is not None:
+                self._camera.health_arrived(told)
         if document.positions and self._camera.settings.position == "metadata":
             for fix in fixes(document, utc_ns=unit.utc_ns, received_ns=unit.received_ns):
                 if self._camera.take_fix(fix) is None:

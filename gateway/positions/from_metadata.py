@@ -1,9 +1,11 @@
-"""From what an ONVIF metadata document says to Fixes. Reading the XML is `onvif_protocol.metadata`'s work."""
+"""From what an ONVIF metadata document says to Fixes, and to how the unit is. Reading the XML is
+`onvif_protocol.metadata`'s work.
+"""
 
 from __future__ import annotations
 
-from gateway.media.model import Fix, UtcNs
-from onvif_protocol.metadata import MetadataDocument
+from gateway.media.model import Fix, UnitHealth, UtcNs
+from onvif_protocol.metadata import BATTERY_ITEM, BATTERY_TOPIC, Carrier, MetadataDocument, number
 
 MIN_COURSE_SPEED_MPS = 0.5
 """Below it a receiver's course is noise."""
@@ -31,3 +33,18 @@ def fixes(document: MetadataDocument, *, utc_ns: UtcNs, received_ns: UtcNs) -> l
         )
         for position in document.positions
     ]
+
+
+def health(document: MetadataDocument, *, utc_ns: UtcNs) -> UnitHealth | None:
+    """How the unit is by the newest of the document's events; None: they say nothing of it.
+
+    The standard knows the battery's charge (ONVIF Core 8.9.6). That a storage has failed (8.9.10) says nothing of how
+    much is free, and of signals there is nothing.
+    """
+    for event in reversed(document.events):
+        if event.topic == BATTERY_TOPIC and event.operation != "Deleted":
+            percent = number(dict(event.data).get(BATTERY_ITEM))
+            if percent is not None and 0 <= percent <= 100:
+                moment = utc_ns if event.utc_ns is None else event.utc_ns
+                return UnitHealth(moment, battery_percent=percent, carrier=Carrier.EVENT.value)
+    return None

@@ -30,18 +30,20 @@ from gateway.media.model import (
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.presentation import Client, Presentation
 from gateway.rtsp.server import Server
+from gateway.simulator.battery import battery_percent
 from gateway.simulator.device import SERVICE_PATH, CameraModel, DeviceSite, identity
 from gateway.simulator.encoder import Encoder, EncoderSettings
 from gateway.simulator.sound import FRAME_SAMPLES, SAMPLE_RATE, Street
 from gateway.simulator.walk import Walk
 from onvif_protocol.discovery import Responder, Target
-from onvif_protocol.metadata import Carrier, Position, event_document, navigational_document
+from onvif_protocol.metadata import Carrier, Position, battery_document, event_document, navigational_document
 
 VIDEO, AUDIO, METADATA = range(3)
 """Ids of the tracks."""
 VIDEO_RATE = 90_000
 METADATA_RATE = 90_000
 METADATA_SECONDS = 1.0
+BATTERY_SECONDS = 10.0
 RTSP_PATH = "live"
 MAX_HELD_SECONDS = 60.0
 """What a camera without a link keeps for when it returns; older units are lost."""
@@ -225,7 +227,7 @@ class SimulatedCamera:
         interval = 1 / self._picture.fps
         started, started_ns = self._clock.monotonic(), self._clock.utc_ns()
         due = started + interval * (self._index % 4) / 4  # cameras take turns
-        heard_ns, said_ns = started_ns // _FRAME_NS * _FRAME_NS, 0
+        heard_ns, said_ns, powered_ns = started_ns // _FRAME_NS * _FRAME_NS, 0, 0
         while True:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
             now = self._clock.monotonic()
@@ -247,6 +249,10 @@ class SimulatedCamera:
             if media_ns - said_ns >= METADATA_SECONDS * NS:
                 said_ns = media_ns
                 self._publish(self._metadata, media_ns, utc_ns, (self._document(utc_ns),))
+            elif media_ns - powered_ns >= BATTERY_SECONDS * NS:
+                powered_ns = media_ns
+                percent = battery_percent(self.settings.seed, now - started)
+                self._publish(self._metadata, media_ns, utc_ns, (battery_document(percent, utc_ns),))
 
     def _document(self, utc_ns: UtcNs) -> bytes:
         fix = self.fix(utc_ns)
