@@ -142,7 +142,7 @@ export async function positions(id: string, from: Date): Promise<Fix[]> {
 }
 
 /** Where a camera's whole trail can be had as a file. */
-export function positionsFile(id: string, format: "gpx" | "geojson"): string {
+export function positionsFile(id: string, format: "gpx" | "geojson" | "kml"): string {
   return `${cameraPath(id)}/positions?format=${format}`;
 }
 

@@ -5,7 +5,8 @@
 
 import type { ServerEvent } from "./model";
 
-const PATH = "/api/events";
+/** Fixes of many units come in one message. */
+const PATH = "/api/events?fixes=together";
 /** The gateway pings every 10 s; after this long without a word the socket is dead. */
 const SILENCE_MS = 25_000;
 const FIRST_RETRY_MS = 500;

@@ -360,7 +360,7 @@ export type ServerEvent =
   | { type: "state"; utc: string; cameras: Camera[]; alerts: Alert[] }
   | { type: "camera"; camera: Camera }
   | { type: "removed"; id: string }
-  | { type: "fix"; camera: string; fix: Fix }
+  | { type: "fixes"; fixes: { camera: string; fix: Fix }[] }
   | { type: "anchor"; session: string; rtp: number; utc: string }
   | ({ type: "quality"; session: string } & StreamState)
   /** A WHEP session was ended because of a right it had needed; `reason` is a clause. */

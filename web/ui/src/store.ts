@@ -374,8 +374,8 @@ export class Store {
       case "removed":
         this.forget(event.id);
         break;
-      case "fix":
-        this.takeFix(event.camera, event.fix);
+      case "fixes":
+        for (const { camera, fix } of event.fixes) this.takeFix(camera, fix);
         break;
       case "anchor":
         this.frameClock(event.session).add(event.rtp, Date.parse(event.utc));

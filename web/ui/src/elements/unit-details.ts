@@ -116,9 +116,13 @@ export class UnitDetails extends LitElement {
   }
 
   private renderOrigin(camera: Camera, seen: Sighting | undefined) {
-    const file = (format: "gpx" | "geojson", name: string) =>
+    const file = (format: "gpx" | "geojson" | "kml", name: string) =>
       html`<a href=${positionsFile(camera.id, format)} download="${camera.id}.${format}">${name}</a>`;
     return html`${this.row(words.origin, camera.source === "file" ? words.fromFile : words.fromPage)}
-    ${seen ? this.row(words.trail, html`${file("gpx", "GPX")} · ${file("geojson", "GeoJSON")}`) : nothing}`;
+    ${
+      seen
+        ? this.row(words.trail, html`${file("gpx", "GPX")} · ${file("geojson", "GeoJSON")} · ${file("kml", "KML")}`)
+        : nothing
+    }`;
   }
 }
