@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -61,6 +62,14 @@ async def resolved(client: Client, number: int, word: str = "a drill") -> tuple[
     return status, body
 
 
+async def told(socket: aiohttp.ClientWebSocketResponse) -> Any:
+    """The next alert that a socket is told of."""
+    async with asyncio.timeout(20):
+        while (message := await socket.receive_json())["type"] != "alert":
+            pass
+    return message["alert"]
+
+
 def locate(gateway: Running, camera: str = "unit-1") -> None:
     now = SystemClock().utc_ns()
     assert gateway.fleet.camera(camera).take_fix(Fix(now, 52.123456, 13.4, received_ns=now)) is None
@@ -88,8 +97,8 @@ async def test_a_call_is_listed_found_resolved_and_kept(gateway):
     assert (alert["kind"], alert["grade"], alert["camera"]) == ("sos", "high", "unit-1")
     assert (alert["text"], alert["detail"]["by"], alert["resolved"]) == ("shots fired", "dispatcher", None)
     assert alert["detail"]["fix"]["lat"] == 52.123456
-    assert (await ann.call("POST", "/api/cameras/unit-1/sos"))[0] == 200  # the same call
     assert await ann.get(f"/api/alerts/{alert['id']}") == alert
+    assert (await ann.call("POST", "/api/cameras/unit-1/sos"))[0] == 200  # the same call
     assert [one["id"] for one in (await ann.get("/api/alerts?open=true"))["alerts"]] == [alert["id"]]
     status, after = await resolved(ann, alert["id"])
     assert status == 200
@@ -138,9 +147,7 @@ async def test_who_does_not_see_a_camera_learns_nothing_of_its_alerts(gateway):
         assert (await socket.receive_json())["alerts"] == []
         await resolved(ann, north["id"])
         another = await called(ann, "unit-2")
-        while (message := await socket.receive_json())["type"] != "alert":
-            pass
-        assert message["alert"]["id"] == another["id"]
+        assert (await told(socket))["id"] == another["id"]
 
 
 async def test_an_auditor_is_told_of_alerts_and_may_not_resolve_them(gateway):
@@ -158,10 +165,9 @@ async def test_where_the_wearer_was_is_for_who_has_the_right_to_it_while_nothing
         async with gateway.http.ws_connect("/api/events", headers=ann.headers) as socket:
             assert (await socket.receive_json())["alerts"] == []
             before = await called(ann)
-            while (message := await socket.receive_json())["type"] != "alert":
-                pass
-        for told in (before, message["alert"], (await ann.get("/api/alerts"))["alerts"][0]):
-            assert told["detail"] == {"through": "call", "by": "dispatcher"}
+            by_socket = await told(socket)
+        for one in (before, by_socket, (await ann.get("/api/alerts"))["alerts"][0]):
+            assert one["detail"] == {"through": "call", "by": "dispatcher"}
         assert (await root.get(f"/api/alerts/{before['id']}"))["detail"]["fix"]["lat"] == 52.123456
         await resolved(root, before["id"])
 
@@ -181,9 +187,7 @@ async def test_a_socket_is_told_each_change_and_what_is_open_at_its_beginning(ga
     async with gateway.http.ws_connect("/api/events", headers=ann.headers) as socket:
         assert [one["id"] for one in (await socket.receive_json())["alerts"]] == [alert["id"]]
         await resolved(ann, alert["id"])
-        while (message := await socket.receive_json())["type"] != "alert":
-            pass
-        assert message["alert"]["resolved"]["word"] == "a drill"
+        assert (await told(socket))["resolved"]["word"] == "a drill"
 
 
 @pytest.mark.timely
@@ -193,10 +197,11 @@ async def test_a_button_on_the_camera_is_told_at_once(gateway):
         for _ in range(5):
             began = time.perf_counter()
             gateway.fleet.camera("unit-1").alarm_arrived(BUTTON, SystemClock().utc_ns())
-            while (message := await socket.receive_json())["type"] != "alert":
-                pass
+            alert = await told(socket)
             took.append(time.perf_counter() - began)
-            await resolved(ann, message["alert"]["id"])
+            assert alert["resolved"] is None
+            await resolved(ann, alert["id"])
+            assert (await told(socket))["resolved"] is not None
     assert min(took) < 0.05, took
 
 
