@@ -21,7 +21,7 @@ from tests.running import Running, running
 
 LOGS = {"ublox": "ublox-neo-m9n-nmea.log", "furuno": "furuno_gl_ga.log", "quectel": "quectel-eg25-g.log"}
 REPLAY = Path(__file__).parents[1] / "scripts" / "replay_nmea.py"
-GPX = "{http://www.topografix.com/GPX/1/1}"
+GPX, OWN = "{http://www.topografix.com/GPX/1/1}", "{urn:sightline:gpx:1}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -94,7 +94,8 @@ async def test_a_log_is_a_track(
     seconds = [parse_utc(fix["utc"]) / 1e9 for fix in fixes]
     assert [round(b - a) for a, b in itertools.pairwise(seconds)] == [1] * (count - 1)
     document = await gateway.client().get(f"/api/cameras/{camera}/positions?format=gpx")
-    points = etree.fromstring(document).iter(f"{GPX}trkpt")
+    points = list(etree.fromstring(document).iter(f"{GPX}trkpt"))
+    assert {point.findtext(f"{GPX}extensions/{OWN}constellations") for point in points} == {" ".join(constellations)}
     assert [(float(point.get("lat")), float(point.get("lon"))) for point in points] == [
         (pytest.approx(fix["lat"], abs=1e-7), pytest.approx(fix["lon"], abs=1e-7)) for fix in fixes
     ]

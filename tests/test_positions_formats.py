@@ -166,6 +166,7 @@ def test_gpx() -> None:
     assert text("g:extensions/t:TrackPointExtension/t:speed") == "1.4"
     assert text("g:extensions/t:TrackPointExtension/t:course") == "270"
     assert text("g:extensions/s:accuracy") == "4"
+    assert text("g:extensions/s:constellations") == "GPS Galileo"
 
 
 def test_gpx_says_nothing_of_what_is_unknown() -> None:

@@ -79,6 +79,9 @@ def _track_point(fix: Fix) -> str:
         extensions.append(f"<gpxtpx:TrackPointExtension>{speed}{course}</gpxtpx:TrackPointExtension>")
     if fix.accuracy_m is not None:
         extensions.append(f"<sightline:accuracy>{decimal(fix.accuracy_m)}</sightline:accuracy>")
+    if fix.constellations:
+        names = " ".join(constellation.value for constellation in fix.constellations)
+        extensions.append(f"<sightline:constellations>{names}</sightline:constellations>")
     if extensions:
         parts.append(f"<extensions>{''.join(extensions)}</extensions>")
     parts.append("</trkpt>\n")
