@@ -25,6 +25,11 @@ export function course(value: number | null, derived: boolean): string {
   return `${derived ? "≈" : ""}${String(rounded).padStart(3, "0")}° ${point}`;
 }
 
+/** `18 %` */
+export function percent(value: number): string {
+  return `${value.toFixed(0)} %`;
+}
+
 /** How long ago, in the one or two largest units: `4 s`, `2 min 05 s`, `3 h 12 min`, `5 d`. */
 export function age(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1000));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { browser, plain, age, coordinates, course, freshId, speed, utcTime } from "../src/format";
+import { browser, plain, age, coordinates, course, freshId, percent, speed, utcTime } from "../src/format";
 
 describe("format", () => {
   it("writes ages in their largest units", () => {
@@ -22,6 +22,10 @@ describe("format", () => {
   it("writes places to a metre and times in UTC", () => {
     expect(coordinates(59.3293, -18.06858)).toBe("59.32930, -18.06858");
     expect(utcTime(Date.parse("2026-11-22T14:02:11.9Z"))).toBe("14:02:11");
+  });
+
+  it("writes percents whole", () => {
+    expect([0, 17.5, 99.96].map(percent)).toEqual(["0 %", "18 %", "100 %"]);
   });
 
   it("makes ids that are free and fit for a URL", () => {

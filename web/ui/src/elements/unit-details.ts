@@ -6,8 +6,8 @@ import { positionsFile } from "../api";
 import { EverySecond, Watch } from "../controllers";
 import { noPosition, stateOf } from "../faces";
 import { OLD_MS, type Sighting } from "../fixes";
-import { age, coordinates, course, localTime, speed, utcDateTime } from "../format";
-import type { Camera } from "../model";
+import { age, coordinates, course, localTime, percent, speed, utcDateTime } from "../format";
+import type { Camera, UnitHealth } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
 import { controls } from "./controls";
@@ -70,7 +70,8 @@ export class UnitDetails extends LitElement {
     return html`<h2>${words.details}</h2>
       <dl data-testid="unit-details" class="figures">
         ${this.renderState(camera)} ${seen ? this.renderPosition(seen) : this.row(words.position, noPosition(camera))}
-        ${this.renderMedia(camera)} ${this.renderOrigin(camera, seen)}
+        ${camera.health ? this.renderHealth(camera.health) : nothing} ${this.renderMedia(camera)}
+        ${this.renderOrigin(camera, seen)}
       </dl>`;
   }
 
@@ -105,6 +106,14 @@ export class UnitDetails extends LitElement {
     ${this.row(words.course, course(seen.course, seen.courseDerived))}
     ${this.row(words.altitude, metres(fix.altitude_m))} ${this.row(words.accuracy, metres(fix.accuracy_m, "± "))}
     ${this.row(words.satellites, satellites)} ${fix.carrier ? this.row(words.carrier, fix.carrier) : nothing}`;
+  }
+
+  private renderHealth(health: UnitHealth) {
+    const { battery_percent: battery, charging, signal_percent: signal, storage_free_percent: free } = health;
+    const charge = [battery === null ? words.none : percent(battery), ...(charging ? [words.charging] : [])].join(" · ");
+    return html`${battery === null && charging === null ? nothing : this.row(words.battery, charge)}
+    ${signal === null ? nothing : this.row(words.signal, percent(signal))}
+    ${free === null ? nothing : this.row(words.storageFree, percent(free))}`;
   }
 
   private renderMedia(camera: Camera) {
