@@ -17,8 +17,8 @@ def report_address(base: str, key: str) -> str:
 
 
 def traccar_link(address: str, camera: str) -> str:
-    """What Traccar Client sets itself up by (9.4 and later: "Scan QR code", or opened on the phone): a fix every two
-    seconds, also of who stands, and what could not be sent is kept.
+    """What Traccar Client (9 and later) sets itself up by when it scans it as a QR code: a fix every two seconds, also
+    of who stands, and what could not be sent is kept.
     """
     wanted = {
         "id": camera,
