@@ -56,7 +56,10 @@ async def opening_from(
         title, first = f"{datetime.fromtimestamp(when // NS, UTC):%Y-%m-%d %H:%M} UTC", []
     chosen = tuple(dict.fromkeys([*first, *cameras]))
     if not chosen:
-        raise BadRequestError("name one camera at least", pointer="/cameras")
+        where = (
+            f"nobody for whom you may respond was within {kept['radius_m']:g} m then: " if "radius_m" in kept else ""
+        )
+        raise BadRequestError(f"{where}name one camera at least", pointer="/cameras")
     begins = min(when, now) - BEFORE_NS if start is None else start
     return Opening(" ".join(title.split())[:MAX_TITLE], chosen, begins, end, None, (), kept)
 
