@@ -322,6 +322,7 @@ async def run(
                 positions,
                 privacy,
                 settings=lambda: live.running.alerts,
+                page=lambda: live.running.http.public_url,
                 recording=RecordingState(
                     recorders.due, recorders.recording, recorders.problem, lambda: not keeping.has_room()
                 ),
@@ -331,7 +332,7 @@ async def run(
         stack.push_async_callback(desk.close)
         await desk.load()
         desk.alerts.on_changed.append(lambda alert: happenings.look(alert.camera or ""))
-        live.on("alerts")
+        live.on("alerts", prepare=desk.prepare)
         onvif = Devices(
             Identities(catalog_database),
             Cameras(

@@ -296,6 +296,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/exports/{id}/files/{name}": Recipe(404, somewhere(Right.EXPORT)),
     "GET /api/alerts": Recipe(200, with_a_log_in),
     "GET /api/alerts/{alert}": Recipe(404, with_a_log_in),
+    "GET /api/alerts/{alert}/deliveries": Recipe(404, with_a_log_in),
+    "GET /api/alerts/channels": Recipe(200, of_everything(Right.METRICS)),
+    "POST /api/alerts/channels/{channel}/test": Recipe(404, CONFIGURE),
     "GET /api/geofences": Recipe(200, somewhere(Right.POSITION), check=lists_the_geofence),
     "POST /api/geofences": Recipe(201, of_the_camera(Right.RESPOND), {"json": GEOFENCE}),
     "GET /api/geofences/{geofence}": Recipe(404, somewhere(Right.POSITION)),
@@ -352,6 +355,7 @@ TEMPLATES = {
     "{bookmark}": "7000",
     "{alert}": "7000",
     "{geofence}": "7000",
+    "{channel}": "none",
     "{segment}": "gap",
     "{part}": "0.m4s",
 }

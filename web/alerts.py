@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from aiohttp import web
@@ -11,14 +10,13 @@ from gateway.access.authority import SEEING, Asker
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.incidents.alert import OF_GEOFENCES, Alert, Kind
-from gateway.incidents.where import AGE, FIX
+from gateway.incidents.formats import told
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse
 from web.routes import Body, Route
 from web.schema_forms import ref
 from web.schemas_incidents import ALERTS, RESOLVE, SOS
 from web.services import Services, address, principal, services
-from web.views import utc
 
 LIMIT, MAX_LIMIT = 100, 1000
 _LARGEST_NUMBER = 2**63 - 1
@@ -47,13 +45,13 @@ async def alerts(request: web.Request) -> web.Response:
 async def alert(request: web.Request) -> web.Response:
     """`GET /api/alerts/{alert}`."""
     parts, who = services(request), principal(request)
-    return web.json_response(alert_json(parts, await _find(request), who))
+    return web.json_response(alert_json(parts, await find(request), who))
 
 
 async def resolve(request: web.Request) -> web.Response:
     """`POST /api/alerts/{alert}/resolve` {word}: somebody has dealt with it. 200 with the alert as it is now."""
     parts, who = services(request), principal(request)
-    found = await _find(request)
+    found = await find(request)
     if not parts.authority.may(who, Right.RESPOND, found.camera):
         await refuse(request, who, Right.RESPOND, found.camera)
     values = await json_object(request)
@@ -96,26 +94,7 @@ def alert_json(parts: Services, alert: Alert, who: Asker) -> dict[str, Any]:
     return told(alert, places=sees_places(parts, who, alert))
 
 
-def told(alert: Alert, *, places: bool) -> dict[str, Any]:
-    """An alert of the public surface. `places`: with where the wearer was."""
-    hidden: Collection[str] = () if places else (FIX, AGE)
-    return {
-        "id": alert.id,
-        "kind": alert.kind.value,
-        "grade": alert.grade.value,
-        "camera": alert.camera,
-        "text": alert.text,
-        "detail": {name: value for name, value in alert.detail.items() if name not in hidden},
-        "utc": utc(alert.utc_ns),
-        "created": utc(alert.created_ns),
-        "ended": utc(alert.ended_ns),
-        "resolved": None
-        if alert.resolved_ns is None
-        else {"by": alert.resolved_by, "utc": utc(alert.resolved_ns), "word": alert.resolution},
-    }
-
-
-async def _find(request: web.Request) -> Alert:
+async def find(request: web.Request) -> Alert:
     """The one that the path names, if one may know of it.
 
     Raises:

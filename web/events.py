@@ -22,13 +22,14 @@ from gateway.access.users import Principal
 from gateway.base.rfc3339 import format_utc
 from gateway.evidence.export import Export
 from gateway.incidents.alert import Alert
+from gateway.incidents.formats import told
 from gateway.incidents.geofence import Geofence
 from gateway.incidents.incident import Incident
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_text
 from gateway.viewing.renditions import Quality, Trouble
-from web.alerts import alert_json, sees_places, told
+from web.alerts import alert_json, sees_places
 from web.alerts import may_see as may_see_alert
 from web.exports import export_json, may_see
 from web.geofences import geofence_json

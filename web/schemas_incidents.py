@@ -172,6 +172,35 @@ ALERTS = object_of(
     alerts={"type": "array", "items": ref("Alert")},
     before={"type": ["integer", "null"], "description": "ask with it for the next page; null: this is the last"},
 )
+DELIVERIES = list_of(
+    "deliveries",
+    object_of(
+        ["id", "channel", "type", "created", "attempts", "next", "delivered", "error"],
+        id={**TEXT, "description": "the same at each attempt: what the receiver has as webhook-id"},
+        channel={**TEXT, "description": "webhook:NAME or mail:NAME"},
+        type={"enum": ["alert.opened", "alert.resolved"]},
+        created=TIME,
+        attempts={"type": "integer"},
+        next={**TIME_OR_NULL, "description": "when it is tried again; null: it is over"},
+        delivered=TIME_OR_NULL,
+        error={**TEXT_OR_NULL, "description": "of the last attempt"},
+    ),
+)
+CHANNELS = list_of(
+    "channels",
+    object_of(
+        ["name", "kind", "waiting", "delivered", "given_up", "delivered_utc", "failed_utc", "error"],
+        name=TEXT,
+        kind={"enum": ["webhook", "mail"]},
+        waiting={"type": "integer"},
+        delivered={"type": "integer"},
+        given_up={"type": "integer"},
+        delivered_utc={**TIME_OR_NULL, "description": "when it was told something last"},
+        failed_utc={**TIME_OR_NULL, "description": "when an attempt failed last, since the start"},
+        error={**TEXT_OR_NULL, "description": "why the last attempt failed; null: it did not"},
+    ),
+)
+TESTED = object_of(["delivered", "error"], delivered={"type": "boolean"}, error=TEXT_OR_NULL)
 GEOFENCES = list_of("geofences", ref("Geofence"))
 NEW_GEOFENCE = object_of(["name", "shape"], **_GEOFENCE)
 GEOFENCE_CHANGE = object_of([], **_GEOFENCE)

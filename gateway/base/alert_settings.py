@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.base.alert_words import Grade, Kind
+from gateway.base.channel_settings import Mail, Webhook, check_distinct
 from gateway.base.policy import Span
 from gateway.base.section import CameraId, Groups, Section
 
-
-class Kind(StrEnum):
-    """What an alert tells of. Each is a key of `[alerts]`, too: its grade."""
-
-    SOS = "sos"
-    GEOFENCE_ENTER = "geofence_enter"
-    GEOFENCE_LEAVE = "geofence_leave"
-    UNIT_LOST = "unit_lost"
-    NO_MOVEMENT = "no_movement"
-    CAMERA_OFFLINE = "camera_offline"
-    BATTERY_LOW = "battery_low"
-    STORAGE_LOW = "storage_low"
-    NOT_RECORDING = "not_recording"
-
-
-class Grade(StrEnum):
-    """How much an alert matters."""
-
-    HIGH = "high"
-    """Somebody has to look now."""
-    ACTIVITY = "activity"
-    OFF = "off"
-    """It is not raised."""
+__all__ = ["AlertRule", "Alerts", "Grade", "Kind"]
 
 
 def _topic(text: str) -> str:
@@ -97,6 +76,18 @@ class Alerts(Section):
     """Events of a camera that are a call for help: topics, with `*` for any part of one, in any case."""
 
     rule: tuple[AlertRule, ...] = ()
+    webhook: tuple[Webhook, ...] = ()
+    mail: tuple[Mail, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct_channels(self) -> Alerts:
+        check_distinct(self.channels)
+        return self
+
+    @property
+    def channels(self) -> tuple[Webhook | Mail, ...]:
+        """Who outside is told of alerts."""
+        return (*self.webhook, *self.mail)
 
     def grade(self, kind: Kind, camera: str | None = None, groups: Iterable[str] = ()) -> Grade:
         """That of alerts of this kind, about a camera in these groups.

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from gateway.base.alert_settings import Alerts
+from gateway.base.channel_settings import with_secret as channel_with_secret
 from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
@@ -429,6 +430,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             "evidence": _with_paths(settings.evidence, base, "anchor_file", "timestamp_certificates"),
             "oidc": tuple(with_secret(provider, base) for provider in settings.oidc),
             "jwt": tuple(_with_paths(issuer, base, "key_file") for issuer in settings.jwt),
+            "alerts": settings.alerts.model_copy(
+                update={
+                    "webhook": tuple(channel_with_secret(hook, base) for hook in settings.alerts.webhook),
+                    "mail": tuple(channel_with_secret(mail, base) for mail in settings.alerts.mail),
+                }
+            ),
         }
     )
     second = settings.evidence.anchor_file

@@ -17,11 +17,13 @@ from gateway.access.tally import Tally
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
+from gateway.base.settings import Settings
 from gateway.incidents.alerts import Alerts
 from gateway.incidents.geofence_watch import GeofenceWatch
 from gateway.incidents.geofences import Geofences
 from gateway.incidents.incidents import Incidents
 from gateway.incidents.nearby import Nearby
+from gateway.incidents.outbox import Outbox
 from gateway.incidents.shares import Shares
 from gateway.incidents.sos import Sos
 from gateway.incidents.watch import RecordingState, Watch
@@ -50,6 +52,8 @@ class DeskParts:
     privacy: PrivacyModes
     settings: Callable[[], AlertSettings]
     """Those that hold now."""
+    page: Callable[[], str]
+    """Where people reach the page; empty when the settings do not say."""
     recording: RecordingState
     record: Callable[[str, str], None]
     """Has a camera (by id) recorded that records on an event, on behalf of somebody; raises ConflictError when it is
@@ -66,6 +70,16 @@ class Desk:
         self.geofence_watch = GeofenceWatch(
             self.geofences, self.alerts, parts.fleet, parts.authority, parts.database, parts.clock
         )
+        self.outbox = Outbox(
+            parts.database,
+            parts.clock,
+            groups=parts.authority.groups,
+            label=lambda camera: _label(parts.fleet, camera),
+            page=parts.page,
+        )
+        self.alerts.outgoing.append(self.outbox.write)
+        self.alerts.on_changed.append(self.outbox.alert_changed)
+        self._settings = parts.settings
         self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
         self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
@@ -81,17 +95,38 @@ class Desk:
         await self.alerts.load()
         await self.geofences.load()
         await self.geofence_watch.load()
+        (await self.outbox.prepare(self._settings()))()
+
+    async def prepare(self, settings: Settings) -> Callable[[], None]:
+        """For settings that change: make what they take; what is returned lets it take effect.
+
+        Raises:
+            SettingsError: something that they name cannot be read.
+        """
+        return await self.outbox.prepare(settings.alerts)
 
     @property
     def work(self) -> tuple[tuple[str, Callable[[], Coroutine[Any, Any, None]]], ...]:
         """What runs as long as the gateway does, with its name."""
-        return (("alerts", self.alerts.run), ("watch", self.watch.run), ("geofences", self.geofence_watch.run))
+        return (
+            ("alerts", self.alerts.run),
+            ("watch", self.watch.run),
+            ("geofences", self.geofence_watch.run),
+            ("outbox", self.outbox.run),
+        )
 
     async def close(self) -> None:
         """Write what waits. Call it when nothing else runs any more."""
         await self.sos.close()
+        await self.outbox.close()
         await self.geofence_watch.flush()
         try:
             await self.alerts.flush()
         except StorageError as error:
             log.error("the last alerts were not written: %s", error)
+
+
+def _label(fleet: Fleet, camera_id: str) -> str:
+    """The name that people see; of a camera that was removed its id."""
+    camera = fleet.cameras.get(camera_id)
+    return camera_id if camera is None else camera.settings.label
