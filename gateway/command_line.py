@@ -120,6 +120,9 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--no-record", action="store_true", help="do not keep its media")
     new.add_argument("--group", action="append", default=[], metavar="G", help="a group it is in; may be repeated")
     new.add_argument("--on-demand", action="store_true", help="connect only while somebody watches")
+    ways = "metadata, onvif, http, udp://0.0.0.0:PORT or tcp://HOST:PORT (default: metadata)"
+    new.add_argument("--position", default="metadata", metavar="WAY", help=f"where its position comes from: {ways}")
+    new.add_argument("--position-from", action="append", default=[], metavar="NET", help="who may send it by udp://")
     _credentials(new)
     listing = add(units, "list", cameras.camera_list, "List the configured cameras.", prefix="camera ")
     listing.add_argument("--json", action="store_true", help="as JSON")

@@ -72,6 +72,8 @@ def test_the_version_is_the_packages() -> None:
         ["simulate", "--count", "0"],
         ["camera", "add", "no spaces", "rtsp://127.0.0.1/s"],
         ["camera", "add", "unit-1", "ftp://127.0.0.1/s"],
+        ["camera", "add", "unit-1", "rtsp://127.0.0.1/s", "--position", "udp:10110"],
+        ["camera", "add", "unit-1", "rtsp://127.0.0.1/s", "--position-from", "10.0.0.7"],
         ["camera", "test", "gopher://127.0.0.1/s"],
         ["check", "--config", "none.toml"],
     ],
@@ -180,6 +182,15 @@ def test_an_nvrs_account_is_limited_to_cameras_and_becomes_another(config) -> No
         "user", "set", "frigate", "--role", "nvr", "--all-cameras", "--password-stdin", *to, stdin=PASSWORD
     )
     assert (back.code, back.out) == (0, "frigate is now nvr, all cameras.\n")
+
+
+def test_a_position_that_comes_another_way(config) -> None:
+    to = ("--config", config)
+    elsewhere = ("--position", "udp://0.0.0.0:10110", "--position-from", "10.0.0.7", "--position-from", "10.1.0.0/16")
+    assert sightline("camera", "add", "unit-1", "rtsp://127.0.0.1:1/s", *elsewhere, *to).code == 0
+    assert sightline("camera", "add", "unit-2", "rtsp://127.0.0.1:1/s", *to).code == 0
+    listed = json.loads(sightline("camera", "list", "--json", *to).out)
+    assert [one["position"] for one in listed] == ["udp://0.0.0.0:10110", "metadata"]
 
 
 def test_tokens_and_sessions_are_listed_and_ended(config) -> None:

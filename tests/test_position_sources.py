@@ -16,12 +16,14 @@ from gateway.base.errors import CameraError, Fault
 from gateway.base.metrics import REGISTRY
 from gateway.base.settings import CameraSettings
 from gateway.ingest import nmea_inlet, udp_ports
+from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.fleet import NO_FIX, Camera, Fleet
 from gateway.ingest.nmea_inlet import FLOOD, NO_PLACE, NOT_NMEA, QUIET_SECONDS, SILENT_SECONDS
 from gateway.ingest.position_sources import STALLED_AFTER, PositionSources
 from gateway.ingest.registry import Configured, Origin
-from gateway.media.model import NS, Fix
+from gateway.media.model import NS, AccessUnit, Codec, Fix, MetadataParameters, TimeSource, Track, TrackKind
 from gateway.positions.tracker import Rule
+from onvif_protocol.metadata import Carrier, MetadataDocument, Position
 
 NOW = 1_767_268_800 * NS  # 2026-01-01 12:00:00
 ANY_PORT = "udp://127.0.0.1:0"
@@ -240,7 +242,7 @@ async def test_a_port_that_is_taken(stage: Stage, sender: socket.socket) -> None
     await until(lambda: stage.problem() != "")
     assert stage.problem().startswith(f"UDP port {number} is taken by another program")
     errors = {"camera": "unit", "fault": Fault.SETTINGS.value}
-    assert metric("sightline_camera_errors_total", **errors) >= 1
+    assert metric("sightline_position_errors_total", **errors) >= 1
     await until(lambda: stage.clock.sleepers > 0)
     sender.close()
     await stage.pass_(5.0)
@@ -477,7 +479,7 @@ async def test_nobody_answers(stage: Stage, receiver: tuple[Receiver, int]) -> N
         port = free.getsockname()[1]
     stage.set(unit=f"tcp://127.0.0.1:{port}")
     await until(lambda: "can be reached" in stage.problem())
-    assert metric("sightline_camera_errors_total", camera="unit", fault=Fault.UNREACHABLE.value) >= 1
+    assert metric("sightline_position_errors_total", camera="unit", fault=Fault.UNREACHABLE.value) >= 1
 
 
 async def test_a_flood_by_tcp_is_held_back(
@@ -553,3 +555,14 @@ async def test_a_fault_of_the_gateway_is_told_and_tried_again(stage: Stage, capl
     assert tries == 2
     await stage.pass_(1.0)
     await until(lambda: tries == 3)
+
+
+@pytest.mark.parametrize(("position", "taken"), [("metadata", 1), ("udp://127.0.0.1:0", 0), ("http", 0)])
+async def test_the_streams_metadata_counts_only_where_it_is_the_way(stage: Stage, position: str, taken: int) -> None:
+    stage.set(unit=position)
+    camera = stage.fleet.camera("unit")
+    source = CameraSource(camera, IngestParts(stage.clock, None, None))  # type: ignore[arg-type]  # nothing is asked
+    track = Track(0, TrackKind.METADATA, Codec.ONVIF_METADATA, 90_000, MetadataParameters())
+    unit = AccessUnit(track, 0, 0, NOW, TimeSource.ARRIVAL, NOW, (b"",))
+    source._take(MetadataDocument((Position(51.5, -0.1, Carrier.MILESTONE),)), unit)
+    assert len(stage.fixes) == taken

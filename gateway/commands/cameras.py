@@ -70,6 +70,7 @@ async def camera_list(arguments: argparse.Namespace) -> int:
             "record": c.settings.record,
             "connect": c.settings.connect,
             "groups": list(c.settings.groups),
+            "position": c.settings.position,
             "source": c.origin.value,
         }
         for c in configured

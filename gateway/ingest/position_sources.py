@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault
-from gateway.base.metrics import CAMERA_ERRORS
+from gateway.base.metrics import POSITION_ERRORS
 from gateway.base.settings import Address, CameraSettings
 from gateway.base.supervise import Backoff, TaskOwner, cancel_once
 from gateway.ingest.fleet import Camera, Fleet
@@ -59,12 +59,6 @@ class UdpSource:
             camera, sources.clock, f"Nothing comes to UDP port {self._address.port}: have the receiver send there."
         )
         self._member = Member(inlet, tuple(ipaddress.ip_network(text) for text in settings.position_from))
-        if not settings.position_from:
-            log.warning(
-                'camera %s: whoever can reach UDP port %d can say where it is: name its receiver in "position_from"',
-                camera.id,
-                self._address.port,
-            )
 
     async def run(self) -> None:
         """Listen until cancelled.
@@ -72,7 +66,13 @@ class UdpSource:
         Raises:
             CameraError: the port cannot be had.
         """
-        async with self._sources.udp.joined(self._address, self._member):
+        async with self._sources.udp.joined(self._address, self._member) as port:
+            if not self._member.networks:
+                log.warning(
+                    'camera %s: whoever reaches UDP port %d can say where it is: name its receiver in "position_from"',
+                    self._member.inlet.camera.id,
+                    port.number,
+                )
             with self._sources.ticking(self._member.inlet):
                 await asyncio.get_running_loop().create_future()
 
@@ -250,7 +250,7 @@ class PositionSources:
             # Told once, not at each retry: a receiver may be away for days.
             log.log(logging.DEBUG if error.reason == told else logging.WARNING, "camera %s: %s", camera.id, error)
             told = error.reason
-            CAMERA_ERRORS.labels(camera.id, error.fault.value).inc()
+            POSITION_ERRORS.labels(camera.id, error.fault.value).inc()
             if seconds := backoff.failed():
                 await self.clock.sleep(seconds)
 

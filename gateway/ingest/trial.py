@@ -49,7 +49,7 @@ async def try_camera(settings: CameraSettings, clock: Clock) -> list[str]:
     lines = [f"{settings.label}: connected."]
     for track in camera.hub.tracks:
         lines.append(f"  {track.kind.value}: {track.label}{_size(track)}")
-    if not any(track.kind is TrackKind.METADATA for track in camera.hub.tracks):
+    if settings.position == "metadata" and not any(track.kind is TrackKind.METADATA for track in camera.hub.tracks):
         lines.append("  no metadata track: the position will not be known")
     return lines
 
