@@ -22,6 +22,7 @@ CAMERA_UNITS = _counter("sightline_camera_units_total", "Access units published"
 BAD_INPUT = _counter("sightline_bad_input_total", "Input dropped as unusable, by what it was", "camera", "what")
 FIXES = _counter("sightline_fixes_total", "Fixes accepted, by carrier", "camera", "carrier")
 FIXES_REFUSED = _counter("sightline_fixes_refused_total", "Fixes refused, by rule", "camera", "rule")
+POSITION_ERRORS = _counter("sightline_position_errors_total", "Position sources that ended", "camera", "fault")
 POSITION_SENTENCES = _counter("sightline_position_sentences_total", "NMEA 0183 sentences read", "camera")
 POSITION_DATAGRAMS_REFUSED = _counter(
     "sightline_position_datagrams_refused_total", "Datagrams with positions not read, by why", "listen", "why"

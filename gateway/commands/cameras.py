@@ -50,6 +50,8 @@ async def camera_add(arguments: argparse.Namespace) -> int:
         "record": not arguments.no_record,
         "connect": "on_demand" if arguments.on_demand else "always",
         "groups": arguments.group,
+        "position": arguments.position,
+        "position_from": arguments.position_from,
     }
     values |= _given_credentials(arguments)
     async with open_state(arguments.settings) as state:
