@@ -194,6 +194,7 @@ async def test_a_socket_is_told_each_change_and_what_is_open_at_its_beginning(ga
 async def test_a_button_on_the_camera_is_told_at_once(gateway):
     ann, took = gateway.client(Role.DISPATCHER), []
     async with gateway.http.ws_connect("/api/events", headers=ann.headers) as socket:
+        assert (await socket.receive_json())["type"] == "state"
         for _ in range(5):
             began = time.perf_counter()
             gateway.fleet.camera("unit-1").alarm_arrived(BUTTON, SystemClock().utc_ns())

@@ -334,8 +334,6 @@ class Alerts:
     async def run(self) -> None:
         """Write what was raised from callbacks, what adds to open alerts, and what ended. Runs until cancelled."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
             while self._new or self._more or self._over:
                 rest = self._updated_at + UPDATE_SECONDS - self._clock.monotonic()
                 if not self._new and rest > 0:
@@ -347,6 +345,8 @@ class Alerts:
                 except StorageError as error:
                     log.error("alerts wait to be written: %s", error)
                     await self._clock.sleep(RETRY_SECONDS)
+            await self._wake.wait()
+            self._wake.clear()
 
     async def flush(self) -> None:
         """Write all that waits.
