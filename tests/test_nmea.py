@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.media.model import NS, Constellation, Fix, UtcNs
 from gateway.positions.nmea import MAX_SENTENCE, Sentence, SentenceReader
-from gateway.positions.nmea_epochs import Epochs, NoFix
+from gateway.positions.nmea_epochs import MAX_SENTENCES, Epochs, NoFix
 from tests.data import shared
 
 NOW = 1_767_268_800 * NS  # 2026-01-01 12:00:00
@@ -227,6 +227,12 @@ GGA = "GPGGA,120000.00,5130.0,N,00007.5,W,1,08,1.0,35.5,M,47.0,M,,"
 )
 def test_no_fix(bodies: list[str]) -> None:
     assert said(*bodies) == [NoFix(NOW)]
+
+
+def test_a_moment_that_never_ends_does() -> None:
+    bodies = [f"GNGSA,A,3,{number},,,,,,,,,,,,1.5,1.0,1.2,1" for number in range(MAX_SENTENCES + 10)]
+    fixes = said(GGA, *bodies)
+    assert [one.satellites for one in fixes if isinstance(one, Fix)] == [MAX_SENTENCES - 1]
 
 
 def test_the_same_with_a_fix() -> None:

@@ -146,6 +146,7 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up."""
+        self.over.cancel()
         if self._transport is not None:
             self._transport.abort()
 

@@ -65,6 +65,8 @@ class UdpPort:
         self.datagrams = 0
         """How many were read."""
         self._refused = 0
+        self._stranger = ""
+        """Who sent the last of those."""
         self._dropped = 0
         self._reading = False
         self._read(True)
@@ -141,8 +143,7 @@ class UdpPort:
             inlet = self._routes[host] if host in self._routes else self._route(host)
             if inlet is None:
                 self._refused += 1
-                for member in self._members:
-                    member.inlet.strange(host)
+                self._stranger = host
             else:
                 inlet.feed(bytes(self._view[:length]))
 
@@ -164,6 +165,8 @@ class UdpPort:
         if self._refused:
             POSITION_DATAGRAMS_REFUSED.labels(self._label, "sender").inc(self._refused)
             self._refused = 0
+            for member in self._members:
+                member.inlet.strange(self._stranger)
         dropped = _drops(self._socket)
         if dropped != self._dropped:
             POSITION_DATAGRAMS_REFUSED.labels(self._label, "flood").inc((dropped - self._dropped) % (1 << 32))

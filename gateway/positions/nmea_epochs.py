@@ -30,6 +30,8 @@ CARRIER = "nmea"
 METRES_PER_HDOP = 5.0
 NO_DOP = 99.0
 """From here on a dilution of precision means "no fix": receivers write 99.9 or 99.99."""
+MAX_SENTENCES = 200
+"""Of one moment: more than any receiver tells, so that one who never says another time does not fill the memory."""
 NAMED_NS = 5 * NS
 """How long a system counts after its satellites were named."""
 
@@ -96,6 +98,7 @@ class _Epoch:
     time_ns: int | None = None
     """Since midnight, UTC."""
     date: dt.date | None = None
+    sentences: int = 0
     kinds: set[tuple[str, str]] = field(default_factory=set)
     """Sentences that are said once of each moment."""
     void: bool = False
@@ -143,7 +146,9 @@ class Epochs:
         once = (sentence.talker, sentence.kind) if sentence.kind in _ONCE else None
         epoch = self._epoch
         if epoch is not None and (
-            once in epoch.kinds or (time_ns is not None and epoch.time_ns is not None and time_ns != epoch.time_ns)
+            once in epoch.kinds
+            or (time_ns is not None and epoch.time_ns is not None and time_ns != epoch.time_ns)
+            or epoch.sentences >= MAX_SENTENCES
         ):
             said, epoch = self.flush(), None
         if epoch is None:
@@ -152,6 +157,7 @@ class Epochs:
             epoch.time_ns = time_ns
         if once is not None:
             epoch.kinds.add(once)
+        epoch.sentences += 1
         read(epoch, sentence)
         return said
 
