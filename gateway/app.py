@@ -45,7 +45,7 @@ from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.incidents.desk import Desk, DeskParts
 from gateway.incidents.geofences import REVISION as GEOFENCES
-from gateway.incidents.incidents import REVISION as INCIDENTS
+from gateway.incidents.incident_steps import REVISION as INCIDENTS
 from gateway.incidents.shares import REVISION as SHARES
 from gateway.incidents.shares import Shares
 from gateway.incidents.watch import RecordingState

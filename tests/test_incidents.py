@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,8 @@ from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import Storage
 from gateway.evidence.left_holds import release_left
 from gateway.incidents.incident import Opening
-from gateway.incidents.incidents import By, Incidents
+from gateway.incidents.incident_steps import By
+from gateway.incidents.incidents import Incidents
 from gateway.media.model import NS
 from gateway.recording.holds import Holds
 from gateway.store.tables import alerts
@@ -28,17 +30,20 @@ LIVE = replace(OPENING, end_ns=None)
 
 @pytest_asyncio.fixture
 async def archive(tmp_path) -> AsyncIterator[Bench]:
-    """Days of three cameras, with positions."""
     async with bench(tmp_path) as made:
-        for camera in "abc":
-            await made.record(camera, -5, -0.5)
-        await made.been("a", -4.5, -2.5, -1.5)
         yield made
+
+
+async def filmed(archive: Bench, cameras: str = "ab") -> None:
+    """Days of these cameras, with positions of the first."""
+    for camera in cameras:
+        await archive.record(camera, -3.5, -0.5)
+    await archive.been(cameras[0], -3.4, -2.5, -1.5)
 
 
 @pytest.fixture
 def incidents(archive) -> Incidents:
-    return Incidents(archive.database, archive.holds, archive.audit, archive.clock)
+    return Incidents(archive.database, archive.holds, archive.audit, archive.clock, lambda camera, by: None)
 
 
 def held(archive: Bench, camera: str) -> list[tuple[int, int | None, str | None]]:
@@ -49,6 +54,7 @@ def held(archive: Bench, camera: str) -> list[tuple[int, int | None, str | None]
 
 
 async def test_what_it_needs_outlasts_age_bytes_and_a_full_disk(archive, incidents):
+    await filmed(archive, "abc")
     await incidents.open(replace(OPENING, category="brief"), ANN)
     archive.says({"keep": "1h", "max_bytes": f"{SIZE} B"}, {"category": "brief", "keep": "1h"})
     await archive.look()
@@ -62,6 +68,7 @@ async def test_what_it_needs_outlasts_age_bytes_and_a_full_disk(archive, inciden
 
 
 async def test_what_is_live_keeps_what_follows_too(archive, incidents):
+    await filmed(archive)
     incident = await incidents.open(LIVE, ANN)
     archive.says({"keep": "1h"})
     await archive.look()
@@ -87,6 +94,7 @@ async def test_a_hold_that_it_needs_is_nobodys_to_release(archive, incidents, tm
 
 
 async def test_deleted_it_lets_go_and_what_has_a_category_goes_on_under_it(archive, incidents):
+    await filmed(archive)
     archive.says({"keep": "1h"}, {"category": "arrest", "keep": "365d"})
     kept = await incidents.open(replace(OPENING, category="arrest", cameras=("a",)), ANN)
     lost = await incidents.open(replace(OPENING, cameras=("b",)), ANN)
@@ -174,6 +182,7 @@ async def test_what_two_change_at_once_is_both(archive, incidents):
 
 
 async def test_to_need_less_takes_a_reason_and_lets_go_of_the_rest(archive, incidents):
+    await filmed(archive)
     archive.says({"keep": "1h"})
     incident = await incidents.open(OPENING, ANN)
     with pytest.raises(BadRequestError, match="say why"):
@@ -201,26 +210,42 @@ async def test_a_camera_that_is_added_follows_the_incident_or_its_own_time(archi
         await incidents.add_camera(incident.id, "d", ANN)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"title": " "}, "a title has"),
-        ({"title": "x" * 201}, "a title has"),
-        ({"title": "a\x1b[31mb"}, "a title has"),
-        ({"tags": tuple(map(str, range(10_000)))}, "32 tags at most"),
-        ({"tags": ("x" * 65,)}, "a tag has"),
-        ({"tags": ("",)}, "a tag has"),
-        ({"cameras": ()}, "1 to 64 cameras"),
-        ({"cameras": ("a", "a")}, "1 to 64 cameras"),
-        ({"cameras": tuple(map(str, range(65)))}, "1 to 64 cameras"),
-        ({"start_ns": at(1)}, "cannot begin in the future"),
-        ({"end_ns": at(-4)}, '"to" must lie after "from"'),
-        ({"end_ns": at(1)}, "what has not ended yet"),
-    ],
-)
-async def test_what_cannot_be_is_refused_and_nothing_is_held(archive, incidents, change, said):
-    with pytest.raises(BadRequestError, match=said):
-        await incidents.open(replace(OPENING, **change), ANN)
+async def test_what_grows_is_recorded_from_then_on(archive):
+    asked: list[tuple[str, str]] = []
+
+    def record(camera: str, by: str) -> None:
+        if camera == "b":
+            raise ConflictError("it is always recorded")
+        asked.append((camera, by))
+
+    incidents = Incidents(archive.database, archive.holds, archive.audit, archive.clock, record)
+    await incidents.open(OPENING, ANN)
+    assert asked == []  # it has ended
+    incident = await incidents.open(LIVE, ANN)
+    await incidents.add_camera(incident.id, "c", ANN)
+    assert asked == [(camera, f"ann, by incident {incident.id},") for camera in "ac"]
+
+
+IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
+    ({"title": " "}, "a title has"),
+    ({"title": "x" * 201}, "a title has"),
+    ({"title": "a\x1b[31mb"}, "a title has"),
+    ({"tags": tuple(map(str, range(10_000)))}, "32 tags at most"),
+    ({"tags": ("x" * 65,)}, "a tag has"),
+    ({"tags": ("",)}, "a tag has"),
+    ({"cameras": ()}, "1 to 64 cameras"),
+    ({"cameras": ("a", "a")}, "1 to 64 cameras"),
+    ({"cameras": tuple(map(str, range(65)))}, "1 to 64 cameras"),
+    ({"start_ns": at(1)}, "cannot begin in the future"),
+    ({"end_ns": at(-4)}, '"to" must lie after "from"'),
+    ({"end_ns": at(1)}, "what has not ended yet"),
+]
+
+
+async def test_what_cannot_be_is_refused_and_nothing_is_held(archive, incidents):
+    for change, said in IMPOSSIBLE:
+        with pytest.raises(BadRequestError, match=said):
+            await incidents.open(replace(OPENING, **change), ANN)
     assert held(archive, "a") == []
 
 

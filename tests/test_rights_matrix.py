@@ -22,9 +22,10 @@ from gateway.access.secrets import Vault
 from gateway.access.users import Users
 from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
-from gateway.ingest.discovery import Finder
 from gateway.incidents.incident import Opening
-from gateway.incidents.incidents import By, Incidents
+from gateway.incidents.incident_steps import By
+from gateway.incidents.incidents import Incidents
+from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import Codec, Fix
 from gateway.positions.store import PositionStore
@@ -403,7 +404,7 @@ async def _hold(data_dir) -> None:
     holds = Holds(database, audit, clock)
     await holds.place(CAMERA, clock.utc_ns(), None, reason="case 12", by="ann")
     opening = Opening(NAME, (CAMERA,), clock.utc_ns(), None, None, (), {"camera": CAMERA})
-    await Incidents(database, holds, audit, clock).open(opening, By("ann", "local"))
+    await Incidents(database, holds, audit, clock, lambda *_: None).open(opening, By("ann", "local"))
     database.close()
 
 

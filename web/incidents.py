@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
 from gateway.incidents.incident import Incident, Opening
-from gateway.incidents.incidents import By
+from gateway.incidents.incident_steps import By
 from web.body import interval, json_object, member, moment, moment_or_none, no_others, texts, whole_number
 from web.guard import refuse
 from web.incident_openings import alert_of, opening_from

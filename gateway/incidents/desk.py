@@ -82,7 +82,7 @@ class Desk:
         self._settings = parts.settings
         self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
-        self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock)
+        self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock, parts.record)
         self.shares = Shares(parts.database, parts.audit, parts.tally, parts.clock)
         self.nearby = Nearby(parts.fleet, parts.positions, parts.privacy, parts.clock)
 

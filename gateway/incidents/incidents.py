@@ -7,15 +7,15 @@ Who may do what is `web.incidents`' to ask; shares are `gateway.incidents.shares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 
-from gateway.access.audit import Action, Audit, append
+from gateway.access.audit import Action, Audit
 from gateway.base.clock import Clock
-from gateway.base.errors import BadRequestError, ConflictError, NotFoundError
+from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, SightlineError
 from gateway.base.rfc3339 import format_utc
 from gateway.incidents.incident import (
     MAX_CAMERAS,
@@ -29,41 +29,35 @@ from gateway.incidents.incident import (
 )
 from gateway.incidents.incident_document import incident_document
 from gateway.incidents.incident_rows import find, select_incidents
-from gateway.media.model import NS, UtcNs
+from gateway.incidents.incident_steps import By, IncidentSteps, camera_of, span
+from gateway.media.model import UtcNs
 from gateway.recording.holds import Holds
-from gateway.store.engine import Database, raise_revision
+from gateway.store.engine import Database
 from gateway.store.tables import alerts as _alerts
 from gateway.store.tables import incident_alerts as _linked
 from gateway.store.tables import incident_cameras as _cameras
 from gateway.store.tables import incident_notes as _notes
 from gateway.store.tables import incidents as _incidents
 
-REVISION = "incidents"
 MAX_NOTES = 5000
 """Of one incident."""
-AHEAD_NS = 60 * NS
-"""So far the clock of somebody's browser may be ahead of ours."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who does something, for the audit."""
-
-    name: str
-    address: str
 
 
 class Incidents:
     """Every incident. Each method raises StorageError when the database refuses; then nothing has changed."""
 
-    def __init__(self, database: Database, holds: Holds, audit: Audit, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, holds: Holds, audit: Audit, clock: Clock, record: Callable[[str, str], None]
+    ) -> None:
+        """`record` has a camera (by id) recorded that records on an event, on behalf of somebody (by name)."""
         self.on_changed: list[Callable[[Incident], None]] = []
         self.on_removed: list[Callable[[Incident], None]] = []
         self._database = database
         self._holds = holds
-        self._audit = audit
         self._clock = clock
+        self._record = record
+        self._steps = IncidentSteps(holds, audit, clock)
 
     # ---- finding
 
@@ -129,7 +123,7 @@ class Incidents:
         title, tags = title_of(opening.title), tags_of(list(opening.tags))
         if not 1 <= len(set(opening.cameras)) == len(opening.cameras) <= MAX_CAMERAS:
             raise BadRequestError(f"an incident has 1 to {MAX_CAMERAS} cameras, each once", pointer="/cameras")
-        self._check(opening.start_ns, opening.end_ns)
+        self._steps.check(opening.start_ns, opening.end_ns)
         now = self._clock.utc_ns()
 
         def work(connection: Connection) -> Incident:
@@ -144,12 +138,12 @@ class Incidents:
             if "alert" in opening.origin:
                 _link(connection, number, opening.origin["alert"])
             for camera in opening.cameras:
-                self._take_in(connection, find(connection, number), camera, opening.start_ns, None, by)
+                self._steps.take_in(connection, find(connection, number), camera, opening.start_ns, None, by)
             incident = find(connection, number)
-            self._note(connection, Action.INCIDENT_OPEN, incident, by, origin=incident.origin)
+            self._steps.note(connection, Action.INCIDENT_OPEN, incident, by, origin=incident.origin)
             return incident
 
-        return await self._changed(work)
+        return self._have_recorded(await self._changed(work), opening.cameras, by)
 
     async def change(
         self,
@@ -182,7 +176,7 @@ class Incidents:
             changed = {name: value for name, value in values.items() if was[name] != value}
             if changed:
                 connection.execute(update(_incidents).where(_incidents.c.id == number).values(**changed))
-                self._note(connection, Action.INCIDENT_CHANGE, before, by, changed=changed)
+                self._steps.note(connection, Action.INCIDENT_CHANGE, before, by, changed=changed)
             return find(connection, number)
 
         return await self._changed(work)
@@ -201,8 +195,8 @@ class Incidents:
             this = _incidents.c.id == number
             connection.execute(update(_incidents).where(this).values(closed_by=by.name, closed_ns=now, **ends))
             incident = find(connection, number)
-            self._hold_anew(connection, before, incident, by)
-            self._note(connection, Action.INCIDENT_CLOSE, incident, by)
+            self._steps.hold_anew(connection, before, incident, by)
+            self._steps.note(connection, Action.INCIDENT_CLOSE, incident, by)
             return incident
 
         return await self._changed(work)
@@ -223,11 +217,12 @@ class Incidents:
             values = {"closed_by": None, "closed_ns": None, "end_ns": None if grew else before.end_ns}
             connection.execute(update(_incidents).where(_incidents.c.id == number).values(**values))
             incident = find(connection, number)
-            self._hold_anew(connection, before, incident, by)
-            self._note(connection, Action.INCIDENT_REOPEN, incident, by)
+            self._steps.hold_anew(connection, before, incident, by)
+            self._steps.note(connection, Action.INCIDENT_REOPEN, incident, by)
             return incident
 
-        return await self._changed(work)
+        incident = await self._changed(work)
+        return self._have_recorded(incident, [one.camera for one in incident.cameras], by)
 
     async def remove(self, number: int, by: By, *, reason: str) -> None:
         """Delete it with all that was written about it, and let go of its recordings. The audit keeps what it was.
@@ -241,8 +236,8 @@ class Incidents:
             # Its cameras first: as long as one of them names a hold, nobody can release that.
             connection.execute(delete(_incidents).where(_incidents.c.id == number))
             for one in incident.cameras:
-                self._let_go(connection, incident, one, by, f"incident {number} was deleted: {reason}")
-            self._note(connection, Action.INCIDENT_REMOVE, incident, by, reason)
+                self._steps.let_go(connection, incident, one, by, f"incident {number} was deleted: {reason}")
+            self._steps.note(connection, Action.INCIDENT_REMOVE, incident, by, reason)
             return incident
 
         incident = await self._written(work)
@@ -268,12 +263,16 @@ class Incidents:
                 raise ConflictError(f"incident {number} has {camera} already: change when it begins and ends")
             if len(before.cameras) >= MAX_CAMERAS:
                 raise ConflictError(f"an incident has {MAX_CAMERAS} cameras at most: open another one")
-            self._take_in(connection, before, camera, before.start_ns if start_ns is None else start_ns, end_ns, by)
+            self._steps.take_in(
+                connection, before, camera, before.start_ns if start_ns is None else start_ns, end_ns, by
+            )
             incident = find(connection, number)
-            self._note(connection, Action.INCIDENT_CHANGE, incident, by, camera=camera, added=_span(incident, camera))
+            self._steps.note(
+                connection, Action.INCIDENT_CHANGE, incident, by, camera=camera, added=span(incident, camera)
+            )
             return incident
 
-        return await self._changed(work)
+        return self._have_recorded(await self._changed(work), [camera], by)
 
     async def change_camera(
         self,
@@ -296,25 +295,25 @@ class Incidents:
 
         def work(connection: Connection) -> Incident:
             before = _open_one(connection, number)
-            was = _camera(before, camera)
+            was = camera_of(before, camera)
             begins = was.start_ns if start_ns is None else start_ns
             ends = None if follow or (was.follows and end_ns is None) else was.end_ns if end_ns is None else end_ns
-            self._check(begins, before.end_ns if ends is None else ends)
+            self._steps.check(begins, before.end_ns if ends is None else ends)
             mine = (_cameras.c.incident == number) & (_cameras.c.camera == camera)
             connection.execute(update(_cameras).where(mine).values(start_ns=begins, end_ns=ends))
-            self._reach_back(connection, before, begins)
+            self._steps.reach_back(connection, before, begins)
             incident = find(connection, number)
             if incident == before:
                 return incident
-            if leaves_out(was, _camera(incident, camera), self._clock.utc_ns()):
+            let_go = None
+            if leaves_out(was, camera_of(incident, camera), self._clock.utc_ns()):
                 if reason is None:
                     raise BadRequestError("say why the incident needs less than before", pointer="/reason")
-                self._hold_anew(connection, before, incident, by, let_go=f"incident {number} needs less: {reason}")
-            else:
-                self._hold_anew(connection, before, incident, by)
-            self._note(
+                let_go = f"incident {number} needs less: {reason}"
+            self._steps.hold_anew(connection, before, incident, by, let_go=let_go)
+            self._steps.note(
                 connection, Action.INCIDENT_CHANGE, incident, by, reason, camera=camera,
-                was=_span(before, camera), becomes=_span(incident, camera),
+                was=span(before, camera), becomes=span(incident, camera),
             )  # fmt: skip
             return incident
 
@@ -330,14 +329,14 @@ class Incidents:
 
         def work(connection: Connection) -> Incident:
             before = _open_one(connection, number)
-            was = _camera(before, camera)
+            was = camera_of(before, camera)
             if len(before.cameras) == 1:
                 raise ConflictError(f"{camera} is the only one of incident {number}: delete the incident instead")
             mine = (_cameras.c.incident == number) & (_cameras.c.camera == camera)
             connection.execute(delete(_cameras).where(mine))
-            self._let_go(connection, before, was, by, f"incident {number} needs it no more: {reason}")
-            self._note(
-                connection, Action.INCIDENT_CHANGE, before, by, reason, camera=camera, removed=_span(before, camera)
+            self._steps.let_go(connection, before, was, by, f"incident {number} needs it no more: {reason}")
+            self._steps.note(
+                connection, Action.INCIDENT_CHANGE, before, by, reason, camera=camera, removed=span(before, camera)
             )
             return find(connection, number)
 
@@ -357,7 +356,7 @@ class Incidents:
             before = _open_one(connection, number)
             if alert not in {one.id for one in before.alerts}:
                 _link(connection, number, alert)
-                self._note(connection, Action.INCIDENT_CHANGE, before, by, alert=alert)
+                self._steps.note(connection, Action.INCIDENT_CHANGE, before, by, alert=alert)
             return find(connection, number)
 
         return await self._changed(work)
@@ -382,97 +381,24 @@ class Incidents:
             made = connection.execute(insert(_notes).values(incident=number, **values)).inserted_primary_key
             assert made is not None
             note.append(Note(int(made[0]), about, text, by.name, now))
-            self._note(connection, Action.INCIDENT_NOTE, before, by, note=note[0].id, utc=format_utc(about), text=text)
+            self._steps.note(
+                connection, Action.INCIDENT_NOTE, before, by, note=note[0].id, utc=format_utc(about), text=text
+            )
             return find(connection, number)
 
         await self._changed(work)
         return note[-1]
 
-    # ---- inside transactions
+    # ---- inside
 
-    def _take_in(
-        self, connection: Connection, incident: Incident, camera: str, start_ns: UtcNs, end_ns: UtcNs | None, by: By
-    ) -> None:
-        """Give it a camera, and place its hold."""
-        ends = incident.end_ns if end_ns is None else end_ns
-        self._check(start_ns, ends)
-        hold = self._place(connection, incident, camera, start_ns, ends, by)
-        values = {"start_ns": start_ns, "end_ns": end_ns, "added_by": by.name, "added_ns": self._clock.utc_ns()}
-        connection.execute(insert(_cameras).values(incident=incident.id, camera=camera, hold=hold, **values))
-        self._reach_back(connection, incident, start_ns)
-
-    def _place(
-        self, connection: Connection, incident: Incident, camera: str, start_ns: UtcNs, end_ns: UtcNs | None, by: By
-    ) -> int:
-        # Without a category: rules let go of what is in one.
-        reason = f"incident {incident.id}: {incident.title}"
-        return self._holds.place_within(
-            connection, camera, start_ns, end_ns, reason=reason, by=by.name, address=by.address
-        ).id
-
-    def _hold_anew(
-        self, connection: Connection, before: Incident, after: Incident, by: By, *, let_go: str | None = None
-    ) -> None:
-        """Have the holds be as the intervals are: of each that changed the new one first, then without the old one.
-
-        `let_go`: why what is left out then is needed no more; None: nothing is.
-        """
-        for one in after.cameras:
-            was = before.camera(one.camera)
-            if was is None or (was.start_ns, was.end_ns) == (one.start_ns, one.end_ns):
-                continue
-            hold = self._place(connection, after, one.camera, one.start_ns, one.end_ns, by)
-            mine = (_cameras.c.incident == after.id) & (_cameras.c.camera == one.camera)
-            connection.execute(update(_cameras).where(mine).values(hold=hold))
-            if let_go is not None:
-                self._let_go(connection, before, was, by, let_go)
-            else:
-                reason = f"hold {hold} of incident {after.id} has taken its place"
-                self._holds.release_within(connection, was.hold, by=by.name, reason=reason, address=by.address)
-
-    def _let_go(self, connection: Connection, incident: Incident, one: IncidentCamera, by: By, reason: str) -> None:
-        """Release its hold; what was in it goes on under the incident's category."""
-        if incident.category is not None:
-            self._holds.place_within(
-                connection, one.camera, one.start_ns, one.end_ns or self._clock.utc_ns(), category=incident.category,
-                reason=reason, by=by.name, address=by.address,
-            )  # fmt: skip
-        self._holds.release_within(connection, one.hold, by=by.name, reason=reason, address=by.address)
-
-    def _reach_back(self, connection: Connection, incident: Incident, start_ns: UtcNs) -> None:
-        """An incident begins with the first of its cameras."""
-        if start_ns < incident.start_ns:
-            connection.execute(update(_incidents).where(_incidents.c.id == incident.id).values(start_ns=start_ns))
-
-    def _note(
-        self,
-        connection: Connection,
-        action: Action,
-        incident: Incident,
-        by: By,
-        reason: str | None = None,
-        *,
-        camera: str | None = None,
-        **detail: Any,
-    ) -> None:
-        """Tell the audit, and whoever looks at revisions."""
-        raise_revision(connection, REVISION)
-        row = self._audit.row(
-            action, actor=by.name, address=by.address, camera=camera, reason=reason, incident=incident.id,
-            title=incident.title, cameras={one.camera: _span(incident, one.camera) for one in incident.cameras},
-            **detail,
-        )  # fmt: skip
-        append(connection, row)
-
-    def _check(self, start_ns: UtcNs, end_ns: UtcNs | None) -> None:
-        """Raises BadRequestError when an interval lies ahead, or ends before it begins."""
-        latest = self._clock.utc_ns() + AHEAD_NS
-        if start_ns > latest:
-            raise BadRequestError("an incident cannot begin in the future", pointer="/from")
-        if end_ns is not None and end_ns <= start_ns:
-            raise BadRequestError('"to" must lie after "from"', pointer="/to")
-        if end_ns is not None and end_ns > latest:
-            raise BadRequestError('what has not ended yet has no "to": leave it out', pointer="/to")
+    def _have_recorded(self, incident: Incident, cameras: Iterable[str], by: By) -> Incident:
+        """An incident that grows is an event: have those of `cameras` recorded that record on one."""
+        for camera in cameras:
+            one = incident.camera(camera)
+            if one is not None and one.end_ns is None:
+                with contextlib.suppress(SightlineError):  # it is always recorded, never, or there no more
+                    self._record(camera, f"{by.name}, by incident {incident.id},")
+        return incident
 
     async def _changed(self, work: Callable[[Connection], Incident]) -> Incident:
         incident = await self._written(work)
@@ -503,18 +429,6 @@ def _open_one(connection: Connection, number: int) -> Incident:
     if incident.closed_ns is not None:
         raise ConflictError(f"incident {number} was closed by {incident.closed_by}: reopen it first")
     return incident
-
-
-def _camera(incident: Incident, camera: str) -> IncidentCamera:
-    one = incident.camera(camera)
-    if one is None:
-        raise NotFoundError(f"incident {incident.id} has no camera {camera}")
-    return one
-
-
-def _span(incident: Incident, camera: str) -> Mapping[str, str | None]:
-    one = _camera(incident, camera)
-    return {"from": format_utc(one.start_ns), "to": None if one.end_ns is None else format_utc(one.end_ns)}
 
 
 def _link(connection: Connection, number: int, alert: int) -> None:

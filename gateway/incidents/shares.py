@@ -23,7 +23,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, GoneError, NotFoundError
 from gateway.base.rfc3339 import format_utc
 from gateway.incidents.incident_rows import find
-from gateway.incidents.incidents import By
+from gateway.incidents.incident_steps import By
 from gateway.incidents.share import MAX_RECIPIENT, Share, Visit
 from gateway.media.model import NS, UtcNs
 from gateway.store.engine import Database, raise_revision
