@@ -161,6 +161,13 @@ def test_a_heartbeat_without_a_place_is_no_problem():
     assert one("id=unit-12&batt=50") == Report("unit-12", health=UnitHealth(NOW, battery_percent=50.0, carrier=CARRIER))
 
 
+def test_an_app_of_ones_own_can_tell_signal_and_storage():
+    said = UnitHealth(NOW, signal_percent=60.0, storage_free_percent=7.5, carrier=CARRIER)
+    assert one("signal=60&storage_free=7.5").health == said
+    assert sent({"location": {"coords": {}, "extras": {"signal": 60, "storage_free": 7.5}}}).health == said
+    assert one("lat=1&lon=2&signal=-70&storage_free=NaN").health is None
+
+
 def test_no_course_while_it_stands():
     assert one("lat=1&lon=2&speed_mps=0.2&bearing=90").fix.course_deg is None
     assert one("lat=1&lon=2&speed_mps=0.6&bearing=360").fix.course_deg == 0.0

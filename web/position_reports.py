@@ -295,6 +295,8 @@ _SAID = {
     "bearing": "degrees",
     "batt": "percent",
     "charge": "true or false",
+    "signal": "percent",
+    "storage_free": "percent",
 }
 _PATH = REPORT_PATH + "{key}"
 _KEY_PATH = "/api/cameras/{id}/position-key"

@@ -97,6 +97,7 @@ def _from_parameters(values: Mapping[str, str], received_ns: UtcNs) -> Report:
         utc_ns if problem is None else received_ns,
         battery_percent=_number(values.get("batt")),
         charging=_flag(values.get("charge")),
+        more=values,
     )
     lat, lon = values.get("lat"), values.get("lon")
     if lat is None and lon is None and "location" in values:
@@ -171,6 +172,7 @@ def _from_location(device: str | None, location: Mapping[str, Any], received_ns:
         utc_ns if problem is None else received_ns,
         battery_percent=None if level is None else level * 100,
         charging=charging if isinstance(charging, bool) else None,
+        more=extras,
     )
     return _report(
         device,
@@ -227,12 +229,19 @@ def _report(
     return Report(_text(device), fix, health, _text(alarm), problem)
 
 
-def _health(utc_ns: UtcNs, *, battery_percent: float | None, charging: bool | None) -> UnitHealth | None:
-    if battery_percent is not None and not 0 <= battery_percent <= 100:
-        battery_percent = None
-    if battery_percent is None and charging is None:
-        return None
-    return UnitHealth(utc_ns, battery_percent=battery_percent, charging=charging, carrier=CARRIER)
+def _health(
+    utc_ns: UtcNs, *, battery_percent: float | None, charging: bool | None, more: Mapping[str, object]
+) -> UnitHealth | None:
+    """None where nothing is said. `signal` and `storage_free` are words of ours, for whoever writes an app."""
+    said = UnitHealth(
+        utc_ns,
+        battery_percent=_percent(battery_percent),
+        charging=charging,
+        signal_percent=_percent(more.get("signal")),
+        storage_free_percent=_percent(more.get("storage_free")),
+        carrier=CARRIER,
+    )
+    return None if said == UnitHealth(utc_ns, carrier=CARRIER) else said
 
 
 def _moment(text: str) -> UtcNs:
@@ -270,6 +279,11 @@ def _magnitude(value: object) -> float | None:
     """A number of at least 0: −1 stands for unknown."""
     number = _number(value)
     return number if number is not None and number >= 0 else None
+
+
+def _percent(value: object) -> float | None:
+    number = _magnitude(value)
+    return None if number is None or number > 100 else number
 
 
 def _course(value: object) -> float | None:
