@@ -10,7 +10,7 @@ import pytest_asyncio
 from gateway.access.authority import Privacy
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.incidents.alert import Alert, Grade, Kind
-from gateway.incidents.watch import RecordingState, Watch
+from gateway.incidents.watch import TURNS, RecordingState, Watch
 from gateway.ingest.fleet import CameraStatus
 from gateway.media.model import Fix, UnitHealth
 from gateway.positions.formats import fix_json
@@ -35,7 +35,8 @@ class Watched(Rig):
     async def look(self, seconds: float = 0.0) -> dict[str, Alert]:
         """Let time pass and have all looked at; what is open then, by subject."""
         self.clock.advance(seconds)
-        self.watch.look()
+        for turn in range(TURNS):
+            self.watch.look(turn)
         await self.alerts.flush()
         return {alert.subject: alert for alert in self.alerts.open()}
 
@@ -100,6 +101,7 @@ async def test_positions_stop_while_the_picture_goes_on(rig):
 async def test_a_unit_lies_still_where_somebody_wants_to_know(rig):
     rig.settings.append(AlertSettings(no_movement=Grade.HIGH, unit_lost=Grade.OFF))
     rig.goes_live()
+    await rig.look()
     for _ in range(5):
         rig.moves_to(3)
         opened = await rig.look(60)
@@ -205,7 +207,8 @@ async def test_looking_at_a_fleet_reads_and_writes_nothing(rig):
     read, write = rig.database.read, rig.database.write
     rig.database.read = rig.database.write = asked.append
     rig.clock.advance(600)
-    rig.watch.look()
+    for turn in range(TURNS):
+        rig.watch.look(turn)
     assert asked == []
     rig.database.read, rig.database.write = read, write
     assert len(await rig.look()) == 500

@@ -94,10 +94,12 @@ class Alerts(Section):
 
         A rule that names the camera goes before those that name its groups; of several the highest grade holds.
         """
+        of_all: Grade = getattr(self, kind)
+        if not self.rule:
+            return of_all
         said: list[tuple[AlertRule, Grade]] = [
-            (rule, grade) for rule in self.rule if (grade := getattr(rule, kind.value)) is not None
+            (rule, grade) for rule in self.rule if (grade := getattr(rule, kind)) is not None
         ]
         named = [grade for rule, grade in said if camera in rule.cameras]
         grades = named or [grade for rule, grade in said if not set(rule.groups).isdisjoint(groups)]
-        of_all: Grade = getattr(self, kind.value)
         return min(grades, key=list(Grade).index, default=of_all)

@@ -1,4 +1,4 @@
-"""Watches all cameras, once a second, for what is cause for an alert, and for when that ends.
+"""Watches all cameras for what is cause for an alert, and for when that ends.
 
 What is cause, the rules say. What is known already (raised, resolved, outlived a restart), the book of alerts says.
 """
@@ -6,7 +6,8 @@ What is cause, the rules say. What is known already (raised, resolved, outlived 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import cycle, islice
 
 from gateway.access.authority import Authority
 from gateway.base.alert_settings import Alerts as AlertSettings
@@ -23,6 +24,8 @@ from gateway.ingest.fleet import Camera, CameraStatus, Fleet
 from gateway.media.model import Fix, UtcNs
 
 WATCH_SECONDS = 1.0
+TURNS = 5
+"""Each second a fifth of the cameras is looked at: what is due by the minute need not be found within a second."""
 
 RULES: dict[Kind, Rule] = {
     Kind.CAMERA_OFFLINE: camera_offline,
@@ -52,12 +55,14 @@ class _Unit:
 
     live_at: float
     """When it was live last; or since when the gateway has it."""
-    recorded_at: float
-    """When it was recorded last, or not due."""
     subjects: dict[Kind, str]
+    live: bool = False
     was_live: bool = False
+    unrecorded_at: float | None = None
+    """Since when it has been seen to be due, live, and not recorded."""
     fix_at: float | None = None
-    stillness: Stillness = field(default_factory=Stillness)
+    stillness: Stillness | None = None
+    """None: nobody wants to know."""
 
 
 class Watch:
@@ -80,20 +85,21 @@ class Watch:
         self._settings = settings
         self._units: dict[str, _Unit] = {}
         fleet.on_added.append(self._added)
+        fleet.on_changed.append(self._changed)
         fleet.on_removed.append(self._removed)
         fleet.on_fix.append(self._moved)
 
     async def run(self) -> None:
-        """Look once a second. Runs until cancelled."""
+        """Look at all cameras, turn by turn. Runs until cancelled."""
         self._end_of_removed()
-        while True:
-            self.look()
+        for turn in cycle(range(TURNS)):
+            self.look(turn)
             await self._clock.sleep(WATCH_SECONDS)
 
-    def look(self) -> None:
-        """Judge all cameras now. Waits for nothing."""
+    def look(self, turn: int) -> None:
+        """Judge the cameras whose turn it is. Waits for nothing."""
         thresholds, full = Thresholds.of(self._settings()), self._recording.disk_full()
-        for camera in self._fleet.cameras.values():
+        for camera in islice(self._fleet.cameras.values(), turn, None, TURNS):
             self._judge(camera, thresholds, disk_full=full)
         self._judge_disk(full=full)
 
@@ -119,27 +125,31 @@ class Watch:
                 )
 
     def _facts(self, camera: Camera, unit: _Unit, *, disk_full: bool) -> Facts:
-        now = self._clock.monotonic()
-        if camera.status is CameraStatus.LIVE:
-            unit.live_at, unit.was_live = now, True
+        now, live = self._clock.monotonic(), camera.status is CameraStatus.LIVE
         due, recording = self._recording.due(camera.id), self._recording.recording(camera.id)
-        if recording or not due or camera.status is not CameraStatus.LIVE:
-            unit.recorded_at = now
+        if recording or not due or not live:
+            unit.unrecorded_at = None
+        elif unit.unrecorded_at is None:
+            unit.unrecorded_at = now
+        if self._alerts.grade(Kind.NO_MOVEMENT, camera.id) is Grade.OFF:
+            unit.stillness = None
+        elif unit.stillness is None:
+            unit.stillness = Stillness()
         return Facts(
             now_ns=self._clock.utc_ns(),
             status=camera.status,
             reason=camera.reason,
             was_live=unit.was_live,
-            absent_s=now - unit.live_at,
+            absent_s=0.0 if live else now - unit.live_at,
             fix_s=None if unit.fix_at is None else now - unit.fix_at,
             position_in_stream=camera.settings.position == "metadata",
-            still_s=unit.stillness.seconds,
-            moved=unit.stillness.moved,
+            still_s=None if unit.stillness is None else unit.stillness.seconds,
+            moved=unit.stillness is not None and unit.stillness.moved,
             health=camera.health,
             recording_due=due,
             recording=recording,
             recording_problem=self._recording.problem(camera.id),
-            unrecorded_s=now - unit.recorded_at,
+            unrecorded_s=0.0 if unit.unrecorded_at is None else now - unit.unrecorded_at,
             disk_full=disk_full,
         )
 
@@ -154,14 +164,22 @@ class Watch:
             self._alerts.ended(subject, now_ns)
 
     def _added(self, camera: Camera) -> None:
-        now = self._clock.monotonic()
-        self._units[camera.id] = _Unit(now, now, {kind: subject_of(kind, camera.id) for kind in RULES})
+        subjects = {kind: subject_of(kind, camera.id) for kind in RULES}
+        self._units[camera.id] = _Unit(self._clock.monotonic(), subjects)
+
+    def _changed(self, camera: Camera) -> None:
+        """Its status, maybe: note since when it is not live."""
+        unit, live = self._units[camera.id], camera.status is CameraStatus.LIVE
+        if live or unit.live:
+            unit.live_at, unit.was_live = self._clock.monotonic(), True
+        unit.live = live
 
     def _moved(self, camera: Camera, fix: Fix) -> None:
         """Called for each position of each unit: cheap."""
         unit = self._units[camera.id]
         unit.fix_at = self._clock.monotonic()
-        unit.stillness.push(fix)
+        if unit.stillness is not None:
+            unit.stillness.push(fix)
 
     def _removed(self, camera: Camera) -> None:
         del self._units[camera.id]
