@@ -77,11 +77,13 @@ async def test_a_phone_reports_by_get_and_by_post_and_says_how_it_is(gateway):
     battery = {"level": 0.07, "is_charging": True}
     status, body, _ = await sent(gateway, key, location((seconds + 1) * NS, 52.50001, 13.25, battery=battery))
     assert (status, body["accepted"]) == (200, 1)
+    typed = f"?id=%20Unit-1&lat=52.50001&lon=13.25&timestamp={seconds + 2}"
+    assert (await phone(gateway).call("GET", SECRET + key + typed))[1]["accepted"] == 1
     shown = await gateway.client().get("/api/cameras/unit-1")
     assert shown["position"]["lat"] == 52.50001
     assert (shown["health"]["battery_percent"], shown["health"]["charging"]) == (pytest.approx(7.0), True)
     told = await gateway.client().get("/api/cameras/unit-1/positions")
-    assert [fix["carrier"] for fix in told["fixes"]] == ["osmand", "osmand"]
+    assert [fix["carrier"] for fix in told["fixes"]] == ["osmand"] * 3
 
 
 async def test_what_the_apps_are_set_up_with_is_what_they_then_send(gateway):

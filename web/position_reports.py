@@ -101,7 +101,7 @@ async def report(request: web.Request) -> web.Response:
         raise BadRequestError(str(error)) from None
     reports.spend(camera.id, max(len(said), len(body) / _BYTES_A_REPORT))
     for device in {one.device for one in said}:
-        if device is not None and device != camera.id:
+        if device is not None and device.strip().lower() != camera.id.lower():  # ids differ in more than case
             await _refuse_device(request, camera, device)
     taken = _taken(camera, said)
     if any(one.alarm is not None and one.alarm.lower() == SOS for one in said):
