@@ -249,6 +249,20 @@ async def test_it_grows_and_shrinks_with_the_incident(gateway):
     assert (await shared.get("incident"))[0] == 404  # nobody's key
 
 
+async def test_what_is_live_is_shown_as_far_as_it_has_grown(gateway):
+    body = {"title": "Still there", "cameras": [CAMERA], "from": at(18)}
+    client = gateway.client(Role.SUPERVISOR)
+    _, incident, _ = await client.call("POST", "/api/incidents", json=body)
+    path = f"/api/incidents/{incident['id']}/shares"
+    _, share, _ = await client.call("POST", path, json={"recipient": RECIPIENT})
+    shared = Shared(path, share["id"], "", await come(gateway, share["url"].rpartition("/")[2]))
+    _, text = await shared.playlist()
+    assert len(media(text)) == 3  # to the end of what is recorded
+    _, text = await shared.playlist(**{"from": at(20), "to": "2200-01-01T00:00:00Z"})
+    assert len(media(text)) == 3
+    assert (await shared.playlist(**{"from": at(17)}))[0] == 403
+
+
 async def test_privacy_that_hides_the_past_hides_it_from_visitors_too(gateway):
     shared = await opened(gateway, positions=True)
     hidden = tables.privacy.insert().values(
@@ -273,12 +287,15 @@ async def test_privacy_that_hides_the_past_hides_it_from_visitors_too(gateway):
 
 
 async def test_guessing_is_slowed_and_told(gateway):
-    nobody = gateway.client(None)
+    shared, nobody = await opened(gateway), gateway.client(None)
     for _ in range(5):
         status, body, _ = await nobody.call("POST", "/api/share", json={"key": "x" * 43})
         assert (status, body["detail"]) == (404, "there is no such share: ask for the link again")
     status, body, response = await nobody.call("POST", "/api/share", json={"key": "x" * 43})
     assert (status, "Retry-After" in response.headers) == (429, True)
+    guessing = Client(gateway.http, {"Cookie": f"sightline_share={'y' * 43}"})
+    assert (await guessing.call("GET", "/api/share/incident"))[0] == 429
+    assert (await shared.get("incident"))[0] == 200  # who has a key is not kept out by who guesses beside them
     assert "share_key" in [row.detail.get("kind") for row in await gateway.audit() if row.action == "share_open"]
     for body in ({}, {"key": 7}, {"key": "x", "recipient": "y"}):
         assert (await nobody.call("POST", "/api/share", json=body))[0] == 400

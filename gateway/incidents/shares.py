@@ -8,16 +8,17 @@ it. Who comes is a Visitor to everything else. Each refusal is in the audit, wit
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.access.audit import Action, Audit, append
 from gateway.access.rights import Role
 from gateway.access.tally import Tally, source
-from gateway.access.throttle import Throttle, Try
+from gateway.access.throttle import Throttle, TooManyAttemptsError, Try
 from gateway.access.visitors import Visitor
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, GoneError, NotFoundError
@@ -135,12 +136,7 @@ class Shares:
         """
         one = Try("share", source(address))
         async with self._throttle.turn(one):
-            try:
-                visit = await self.visit(key, address=address, asked="opening it")
-            except NotFoundError:
-                self._throttle.failed(one)
-                await self._throttle.hold(one)
-                raise
+            visit = await self.visit(key, address=address, asked="opening it")
             self._throttle.succeeded(one)
         await self.note_look(visit, address=address, agent=agent)
         return visit
@@ -156,15 +152,18 @@ class Shares:
     async def visit(self, key: str, *, address: str, asked: str) -> Visit:
         """Who has come with a key, and to what, as it is now. `asked`: for the audit.
 
+        Whoever has a key is let in, also from an address from which others guess.
+
         Raises:
             NotFoundError: no share has this key.
+            TooManyAttemptsError: nor had too many others that came from this address.
             GoneError: it has expired, was revoked, or rests on an account that is no more.
         """
         digest = _digest(key)
         found = await self._database.read(lambda connection: _by_keys(connection, [digest]))
         if not found:
             await self._tally.refused(Action.SHARE_OPEN, "share_key", actor="", address=address, asked=asked)
-            raise NotFoundError(NO_SHARE)
+            await self._guessed(Try("share", source(address)))
         share, row = found[0]
         ended = share.ended(self._clock.utc_ns()) or (None if row.role is not None else "orphaned")
         if ended is not None:
@@ -192,6 +191,16 @@ class Shares:
             }
 
         return await self._database.read(work) if wanted else {}
+
+    async def _guessed(self, one: Try) -> NoReturn:
+        """Somebody has said a wrong key."""
+        wait = self._throttle.wait(one)
+        if not wait:
+            self._throttle.failed(one)
+        await self._throttle.hold(one)
+        if wait:
+            raise TooManyAttemptsError(math.ceil(wait))
+        raise NotFoundError(NO_SHARE)
 
     def _note(self, connection: Connection, action: Action, share: Share, by: By, reason: str | None = None) -> None:
         row = self._audit.row(
