@@ -136,7 +136,7 @@ def test_however_it_is_cut(pieces: list[bytes], cuts: list[int]) -> None:
     assert whole.push(stream) == [one for a, b in itertools.pairwise(at) for one in split.push(stream[a:b])]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.builds(

@@ -11,7 +11,7 @@ from gateway.base.metrics import BAD_INPUT, POSITION_SENTENCES
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix
 from gateway.positions.nmea import SentenceReader
-from gateway.positions.nmea_epochs import Epochs, NoFix
+from gateway.positions.nmea_epochs import KINDS, Epochs, NoFix
 
 RATE = 400.0
 """Sentences a second that are read, in the long run: a receiver that tells of ten moments a second, with everything
@@ -38,22 +38,22 @@ class NmeaInlet:
         self.camera = camera
         self._clock = clock
         self._silence = silence
-        self._reader = SentenceReader()
+        self._reader = SentenceReader(KINDS)
         self._epochs = Epochs()
         now = clock.monotonic()
         self.heard_at = now
         """When something came last; at first, since when it is waited for."""
         self._sentence_at = self._said_at = self._fixed_at = now
         self._allowance = BURST
-        self._filled_at = self._counted_at = now
+        self._ticked_at = self._counted_at = now
         self._stranger: str | None = None
         self._sentences = self._dropped = 0
-        self._told_junk = self._told_checksums = 0
+        self._told_junk = self._told_checksums = self._told_others = 0
 
     def feed(self, data: bytes) -> None:
         """Read what came, wherever it was cut. While the inlet is `exhausted` it is dropped, and counted."""
-        now = self.heard_at = self._clock.monotonic()
-        if self.exhausted:
+        self.heard_at = self._clock.monotonic()
+        if self._allowance <= 0:
             self._dropped += 1
             return
         sentences = self._reader.push(data)
@@ -61,17 +61,15 @@ class NmeaInlet:
         if not sentences:
             return
         self._sentences += len(sentences)
-        self._sentence_at = now
         received_ns = self._clock.utc_ns()
         for sentence in sentences:
-            self._take(self._epochs.push(sentence, received_ns))
+            said = self._epochs.push(sentence, received_ns)
+            if said is not None:
+                self._take(said)
 
     @property
     def exhausted(self) -> bool:
         """Whether so much came that nothing more is read for now."""
-        now = self._clock.monotonic()
-        self._allowance = min(BURST, self._allowance + (now - self._filled_at) * RATE)
-        self._filled_at = now
         return self._allowance <= 0
 
     def strange(self, host: str) -> None:
@@ -80,6 +78,8 @@ class NmeaInlet:
 
     def tick(self, now: float) -> None:
         """End the moment that nothing more is said of, and once a second count and tell. Called every tenth of one."""
+        self._allowance = min(BURST, self._allowance + (now - self._ticked_at) * RATE)
+        self._ticked_at = now
         if self._epochs.open and now - self.heard_at >= QUIET_SECONDS:
             self._take(self._epochs.flush())
         if now - self._counted_at >= _COUNT_EVERY:
@@ -121,8 +121,10 @@ class NmeaInlet:
     def _count(self) -> bool:
         """Move what was counted to the metrics; whether something was dropped."""
         camera, reader = self.camera.id, self._reader
-        if self._sentences:
-            POSITION_SENTENCES.labels(camera).inc(self._sentences)
+        sentences = self._sentences + reader.others - self._told_others
+        if sentences:
+            self._sentence_at = self._counted_at
+            POSITION_SENTENCES.labels(camera).inc(sentences)
         for what, number in (
             ("nmea_checksum", reader.bad_checksums - self._told_checksums),
             ("nmea_junk_byte", reader.junk_bytes - self._told_junk),
@@ -132,5 +134,6 @@ class NmeaInlet:
                 BAD_INPUT.labels(camera, what).inc(number)
         flooded = self._dropped > 0
         self._told_checksums, self._told_junk = reader.bad_checksums, reader.junk_bytes
+        self._told_others = reader.others
         self._sentences = self._dropped = 0
         return flooded

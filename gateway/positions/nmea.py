@@ -11,13 +11,14 @@ else tells a sentence from what was damaged. What lies between sentences is pass
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_SENTENCE = 255
 """Bytes from "$" to the checksum. The standard allows 82 with the line's end; receivers with more digits or satellites
 write more, and Quectel's protocol allows this many."""
 
-_SENTENCE = re.compile(rb"\$([A-Z][A-Z0-9]{2,14},[\x20-\x23\x25-\x29\x2b-\x7e]{0,250})\*([0-9A-Fa-f]{2})")
+_SENTENCE = re.compile(rb"\$([A-Z][A-Z0-9]{2,14},[\x20-\x23\x25-\x29\x2b-\x7e]{0,250})\*([0-9A-Fa-f]{2})[\r\n]*")
 _NOT_JUNK = b"\r\n"
 _QUECTEL = {"PQGSA", "PQGSV"}
 """Of Quectel's modules (BG96, EC21, EC25, EG25-G): "PQ" as a talker, for BeiDou."""
@@ -42,9 +43,15 @@ class Sentence:
 
 
 class SentenceReader:
-    """Takes the sentences out of one stream of bytes, or out of the datagrams of one sender."""
+    """Takes the sentences out of one stream of bytes, or out of the datagrams of one sender.
 
-    def __init__(self) -> None:
+    `kinds`: only those are read (`GGA`); others are counted, which costs a third. None: all.
+    """
+
+    def __init__(self, kinds: Iterable[str] | None = None) -> None:
+        self._kinds = None if kinds is None else {kind.encode() for kind in kinds}
+        self.others = 0
+        """Sentences of kinds that are not read."""
         self.bad_checksums = 0
         """Sentences that were damaged on their way."""
         self.junk_bytes = 0
@@ -64,7 +71,9 @@ class SentenceReader:
                 self._pass_over(data[end:start])
             end = match.end()
             body = match[1]
-            if _checksum(body) == int(match[2], 16):
+            if self._kinds is not None and body[2:5] not in self._kinds:
+                self.others += 1
+            elif _checksum(body) == int(match[2], 16):
                 sentences.append(_sentence(body.decode("ascii")))
             else:
                 self.bad_checksums += 1
@@ -83,8 +92,9 @@ class SentenceReader:
 def _checksum(body: bytes) -> int:
     """The exclusive or of all bytes, found by folding the whole in halves: less than what a loop takes."""
     folded = int.from_bytes(body, "big")
-    folded ^= folded >> 1024
-    folded ^= folded >> 512
+    if len(body) > 64:
+        folded ^= folded >> 1024
+        folded ^= folded >> 512
     folded ^= folded >> 256
     folded ^= folded >> 128
     folded ^= folded >> 64

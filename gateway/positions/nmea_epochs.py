@@ -20,6 +20,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.media.model import NS, Constellation, Fix, UtcNs
@@ -138,12 +139,13 @@ class Epochs:
 
         Sentences of other kinds, and fields that make no sense, say nothing.
         """
-        read = _READ.get(sentence.kind)
-        if read is None or sentence.talker == "P":
+        known = _KINDS.get(sentence.kind)
+        if known is None or sentence.talker == "P":
             return None
+        read, time_at, tells_place = known
         said = None
-        time_ns = _time(sentence.field(_TIME_AT[sentence.kind])) if sentence.kind in _TIME_AT else None
-        once = (sentence.talker, sentence.kind) if sentence.kind in _ONCE else None
+        time_ns = None if time_at is None else _time(sentence.field(time_at))
+        once = (sentence.talker, sentence.kind) if tells_place else None
         epoch = self._epoch
         if epoch is not None and (
             once in epoch.kinds
@@ -294,20 +296,22 @@ def _read_zda(epoch: _Epoch, sentence: Sentence) -> None:
         epoch.date = _day(year, month, day) or epoch.date
 
 
-_READ = {
-    "GGA": _read_gga,
-    "GNS": _read_gns,
-    "RMC": _read_rmc,
-    "GLL": _read_gll,
-    "VTG": _read_vtg,
-    "GST": _read_gst,
-    "GSA": _read_gsa,
-    "GSV": _read_gsv,
-    "ZDA": _read_zda,
+_KINDS: dict[str, tuple[Callable[[_Epoch, Sentence], None], int | None, bool]] = {
+    "GGA": (_read_gga, 0, True),
+    "GNS": (_read_gns, 0, True),
+    "RMC": (_read_rmc, 0, True),
+    "GLL": (_read_gll, 4, True),
+    "VTG": (_read_vtg, None, False),
+    "GST": (_read_gst, 0, False),
+    "GSA": (_read_gsa, None, False),
+    "GSV": (_read_gsv, None, False),
+    "ZDA": (_read_zda, 0, False),
 }
-_TIME_AT = {"GGA": 0, "GNS": 0, "RMC": 0, "GLL": 4, "GST": 0, "ZDA": 0}
-_ONCE = {"GGA", "GNS", "RMC", "GLL"}
-"""They say the place: a second one of the same talker speaks of another moment, also where both lack a time."""
+"""How each is read, where it says the time, and whether it says the place: a second one of the same talker speaks of
+another moment, also where both lack a time.
+"""
+KINDS = frozenset(_KINDS)
+"""Those that say something of a Fix."""
 
 
 # ---- fields
