@@ -320,6 +320,7 @@ async def run(
                 bookmarks,
                 keeping.holds,
                 positions,
+                keeping.believed_ns,
                 privacy,
                 settings=lambda: live.running.alerts,
                 page=lambda: live.running.http.public_url,

@@ -49,6 +49,7 @@ class Action(StrEnum):
     TRIGGER = "trigger"
     ALERT_RAISE = "alert_raise"
     ALERT_RESOLVE = "alert_resolve"
+    ALERT_DELETE = "alert_delete"
     GEOFENCE_ADD = "geofence_add"
     GEOFENCE_CHANGE = "geofence_change"
     GEOFENCE_REMOVE = "geofence_remove"

@@ -75,6 +75,8 @@ class Alerts(Section):
     )  # fmt: skip
     """Events of a camera that are a call for help: topics, with `*` for any part of one, in any case."""
 
+    keep: Span = "365d"
+    """How long after it was resolved an alert is kept; those of incidents stay."""
     rule: tuple[AlertRule, ...] = ()
     webhook: tuple[Webhook, ...] = ()
     mail: tuple[Mail, ...] = ()

@@ -16,6 +16,7 @@ from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
+from gateway.base.duration import parse_duration
 from gateway.base.errors import StorageError
 from gateway.base.settings import Settings
 from gateway.incidents.alerts import Alerts
@@ -23,11 +24,13 @@ from gateway.incidents.geofence_watch import GeofenceWatch
 from gateway.incidents.geofences import Geofences
 from gateway.incidents.incidents import Incidents
 from gateway.incidents.nearby import Nearby
+from gateway.incidents.old_alerts import OldAlerts
 from gateway.incidents.outbox import Outbox
 from gateway.incidents.shares import Shares
 from gateway.incidents.sos import Sos
 from gateway.incidents.watch import RecordingState, Watch
 from gateway.ingest.fleet import Fleet
+from gateway.media.model import UtcNs
 from gateway.positions.store import PositionStore
 from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.holds import Holds
@@ -49,6 +52,8 @@ class DeskParts:
     bookmarks: Bookmarks
     holds: Holds
     positions: PositionStore
+    believed_ns: Callable[[], UtcNs]
+    """The UTC by which what is kept grows old."""
     privacy: PrivacyModes
     settings: Callable[[], AlertSettings]
     """Those that hold now."""
@@ -82,6 +87,9 @@ class Desk:
         self._settings = parts.settings
         self.watch = Watch(self.alerts, parts.fleet, parts.authority, parts.recording, parts.clock, parts.settings)
 
+        self.old_alerts = OldAlerts(
+            parts.database, parts.audit, parts.clock, lambda: parse_duration(parts.settings().keep), parts.believed_ns
+        )
         self.incidents = Incidents(parts.database, parts.holds, parts.audit, parts.clock, parts.record)
         self.shares = Shares(parts.database, parts.audit, parts.tally, parts.clock)
         self.nearby = Nearby(parts.fleet, parts.positions, parts.privacy, parts.clock)
@@ -111,6 +119,7 @@ class Desk:
         return (
             ("alerts", self.alerts.run),
             ("watch", self.watch.run),
+            ("old alerts", self.old_alerts.run),
             ("geofences", self.geofence_watch.run),
             ("outbox", self.outbox.run),
         )

@@ -336,6 +336,7 @@ export const strings = {
       trigger: "had a unit recorded",
       alert_raise: "raised an alert",
       alert_resolve: "resolved an alert",
+      alert_delete: "deleted old alerts",
       geofence_add: "drew a geofence",
       geofence_change: "changed a geofence",
       geofence_remove: "removed a geofence",
