@@ -27,7 +27,7 @@ from gateway.incidents.geofence import Geofence
 from gateway.incidents.incident import Incident
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
-from gateway.positions.formats import fix_text
+from gateway.positions.formats import fix_text, quoted
 from gateway.viewing.renditions import Quality, Trouble
 from web.alerts import alert_json, sees_places
 from web.alerts import may_see as may_see_alert
@@ -176,7 +176,7 @@ class Events:
         """Tell a position to who may know it."""
         if not self._listeners:
             return
-        told = f'"camera":{json.dumps(camera.id)},"fix":{fix_text(fix)}}}'
+        told = f'"camera":{quoted(camera.id)},"fix":{fix_text(fix)}}}'
         self._fixes.add((camera.id, f"{{{told}"))
         message = f'{{"type":"fix",{told}'
         for listener in list(self._listeners):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NANOSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", re.ASCII)
@@ -17,7 +18,14 @@ def format_utc(utc_ns: int) -> str:
     Raises:
         OverflowError: outside the years 1 to 9999.
     """
-    return (_EPOCH + dt.timedelta(microseconds=utc_ns // 1000)).isoformat(timespec="microseconds") + "Z"
+    seconds, microseconds = divmod(utc_ns // 1000, 1_000_000)
+    return f"{_second(seconds)}.{microseconds:06}Z"
+
+
+@lru_cache(64)
+def _second(seconds: int) -> str:
+    """Of the present one hundreds are written when hundreds of units say where they are."""
+    return (_EPOCH + dt.timedelta(seconds=seconds)).isoformat()
 
 
 def parse_utc(text: str) -> int:

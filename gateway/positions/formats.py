@@ -45,8 +45,14 @@ def details_text(fix: Fix) -> str:
         f'"altitude_m":{_number(fix.altitude_m)},"speed_mps":{_number(fix.speed_mps)},'
         f'"course_deg":{_number(fix.course_deg)},"accuracy_m":{_number(fix.accuracy_m)},'
         f'"constellations":{_names(fix.constellations)},"satellites":{_number(fix.satellites)},'
-        f'"carrier":{_name(fix.carrier)},"received_utc":{received}'
+        f'"carrier":{quoted(fix.carrier) if fix.carrier else "null"},"received_utc":{received}'
     )
+
+
+@lru_cache(4096)
+def quoted(text: str) -> str:
+    """A JSON string. For what is written again and again: ids, names, carriers."""
+    return json.dumps(text)
 
 
 def _number(value: float | None) -> str:
@@ -56,11 +62,6 @@ def _number(value: float | None) -> str:
 @lru_cache(256)
 def _names(constellations: tuple[Constellation, ...]) -> str:
     return json.dumps([constellation.value for constellation in constellations] or None, separators=(",", ":"))
-
-
-@lru_cache(256)
-def _name(carrier: str) -> str:
-    return json.dumps(carrier or None)
 
 
 class Writer(Protocol):

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.base.rfc3339 import format_utc
 from gateway.media.model import Fix
-from gateway.positions.formats import details_text, fix_json
+from gateway.positions.formats import details_text, fix_json, quoted
 from gateway.positions.runs import runs
 
 
@@ -58,15 +58,15 @@ def feature_text(camera: str, name: str, fix: Fix) -> str:
     """A Feature, compact. Its `id` is the camera's, its properties are `name` and what a Fix says beside its place."""
     altitude = "" if fix.altitude_m is None or not math.isfinite(fix.altitude_m) else f",{fix.altitude_m!r}"
     return (
-        f'{{"type":"Feature","id":{json.dumps(camera)},"geometry":'
+        f'{{"type":"Feature","id":{quoted(camera)},"geometry":'
         f'{{"type":"Point","coordinates":[{fix.lon!r},{fix.lat!r}{altitude}]}},"properties":'
-        f'{{"name":{json.dumps(name)},"utc":"{format_utc(fix.utc_ns)}",{details_text(fix)}}}}}'
+        f'{{"name":{quoted(name)},"utc":"{format_utc(fix.utc_ns)}",{details_text(fix)}}}}}'
     )
 
 
 def gone_text(camera: str) -> str:
     """A Feature without a place (RFC 7946 3.2): nothing is told of this camera any more."""
-    return f'{{"type":"Feature","id":{json.dumps(camera)},"geometry":null,"properties":{{}}}}'
+    return f'{{"type":"Feature","id":{quoted(camera)},"geometry":null,"properties":{{}}}}'
 
 
 def collection_text(features: Iterable[str]) -> str:
