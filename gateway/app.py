@@ -39,6 +39,7 @@ from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Settings
 from gateway.base.supervise import TaskOwner, forever
 from gateway.base.workers import Processes, Threads
+from gateway.cot_feeds import CotFeeds
 from gateway.evidence.jobs import Exports
 from gateway.evidence.left_holds import release_left
 from gateway.evidence.making import Making
@@ -277,6 +278,10 @@ async def run(
         )
         stack.callback(anchors.close)
         live.on("evidence")
+        cot_feeds = CotFeeds(fleet, authority, clock)
+        live.on("positions", prepare=cot_feeds.prepare)
+        await cot_feeds.start(settings)
+        stack.push_async_callback(cot_feeds.close)
         live.on("jwt", prepare=machines.prepare)
         live.on("oidc", prepare=providers.prepare)
         # Whoever needs these looks each time.

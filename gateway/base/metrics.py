@@ -27,6 +27,8 @@ POSITION_SENTENCES = _counter("sightline_position_sentences_total", "NMEA 0183 s
 POSITION_DATAGRAMS_REFUSED = _counter(
     "sightline_position_datagrams_refused_total", "Datagrams with positions not read, by why", "listen", "why"
 )
+COT_EVENTS = _counter("sightline_cot_events_total", "Cursor on Target events sent", "url")
+COT_ERRORS = _counter("sightline_cot_errors_total", "Failures to send Cursor on Target events", "url")
 RECORDED_BYTES = _counter("sightline_recorded_bytes_total", "Bytes written to Segments", "camera")
 RECORDER_ERRORS = _counter("sightline_recorder_errors_total", "Writes that failed", "camera")
 RECORDED_UNITS = _counter("sightline_recorded_units_total", "Access units written to Segments", "camera", "kind")

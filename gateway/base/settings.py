@@ -32,6 +32,7 @@ from gateway.base.duration import parse_duration
 from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
 from gateway.base.policy import LINES, Policy, Span
+from gateway.base.position_settings import Positions
 from gateway.base.section import CameraId, Groups, Section
 from gateway.base.sizes import SizeOrShare, bytes_of
 from gateway.base.toml_lines import key_lines
@@ -381,6 +382,7 @@ class Settings(Section):
     cameras: tuple[CameraSettings, ...] = ()
     policy: Policy = Policy()
     alerts: Alerts = Alerts()
+    positions: Positions = Positions()
     oidc: tuple[Oidc, ...] = ()
     jwt: tuple[Jwt, ...] = ()
 
@@ -430,6 +432,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
             "evidence": _with_paths(settings.evidence, base, "anchor_file", "timestamp_certificates"),
             "oidc": tuple(with_secret(provider, base) for provider in settings.oidc),
             "jwt": tuple(_with_paths(issuer, base, "key_file") for issuer in settings.jwt),
+            "positions": Positions(
+                cot=tuple(_with_paths(target, base, "certificate", "key", "ca") for target in settings.positions.cot)
+            ),
             "alerts": settings.alerts.model_copy(
                 update={
                     "webhook": tuple(channel_with_secret(hook, base) for hook in settings.alerts.webhook),
