@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 
@@ -63,6 +64,19 @@ async def test_the_services_are_announced(gateway):
     answer = await ask(gateway, "tds:GetServices", element("tds:IncludeCapability", "true"))
     told = {text_of(one, "tds:Namespace").rpartition("/ver")[2] for one in answer}
     assert {"10/events/wsdl", "10/search/wsdl", "10/recording/wsdl", "10/replay/wsdl"} <= told
+
+
+async def test_of_a_camera_silent_since_the_start_is_told_what_was_recorded_of_it(gateway):
+    encoder = "tt:VideoEncoderConfiguration"
+    names = ("Resolution/tt:Width", "Resolution/tt:Height", "RateControl/tt:FrameRateLimit", "H264/tt:GovLength")
+    told = ["1920"]
+    async with asyncio.timeout(20):
+        while told[0] == "1920":  # until it is read, in the background
+            (profile,) = await ask(gateway, "trt:GetProfile", element("trt:ProfileToken", CAMERA))
+            told = [text_of(profile, f"{encoder}/tt:{name}") for name in names]
+    assert told == ["64", "48", str(RATE), str(RATE)]
+    (profile,) = await ask(gateway, "trt:GetProfile", element("trt:ProfileToken", "unit-7"))
+    assert text_of(profile, f"{encoder}/tt:Resolution/tt:Width") == "1920", "nothing is known of it"
 
 
 async def test_what_is_recorded_is_told_to_who_may_see_it(gateway):

@@ -28,6 +28,7 @@ from gateway.nvr import devices as nvr_devices
 from gateway.nvr.devices import Devices
 from gateway.nvr.identities import ALL, Identities, own_endpoints
 from gateway.nvr.profiles import Cameras, RtspPorts
+from gateway.nvr.stream_facts import StreamFacts
 from gateway.store.engine import Database, open_catalog
 from gateway.store.tables import onvif_devices
 from onvif_protocol.authentication import PasswordAuthenticator
@@ -68,6 +69,11 @@ class RecordedSites:
     async def serve(self, ports: Mapping[str, int]) -> Mapping[str, int]:
         self.served = {camera: port for camera, port in ports.items() if port not in self.taken}
         return self.served
+
+
+async def unknown(_: str) -> StreamFacts | None:
+    """Nothing was recorded of any camera."""
+    return None
 
 
 class Nvr:
@@ -117,7 +123,9 @@ async def stage(database: Database) -> AsyncIterator[Callable[..., Stage]]:
         fleets.append(fleet)
         cameras = Cameras(fleet, Authority(Policy()), Nvr(), lambda: RtspPorts(8554, None), announced=True, clock=clock)
         log_in = PasswordAuthenticator({}.get, realm="r", secret=b"0123456789abcdef")
-        devices = Devices(Identities(database), cameras, log_in, shape=shape, base_port=base_port, more=lambda _: ())
+        devices = Devices(
+            Identities(database), cameras, log_in, shape=shape, base_port=base_port, more=lambda _: (), before=unknown
+        )
         return Stage(fleet, devices, RecordedSites(), clock)
 
     yield make

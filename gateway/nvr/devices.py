@@ -18,7 +18,7 @@ from gateway.base.settings import Address
 from gateway.base.supervise import pause
 from gateway.ingest.fleet import Camera
 from gateway.nvr.identities import ALL, Identities
-from gateway.nvr.profiles import CameraModel, Cameras, Facts, GatewayModel
+from gateway.nvr.profiles import Before, CameraModel, Cameras, Facts, GatewayModel
 from onvif_protocol.authentication import Authenticator
 from onvif_protocol.base import ErrorKind, OnvifError
 from onvif_protocol.device import Device, Service
@@ -107,6 +107,7 @@ class Devices:
         shape: Shape,
         base_port: int,
         more: More,
+        before: Before,
     ) -> None:
         self.authenticator = authenticator
         self.whole: Served | None = None
@@ -118,7 +119,7 @@ class Devices:
         self._shape = shape
         self._base_port = base_port
         self._more = more
-        self._facts = Facts(cameras.clock)
+        self._facts = Facts(cameras.clock, before)
         self._ports: Mapping[str, int] = {}
         self._labels: dict[str, str] = {}
         """What the cameras were called when the devices were made theirs."""
@@ -166,6 +167,7 @@ class Devices:
     async def run(self, sites: Sites) -> None:
         """Reconcile when a camera comes, goes or is called otherwise, and while a port cannot be had. Never returns."""
         while True:
+            await self._facts.remember(list(self._parts.fleet.cameras.values()))
             if self.single.keys() <= self._ports.keys():
                 await self._changed.wait()
             else:

@@ -6,10 +6,10 @@ see is not in its answers. The words are `onvif_protocol`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import ifaddr
 
@@ -21,7 +21,7 @@ from gateway.base.clock import Clock
 from gateway.ingest.fleet import Camera, Fleet
 from gateway.media.model import NS
 from gateway.nvr.identities import Numbered
-from gateway.nvr.stream_facts import StreamFacts, stream_facts
+from gateway.nvr.stream_facts import UNSEEN, StreamFacts, stream_facts
 from gateway.nvr.tokens import profile_token, source_token
 from onvif_protocol.device import host_of
 from onvif_protocol.device_model import (
@@ -43,6 +43,9 @@ SOONER_SECONDS = 2.0
 FRESH_NS = 60 * NS
 """A position older than that is no live one."""
 SNAPSHOT_PATH = "/onvif/snapshot/"
+
+Before: TypeAlias = Callable[[str], Awaitable[StreamFacts | None]]
+"""What a camera sent before the start; None: nobody knows."""
 
 
 class Accounts(Protocol):
@@ -85,11 +88,13 @@ class Cameras:
 
 
 class Facts:
-    """What the cameras send, measured at most once a minute."""
+    """What the cameras send, measured at most once a minute; of those that are silent, what they sent before."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, before: Before) -> None:
         self._clock = clock
+        self._read_before = before
         self._known: dict[str, tuple[StreamFacts, tuple[object, ...], float]] = {}
+        self._before: dict[str, StreamFacts | None] = {}
 
     def of(self, camera: Camera) -> StreamFacts:
         """What a camera sends."""
@@ -98,14 +103,24 @@ class Facts:
         if known is not None and known[1] == tracks and now < known[2]:
             return known[0]
         facts = stream_facts(camera.hub)
+        if facts is UNSEEN:
+            facts = self._before.get(camera.id) or UNSEEN
         fresh = known is None or known[1] != tracks
         self._known[camera.id] = facts, tracks, now + (SOONER_SECONDS if fresh else FACTS_SECONDS)
         return facts
+
+    async def remember(self, cameras: Iterable[Camera]) -> None:
+        """Read what those sent before from which nothing has come yet; once for each."""
+        for camera in cameras:
+            if not camera.hub.tracks and camera.id not in self._before:
+                self._before[camera.id] = await self._read_before(camera.id)
+                self._known.pop(camera.id, None)
 
     def keep(self, cameras: Iterable[str]) -> None:
         """Forget all other cameras."""
         wanted = set(cameras)
         self._known = {camera: known for camera, known in self._known.items() if camera in wanted}
+        self._before = {camera: facts for camera, facts in self._before.items() if camera in wanted}
 
 
 class GatewayModel:

@@ -1,11 +1,11 @@
-"""What a camera really sends, as an NVR wants to be told it: read from its tracks, and measured in its ring.
+"""What a camera really sends, as an NVR wants to be told it: read from its tracks, and measured in what came of them.
 
 Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,20 +60,24 @@ class StreamFacts:
 
 
 UNSEEN = StreamFacts(VideoFacts("H264", "Main", 1920, 1080, 25, 4096, 50), None, True)
-"""What is said of a camera from which nothing has come since the start. A camera of which nothing is said could not be
-added to an NVR; what it sends is told once it does."""
+"""What is said of a camera of which nothing is known. A camera of which nothing is said could not be added to an NVR;
+what it sends is told once it does."""
 
 
 def stream_facts(hub: Hub) -> StreamFacts:
     """What the camera of `hub` sends, or sent last."""
-    tracks = hub.tracks
+    return described(hub.tracks, [item for item in hub.since(hub.end - WINDOW) if type(item) is AccessUnit])
+
+
+def described(tracks: Sequence[Track], sent: Iterable[AccessUnit]) -> StreamFacts:
+    """What tracks are said to be of which `sent` came; `UNSEEN` itself where no video is among them."""
     video = next((t for t in tracks if t.kind is TrackKind.VIDEO and isinstance(t.parameters, VideoParameters)), None)
     if video is None or video.codec not in {Codec.H264, Codec.H265}:
         return UNSEEN
     units: dict[int, list[AccessUnit]] = {track.id: [] for track in tracks}
-    for item in hub.since(hub.end - WINDOW):
-        if type(item) is AccessUnit and item.track.id in units:
-            units[item.track.id].append(item)
+    for unit in sent:
+        if unit.track.id in units:
+            units[unit.track.id].append(unit)
     audio = next((t for t in tracks if t.kind is TrackKind.AUDIO and t.codec in AUDIO), None)
     return StreamFacts(
         _video(video, units[video.id]),
