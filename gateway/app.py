@@ -68,6 +68,7 @@ from gateway.nvr.consumers import HttpConsumers
 from gateway.nvr.devices import Devices
 from gateway.nvr.happenings import Happenings, OpenAlerts
 from gateway.nvr.identities import Identities
+from gateway.nvr.last_recorded import LastRecorded
 from gateway.nvr.log_in import NvrLogIn
 from gateway.nvr.more_services import MoreServices
 from gateway.nvr.profiles import Cameras, RtspPorts
@@ -353,6 +354,7 @@ async def run(
             shape=settings.onvif.devices,
             base_port=settings.onvif.base_port,
             more=more,
+            before=LastRecorded(catalog, archive.finder, files, playback_threads, clock).of,
         )
         services = Services(
             live=live,
