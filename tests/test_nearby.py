@@ -51,8 +51,8 @@ async def test_it_is_the_last_of_all_that_is_kept(tmp_path, store):
     for first, last in ((0, 60), (59, 119), (61, 121), (180, 240), (239.5, 299.5), (400, 460), (-60, -1)):
         from_ns, to_ns = START + round(first * NS), START + round(last * NS)
         kept = {unit: await store.fixes(unit, from_ns, to_ns + 1) for unit in UNITS}
-        expected = {unit: fixes[-1] for unit, fixes in kept.items() if fixes}
-        assert await store.newest(UNITS, from_ns, to_ns) == expected
-        assert await again.newest(UNITS, from_ns, to_ns) == expected
-    assert await store.newest([], START, START + 60 * NS) == {}
+        expected = {unit: (fixes[-1].utc_ns, fixes[-1].lat, fixes[-1].lon) for unit, fixes in kept.items() if fixes}
+        assert await store.places(UNITS, from_ns, to_ns) == expected
+        assert await again.places(UNITS, from_ns, to_ns) == expected
+    assert await store.places([], START, START + 60 * NS) == {}
     database.close()

@@ -56,35 +56,28 @@ class Nearby:
         Raises:
             StorageError: the database refused.
         """
-        moment_ns = self._clock.utc_ns() if at_ns is None else at_ns
-        fixes = self._now(cameras, moment_ns) if at_ns is None else await self._then(cameras, at_ns)
-        found = [
-            Near(camera, fix, away_m, max(0, moment_ns - fix.utc_ns) / NS)
-            for camera, fix in fixes.items()
-            if (away_m := distance_m(lat, lon, fix.lat, fix.lon)) <= radius_m
-        ]
         if at_ns is None:
-            return heapq.nsmallest(limit, found, key=_distance)
+            return self._now(lat, lon, cameras, radius_m, limit)
+        places = await self._positions.places(cameras, at_ns - WITHIN_NS, at_ns)
+        distances = {camera: distance_m(lat, lon, *place) for camera, (_, *place) in places.items()}
         nearest: list[Near] = []
-        for one in sorted(found, key=_distance):
-            if not await self._privacy.hidden_positions(one.camera, one.fix.utc_ns, one.fix.utc_ns + 1):
-                nearest.append(one)
-            if len(nearest) == limit:
+        for camera in sorted(distances, key=lambda camera: (distances[camera], camera)):
+            if distances[camera] > radius_m or len(nearest) == limit:
                 break
+            utc_ns = places[camera][0]
+            if not await self._privacy.hidden_positions(camera, utc_ns, utc_ns + 1):
+                fix = (await self._positions.fixes(camera, utc_ns, utc_ns + 1))[-1]
+                nearest.append(Near(camera, fix, distances[camera], (at_ns - utc_ns) / NS))
         return nearest
 
-    def _now(self, cameras: Collection[str], now_ns: UtcNs) -> dict[str, Fix]:
-        return {
-            camera: fix
-            for camera in cameras
-            if (known := self._fleet.cameras.get(camera)) is not None
-            and (fix := known.fix) is not None
+    def _now(self, lat: float, lon: float, cameras: Collection[str], radius_m: float, limit: int) -> list[Near]:
+        now_ns = self._clock.utc_ns()
+        known = {camera: self._fleet.cameras[camera].fix for camera in cameras if camera in self._fleet.cameras}
+        found = [
+            Near(camera, fix, away_m, max(0, now_ns - fix.utc_ns) / NS)
+            for camera, fix in known.items()
+            if fix is not None
             and now_ns - fix.utc_ns <= WITHIN_NS
-        }
-
-    async def _then(self, cameras: Collection[str], at_ns: UtcNs) -> dict[str, Fix]:
-        return await self._positions.newest(cameras, at_ns - WITHIN_NS, at_ns)
-
-
-def _distance(one: Near) -> tuple[float, str]:
-    return one.distance_m, one.camera
+            and (away_m := distance_m(lat, lon, fix.lat, fix.lon)) <= radius_m
+        ]
+        return heapq.nsmallest(limit, found, key=lambda near: (near.distance_m, near.camera))

@@ -180,27 +180,29 @@ class PositionStore:
                 yield batch
             after = reached
 
-    async def newest(self, cameras: Collection[str], from_ns: UtcNs, to_ns: UtcNs) -> dict[str, Fix]:
-        """Of each camera the last Fix with from_ns <= utc_ns <= to_ns, if there is one: one read for all of them.
+    async def places(
+        self, cameras: Collection[str], from_ns: UtcNs, to_ns: UtcNs
+    ) -> dict[str, tuple[UtcNs, float, float]]:
+        """Where each camera was last of all in from_ns <= utc_ns <= to_ns, if anywhere: UTC, latitude and longitude.
 
-        Meant for a few minutes: whole blocks are read.
+        One read for all of them. Meant for a few minutes: whole blocks are read.
 
         Raises:
             StorageError: the database refused, or a block is damaged.
         """
         minutes = range(from_ns // MINUTE_NS, to_ns // MINUTE_NS + 1)
-        found: dict[str, Fix] = {}
         # The copies come before the read, as in `batches`.
         journaled = [] if self._owns_journal else list((await self._database.read(_entries)).values())
+        unsettled: dict[str, tuple[UtcNs, float, float]] = {}
         for camera in cameras:
-            unsettled = [fix for entry in journaled for fix in entry.get(camera, ())]
-            unsettled += self._held(camera, minutes[0] - 1, minutes[-1])
-            if within := [fix for fix in unsettled if from_ns <= fix.utc_ns <= to_ns]:
-                found[camera] = max(within, key=_in_time)
-        work = partial(_newest, cameras=list(cameras), minutes=minutes, from_ns=from_ns, to_ns=to_ns)
-        for camera, fix in (await self._database.read(work)).items():
-            found[camera] = max(fix, found.get(camera, fix), key=_in_time)
-        return found
+            fixes = [fix for entry in journaled for fix in entry.get(camera, ())]
+            fixes += self._held(camera, minutes[0] - 1, minutes[-1])
+            if within := [fix for fix in fixes if from_ns <= fix.utc_ns <= to_ns]:
+                last = max(within, key=_in_time)
+                unsettled[camera] = last.utc_ns, last.lat, last.lon
+        work = partial(_places, cameras=list(cameras), minutes=minutes, from_ns=from_ns, to_ns=to_ns)
+        found = await self._database.read(work)
+        return {**found, **{camera: max(place, found.get(camera, place)) for camera, place in unsettled.items()}}
 
     async def columns(self, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> list[Columns]:
         """The Fixes with from_ns <= utc_ns < to_ns as arrays, in any order; some may be there twice.
@@ -420,16 +422,26 @@ def _read(connection: Connection, camera: str, after: int, last: int) -> tuple[l
     return read, rows[-1].minute if len(rows) == _PAGE else last
 
 
-def _newest(connection: Connection, cameras: list[str], minutes: range, from_ns: UtcNs, to_ns: UtcNs) -> dict[str, Fix]:
-    """Of each camera the last Fix that a block of these minutes has: no earlier block is unpacked than need be."""
+def _places(
+    connection: Connection, cameras: list[str], minutes: range, from_ns: UtcNs, to_ns: UtcNs
+) -> dict[str, tuple[UtcNs, float, float]]:
+    """Of each camera the last place that a block of these minutes has: no earlier block is unpacked than need be."""
+    from gateway.positions import columns  # see `_read_columns`
+
     c = fix_blocks.c
-    found: dict[str, Fix] = {}
+    found: dict[str, tuple[UtcNs, float, float]] = {}
     query = select(c.camera, c.minute, c.fixes).where(c.camera.in_(cameras), c.minute.between(minutes[0], minutes[-1]))
-    for row in sorted(connection.execute(query), key=lambda row: -row.minute):
-        if row.camera not in found:
-            fixes = _decoded(row.camera, row.minute, row.fixes)
-            if within := [fix for fix in fixes if from_ns <= fix.utc_ns <= to_ns]:
-                found[row.camera] = max(within, key=_in_time)
+    for camera, minute, block in sorted(connection.execute(query), key=lambda row: -row.minute):
+        if camera in found:
+            continue
+        try:
+            all_of_it = columns.of_block(block)
+        except blocks.BlockError as error:
+            raise blocks.BlockError(f"camera {camera}, minute {minute}: {error}") from error
+        part = all_of_it.where((all_of_it.utc_ns >= from_ns) & (all_of_it.utc_ns <= to_ns))
+        if len(part):
+            last = int(part.utc_ns.argmax())
+            found[camera] = int(part.utc_ns[last]), float(part.lat[last]), float(part.lon[last])
     return found
 
 
