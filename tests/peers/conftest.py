@@ -50,6 +50,7 @@ ZONEMINDER = (
 
 OLDEST_NODE = 20
 CLIENTS = Path(__file__).with_name("onvif_clients")
+TAK = Path(__file__).with_name("tak")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,18 @@ def onvif_python() -> Path:
 
     Skips where it cannot be installed.
     """
-    environment, lock = CLIENTS / ".venv", CLIENTS / "requirements.lock"
+    return _python_in(CLIENTS)
+
+
+@pytest.fixture(scope="session")
+def pytak_python() -> Path:
+    """A Python that has pytak, in an environment of its own; skips where it cannot be installed."""
+    return _python_in(TAK)
+
+
+def _python_in(folder: Path) -> Path:
+    """A Python with what the folder's requirements.lock names."""
+    environment, lock = folder / ".venv", folder / "requirements.lock"
     python, done = environment / "bin/python", environment / "installed"
     if done.exists() and done.read_text() == lock.read_text():
         return python
@@ -128,7 +140,7 @@ def onvif_python() -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True, timeout=60)
         subprocess.run([*install, lock], check=True, capture_output=True, timeout=100)
     except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"onvif-python cannot be installed: {error}")
+        pytest.skip(f"what {lock} names cannot be installed: {error}")
     done.write_text(lock.read_text())
     return python
 
