@@ -14,21 +14,31 @@ from lxml import etree
 
 from gateway.base.clock import ManualClock
 from gateway.base.settings import CameraSettings
+from gateway.base.supervise import TaskOwner
 from gateway.ingest.fleet import Camera
 from gateway.ingest.geo_location import (
     CARRIER,
     NOWHERE,
     POLL_SECONDS,
+    PULL_PAUSE_SECONDS,
     UNSUPPORTED,
     UNSUPPORTED_SECONDS,
     GeoLocationPoller,
 )
 from gateway.ingest.registry import Configured, Origin
 from onvif_protocol.camera import Wsdls
+from onvif_protocol.device import Device
+from onvif_protocol.device_management import DeviceManagement
+from onvif_protocol.event_service import EventService
 from onvif_protocol.geo_location import GeoLocation, own, parse_locations
-from onvif_protocol.soap import NS, Fault, qname
-from tests.onvif_device_model import PASSWORDS, ExampleModel, make_device
+from onvif_protocol.media1 import Media1
+from onvif_protocol.media2 import Media2
+from onvif_protocol.media_profiles import Profiles
+from onvif_protocol.soap import NS, Fault, parse_envelope, qname
+from onvif_protocol.subscriptions import Fate
+from tests.onvif_device_model import MAIN, PASSWORDS, REAR, SMALL, ExampleModel, make_device, passwords
 from tests.onvif_http import ScriptedCamera, device_handler, serving
+from tests.test_onvif_events import ExampleEvents, Webhook, place
 
 WSDLS = Wsdls()
 PATH = "/onvif/device_service"
@@ -189,3 +199,75 @@ async def test_a_wrong_password_and_a_lost_camera_are_told_and_tried_again():
         assert "user name or password" in camera.position_problem
         asked = len(refuse.calls)
         await until(lambda: len(refuse.calls) > asked, 0)
+
+
+# ---- by events, where the question is not known
+
+
+class EventsOnly:
+    """Two video sources whose places are in events alone."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        model = ExampleModel((SMALL, MAIN, REAR))
+        profiles = Profiles(model)
+        self.told = ExampleEvents(("source_0", "source_1"))
+        self.fates: list[Fate] = []
+        self._tasks = TaskOwner("test")
+        events = EventService(self.told, Webhook(), clock, self._tasks, self.fates.append)
+        services = [Media1(model, profiles), Media2(model, profiles), events]
+        self.device = Device([DeviceManagement(model, services, clock), *services], passwords(), clock)
+        self.calls: list[str] = []
+
+    async def handle(self, request):
+        body = await request.read()
+        self.calls.append(parse_envelope(body).name.rpartition("}")[2])
+        if self.calls[-1] == "GetGeoLocation":
+            return await ScriptedCamera({}).handle(request)
+        return await device_handler(self.device)(request)
+
+
+async def test_a_camera_that_tells_by_events_alone_is_followed_and_says_goodbye():
+    clock, fixes = ManualClock(), []
+    device = EventsOnly(clock)
+    async with polled(device.handle, clock) as (camera, until):
+        camera._fixed = lambda _, fix: fixes.append(fix)
+        await until(lambda: len(fixes) == 1 and clock.sleepers, PULL_PAUSE_SECONDS)
+        await until(lambda: device.calls.count("PullMessages") == 2, 0)
+        device.told.tell(place("source_1", 48.3))
+        device.told.tell(place("source_0", 48.10001))
+        await until(lambda: len(fixes) == 2, 0)
+        assert [(fix.lat, fix.carrier) for fix in fixes] == [(48.1, "onvif-event"), (48.10001, "onvif-event")]
+        assert camera.position_problem is None
+    assert device.calls[-1] == "Unsubscribe"
+    assert "GetGeoLocation" in device.calls
+
+
+async def test_a_subscription_is_renewed_in_time():
+    clock, fixes = ManualClock(), []
+    device = EventsOnly(clock)
+    async with polled(device.handle, clock) as (camera, until):
+        camera._fixed = lambda _, fix: fixes.append(fix)
+        for n in range(1, 6):
+            await until(lambda n=n: len(fixes) == n and clock.sleepers, 13)
+            device.told.tell(place("source_0", 48.1 + n * 1e-5))
+        await until(lambda: len(fixes) == 6, 0)
+        assert device.calls.count("Renew") == 2, "in 65 seconds"
+        assert device.calls.count("CreatePullPointSubscription") == 1
+
+
+async def test_a_camera_that_takes_no_filter_is_asked_for_everything():
+    clock = ManualClock()
+    model = EventsOnly(clock)
+    asked: list[bool] = []
+
+    async def picky(request):
+        body = await request.read()
+        if b"CreatePullPointSubscription" in body:
+            asked.append(b"TopicExpression" in body)
+            if asked[-1]:
+                return await ScriptedCamera({}).handle(request)
+        return await model.handle(request)
+
+    async with polled(picky, clock) as (camera, until):
+        await until(lambda: camera.fix is not None, 0)
+        assert asked == [True, False]

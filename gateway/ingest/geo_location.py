@@ -1,4 +1,5 @@
-"""Asks a camera where it is (ONVIF GetGeoLocation), again and again: for those that do not tell by themselves.
+"""Asks a camera where it is, again and again: for those that do not tell by themselves. By GetGeoLocation; of one that
+does not know this question, by a pull point for its events, which tell of the battery, too.
 
 By a connection of its own, so that a position comes while the stream does not, and of a camera that connects on demand.
 When it runs is `position_sources`' business.
@@ -7,23 +8,26 @@ When it runs is `position_sources`' business.
 from __future__ import annotations
 
 import logging
+from typing import NoReturn
 
 from gateway.base.clock import Clock
 from gateway.base.supervise import Backoff
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix
+from gateway.positions.from_metadata import fixes, health
 from onvif_protocol.base import ErrorKind, OnvifError
 from onvif_protocol.camera import OnvifCamera, Wsdls
-from onvif_protocol.geo_location import GeoLocation
 
 log = logging.getLogger(__name__)
 
 CARRIER = "onvif-polled"
 POLL_SECONDS = 2.0
+PULL_PAUSE_SECONDS = 0.5
+"""Between two pulls: not every camera holds an answer back until there is something to tell."""
 UNSUPPORTED_SECONDS = 600.0
-"""How often a camera is asked again that does not know the question: another firmware may."""
-NOWHERE = "The camera knows no place of its own (GetGeoLocation): it may have no satellites in sight yet."
-UNSUPPORTED = 'The camera does not say where it is when asked (GetGeoLocation): set its "position" to another way.'
+"""How often a camera is asked again that knows neither question: another firmware may."""
+NOWHERE = "The camera knows no place of its own when asked: it may have no satellites in sight yet."
+UNSUPPORTED = 'The camera does not say where it is when asked, nor in its events: set its "position" to another way.'
 
 
 class GeoLocationPoller:
@@ -52,7 +56,7 @@ class GeoLocationPoller:
 
         Raises:
             OnvifError: always, unless
-            _UnsupportedError: the camera does not know the question.
+            _UnsupportedError: the camera knows neither question.
         """
         settings = self._camera.settings
         assert settings.onvif is not None, (
@@ -67,7 +71,12 @@ class GeoLocationPoller:
             add_metadata=False,
         ) as onvif:
             while True:
-                place = await _place(onvif)
+                try:
+                    place = await onvif.geo_location()
+                except OnvifError as error:
+                    if error.kind is not ErrorKind.REFUSED:
+                        raise
+                    await self._pulled(onvif)
                 self._backoff.succeeded()
                 if place is None:
                     self._tell(NOWHERE, "it knows no place")
@@ -86,6 +95,27 @@ class GeoLocationPoller:
                     )
                 await self._clock.sleep(POLL_SECONDS)
 
+    async def _pulled(self, onvif: OnvifCamera) -> NoReturn:
+        """Read the camera's events until that fails."""
+        try:
+            events = await onvif.pull_point()
+        except OnvifError as error:
+            if error.kind is ErrorKind.REFUSED:
+                raise _UnsupportedError(error.reason) from None
+            raise
+        async with events:
+            while True:
+                document = await onvif.pull(events)
+                self._backoff.succeeded()
+                now_ns = self._clock.utc_ns()
+                for fix in fixes(document, utc_ns=now_ns, received_ns=now_ns):
+                    self._camera.take_fix(fix)
+                if (told := health(document, utc_ns=now_ns)) is not None:
+                    self._camera.health_arrived(told)
+                if self._camera.fix is None and not document.positions:
+                    self._tell(NOWHERE, "it tells of no place")
+                await self._clock.sleep(PULL_PAUSE_SECONDS)
+
     def _tell(self, problem: str, reason: str) -> None:
         if self._camera.position_problem != problem:
             log.warning("camera %s: its position cannot be asked for: %s", self._camera.id, reason)
@@ -93,13 +123,4 @@ class GeoLocationPoller:
 
 
 class _UnsupportedError(Exception):
-    """The camera answers, but not this."""
-
-
-async def _place(onvif: OnvifCamera) -> GeoLocation | None:
-    try:
-        return await onvif.geo_location()
-    except OnvifError as error:
-        if error.kind is ErrorKind.REFUSED:
-            raise _UnsupportedError(error.reason) from None
-        raise
+    """The camera answers, but neither question."""

@@ -31,6 +31,8 @@ from onvif_protocol.base import Clock, ErrorKind, OnvifError
 from onvif_protocol.camera_media import DeviceInformation, StreamProfile, origin, playable, reachable
 from onvif_protocol.channel import Channel, Credentials
 from onvif_protocol.geo_location import GeoLocation, get_geo_location, own, parse_locations
+from onvif_protocol.metadata import MetadataDocument
+from onvif_protocol.pull_point import PullPoint
 from onvif_protocol.soap import (
     CONTENT_TYPE,
     NS,
@@ -152,6 +154,8 @@ class OnvifCamera:
         self.profiles: tuple[StreamProfile, ...] = ()
         self._channel = channel
         self._wsdls = wsdls
+        self._services: dict[str, str] = {}
+        """Namespace to URL."""
         self._media: _Media | None = None
         self._chosen: StreamProfile | None = None
 
@@ -247,6 +251,17 @@ class OnvifCamera:
         answer = await self._understand("GetGeoLocation", self._channel.call(self.xaddr, get_geo_location()))
         return own(parse_locations(answer.body), self.profile.source)
 
+    async def pull_point(self) -> PullPoint:
+        """A subscription to the events of the chosen profile's source: positions, and how the battery is."""
+        service = self._services.get(NS["tev"], self.xaddr)
+        others = {profile.source for profile in self.profiles} - {self.profile.source}
+        made = PullPoint.create(self._channel, service, self.xaddr, others)
+        return await self._understand("CreatePullPointSubscription", made)
+
+    async def pull(self, events: PullPoint) -> MetadataDocument:
+        """Wait some seconds for what comes next through `events`."""
+        return await self._understand("PullMessages", events.pull())
+
     @property
     def _used_media(self) -> _Media:
         assert self._media is not None, "only `connect` makes an OnvifCamera"
@@ -258,7 +273,7 @@ class OnvifCamera:
         document = await self._wsdls.load("devicemgmt")
         device = _Service(document, "devicemgmt", self.xaddr, self._channel)
         await self._read_clock(_Service(document, "devicemgmt", self.xaddr, self._channel, signed=False), device)
-        services = await self._find_services(device)
+        services = self._services = await self._find_services(device)
         said = await self._understand("GetDeviceInformation", device.call("GetDeviceInformation"))
         self.device_information = DeviceInformation(
             *(

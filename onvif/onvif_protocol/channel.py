@@ -6,6 +6,8 @@ Here belongs what every call to a camera has in common. What is called belongs t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -60,10 +62,11 @@ class Channel:
         """Close the connections."""
         await self._session.close()
 
-    async def call(self, url: str, body: Element, *, signed: bool = True) -> Envelope:
+    async def call(self, url: str, body: Element, *, signed: bool = True, headers: Iterable[Element] = ()) -> Envelope:
         """Send `body` and return the answer. Raises OnvifError, FaultError."""
         header = self.credentials.header() if signed else None
-        message = build_envelope(body, [] if header is None else [header])
+        blocks = [*map(deepcopy, headers), *([] if header is None else [header])]
+        message = build_envelope(body, blocks, keep=("tns1",) if blocks[1:] else ())
         return raise_for_fault(self._parse(url, *await self._post(url, message, CONTENT_TYPE, signed=signed)))
 
     async def post(self, url: str, message: bytes, content_type: str, *, signed: bool) -> bytes:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -165,10 +165,19 @@ def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> MetadataDocument:
     return _Reader().read(root)
 
 
+def read_notifications(notifications: Iterable[etree._Element], others: Collection[str] = ()) -> MetadataDocument:
+    """As `parse`, of `wsnt:NotificationMessage` elements that came another way, still in the tree that was parsed.
+
+    Those with a source among `others` are passed over.
+    """
+    return _Reader(others).read_notifications(notifications)
+
+
 class _Reader:
     """Collects what the walk over one document finds."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Collection[str] = ()) -> None:
+        self._others = others
         self._positions: list[Position] = []
         self._events: list[Event] = []
         self._problems: list[str] = []
@@ -178,18 +187,29 @@ class _Reader:
         for child in root:
             name = _local(child)
             if name == "Event":
-                for notification in _children(child, "NotificationMessage"):
-                    if len(self._events) == MAX_NOTIFICATIONS:
-                        self._problem(f"more than {MAX_NOTIFICATIONS} notifications in one document")
-                        break
-                    self._notification(notification)
+                self._notifications(_children(child, "NotificationMessage"))
             elif name == "Extension":
                 for navigational_data in _children(child, "NavigationalData"):
                     if len(self._positions) == MAX_NOTIFICATIONS:
                         self._problem(f"more than {MAX_NOTIFICATIONS} positions in one document")
                         break
                     self._milestone(navigational_data)
+        return self._document()
+
+    def read_notifications(self, notifications: Iterable[etree._Element]) -> MetadataDocument:
+        """Notifications without a document around them."""
+        self._notifications(notifications)
+        return self._document()
+
+    def _document(self) -> MetadataDocument:
         return MetadataDocument(tuple(self._positions), tuple(self._events), tuple(self._problems))
+
+    def _notifications(self, notifications: Iterable[etree._Element]) -> None:
+        for notification in notifications:
+            if len(self._events) == MAX_NOTIFICATIONS:
+                self._problem(f"more than {MAX_NOTIFICATIONS} notifications in one document")
+                break
+            self._notification(notification)
 
     def _notification(self, notification: etree._Element) -> None:
         topic = ""
@@ -204,6 +224,8 @@ class _Reader:
             self._problem("a notification without topic or message")
             return
         event = self._event(topic, message)
+        if any(value in self._others for _, value in event.source):
+            return
         self._events.append(event)
         if event.operation == "Deleted":
             return
