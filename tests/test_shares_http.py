@@ -227,6 +227,8 @@ async def test_it_rests_on_the_rights_of_who_made_it(gateway):
     assert (await admin.call("DELETE", "/api/users/sue"))[0] == 204
     status, body, _ = await hers.call("GET", "/api/share/incident")
     assert (status, body["detail"]) == (410, "who made this share has no account any more")
+    listed = (await admin.get(f"{shared.incident}/shares"))["shares"]
+    assert [one["ended"] for one in listed] == ["orphaned", None]
 
 
 async def test_it_grows_and_shrinks_with_the_incident(gateway):

@@ -140,7 +140,7 @@ COMPONENTS: dict[str, Any] = {
         created=TIME,
         revoked_by=TEXT_OR_NULL,
         revoked=TIME_OR_NULL,
-        ended={"enum": ["revoked", "expired", None], "description": "null: it holds"},
+        ended={"enum": ["revoked", "expired", "orphaned", None], "description": "null: it holds"},
         url={**TEXT, "description": "the link; only in the answer to its making"},
     ),
     "SharedIncident": object_of(

@@ -28,6 +28,8 @@ class Share:
     revoked_by: str | None
     revoked_ns: UtcNs | None
     """None: nobody has."""
+    orphaned: bool
+    """Who made it has no account any more: it rests on nothing."""
 
     @property
     def name(self) -> str:
@@ -46,10 +48,12 @@ class Share:
         return frozenset({Right.RECORDED, *(right for right, is_so in more.items() if is_so)})
 
     def ended(self, now_ns: UtcNs) -> str | None:
-        """ "revoked" or "expired"; None: it holds."""
+        """Why it holds no more: "revoked", "expired" or "orphaned"; None: it holds."""
         if self.revoked_ns is not None:
             return "revoked"
-        return "expired" if self.expires_ns <= now_ns else None
+        if self.expires_ns <= now_ns:
+            return "expired"
+        return "orphaned" if self.orphaned else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,10 @@ ENDED = {
     "expired": "this share has expired",
     "orphaned": "who made this share has no account any more",
 }
+_WITH_MAKER = select(_shares, _users.c.role, _users.c.groups, _users.c.cameras).outerjoin(
+    _users, _users.c.name == _shares.c.created_by
+)
+"""The columns of who made it are null when they have no account any more."""
 NO_SHARE = "there is no such share: ask for the link again"
 
 
@@ -165,7 +169,7 @@ class Shares:
             await self._tally.refused(Action.SHARE_OPEN, "share_key", actor="", address=address, asked=asked)
             await self._guessed(Try("share", source(address)))
         share, row = found[0]
-        ended = share.ended(self._clock.utc_ns()) or (None if row.role is not None else "orphaned")
+        ended = share.ended(self._clock.utc_ns())
         if ended is not None:
             await self.refused(share, f"share_{ended}", address=address, asked=asked)
             raise GoneError(ENDED[ended])
@@ -187,7 +191,7 @@ class Shares:
             return {
                 row.key_sha256: _visitor(share, row, {one.camera for one in find(connection, share.incident).cameras})
                 for share, row in _by_keys(connection, wanted)
-                if share.ended(now) is None and row.role is not None
+                if share.ended(now) is None
             }
 
         return await self._database.read(work) if wanted else {}
@@ -224,22 +228,17 @@ def _visitor(share: Share, row: Row[Any], cameras: Collection[str]) -> Visitor:
 
 
 def _by_keys(connection: Connection, digests: list[bytes]) -> list[tuple[Share, Row[Any]]]:
-    """The shares with these keys, each with its row, in which the role of its maker is null when they are no more."""
-    query = (
-        select(_shares, _users.c.role, _users.c.groups, _users.c.cameras)
-        .outerjoin(_users, _users.c.name == _shares.c.created_by)
-        .where(_shares.c.key_sha256.in_(digests))
-    )
-    return [(_share(row), row) for row in connection.execute(query)]
+    """The shares with these keys, each with its row."""
+    return [(_share(row), row) for row in connection.execute(_WITH_MAKER.where(_shares.c.key_sha256.in_(digests)))]
 
 
 def _of(connection: Connection, incident: int) -> list[Share]:
-    query = select(_shares).where(_shares.c.incident == incident).order_by(_shares.c.id.desc())
+    query = _WITH_MAKER.where(_shares.c.incident == incident).order_by(_shares.c.id.desc())
     return [_share(row) for row in connection.execute(query)]
 
 
 def _find(connection: Connection, incident: int, number: int) -> Share:
-    row = connection.execute(select(_shares).where(_shares.c.id == number, _shares.c.incident == incident)).first()
+    row = connection.execute(_WITH_MAKER.where(_shares.c.id == number, _shares.c.incident == incident)).first()
     if row is None:
         raise NotFoundError(f"incident {incident} has no share {number}")
     return _share(row)
@@ -248,5 +247,5 @@ def _find(connection: Connection, incident: int, number: int) -> Share:
 def _share(row: Row[Any]) -> Share:
     return Share(
         row.id, row.incident, row.recipient, bool(row.sound), bool(row.positions), row.created_by, row.created_ns,
-        row.expires_ns, row.revoked_by, row.revoked_ns,
+        row.expires_ns, row.revoked_by, row.revoked_ns, row.role is None,
     )  # fmt: skip
