@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -114,3 +118,22 @@ def _thread_of(number: int) -> int:
     if number == 1:
         raise KeyError(number)
     return threading.get_ident()
+
+
+def test_worker_processes_end_with_a_gateway_that_is_killed():
+    """The pipe shows it: a worker that lives on holds its end open."""
+    gateway = (
+        "import asyncio, os\nfrom gateway.base.workers import Processes\n"
+        "if __name__ == '__main__':\n"
+        "    print(asyncio.run(Processes().run(os.getpid)), flush=True)\n    os.kill(os.getpid(), 9)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", gateway], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        assert worker != process.pid
+        process.wait(20)
+        ended, _, _ = select.select([process.stdout], [], [], 20)
+        if not ended:
+            os.kill(worker, 9)
+        assert ended
+        assert process.stdout.read() == b""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -153,7 +155,9 @@ class Processes:
         if self._executor is None:
             # Not forked: a fork of a process with threads inherits their locks.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._size, mp_context=context, max_tasks_per_child=500)
+            self._executor = ProcessPoolExecutor(
+                self._size, mp_context=context, max_tasks_per_child=500, initializer=_end_with_the_gateway
+            )
         return self._executor
 
     def close(self) -> None:
@@ -161,6 +165,19 @@ class Processes:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+
+
+def _end_with_the_gateway() -> None:
+    """In a worker: end when the gateway does, also when it was killed. The queue of work would never tell: a worker
+    holds its other end, too."""
+    gateway = multiprocessing.parent_process()
+    assert gateway is not None
+
+    def watch() -> None:
+        gateway.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="gateway", daemon=True).start()
 
 
 class WorkerDiedError(Exception):
