@@ -99,7 +99,7 @@ async def test_a_geofence_is_drawn_shown_changed_and_removed(gateway):
         ({"shape": None}, "/shape"),
         ({"shape": {"type": "Polygon", "coordinates": [RING[:4]]}}, "/shape/coordinates/0"),
         ({"cameras": "north-1"}, "/cameras"),
-        ({"cameras": ["north-1", "nobody"]}, "/cameras/1"),
+        ({"cameras": [7]}, "/cameras"),
         ({"groups": ["nowhere"]}, "/groups/0"),
         ({"groups": [7]}, "/groups"),
         ({"tells": "maybe"}, "/tells"),
@@ -134,7 +134,8 @@ async def test_who_is_limited_draws_and_sees_what_is_for_their_units(gateway):
     for members, status in (
         ({}, 403), ({"groups": ["north"]}, 201), ({"cameras": ["north-1"]}, 201),
         # What one may not know of is not there.
-        ({"cameras": ["south-1"]}, 400), ({"groups": ["south"]}, 400),
+        ({"cameras": ["south-1"]}, 404), ({"cameras": ["nobody"]}, 404),
+        ({"groups": ["south"]}, 400), ({"groups": ["nowhere"]}, 400),
     ):  # fmt: skip
         assert (await north.call("POST", ALL, json={"name": "x", "shape": CIRCLE} | members))[0] == status
     for geofence in await ids(everybody):

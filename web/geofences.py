@@ -7,7 +7,7 @@ units that one may not see, these are left out of what is shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -149,17 +149,22 @@ def _with(parts: Services, who: Asker, drawn: Drawn, values: dict[str, Any]) -> 
     """What is drawn, with what the request says of whom it is for and what it tells.
 
     Raises:
-        BadRequestError: a member does not fit, or names a camera or group that `who` may not know of.
+        BadRequestError: a member does not fit, or no camera that `who` sees is in a group.
+        NotFoundError: they may not know of a camera.
     """
     seen = [camera for camera in parts.fleet.cameras if parts.authority.sees(who, camera)]
     if "cameras" in values:
         cameras = _names(values, "cameras")
-        _all_there("camera", cameras, {*seen, *drawn.cameras})
+        for camera in cameras:
+            if camera not in seen and camera not in drawn.cameras:
+                raise NotFoundError(f'there is no camera "{camera[:64]}"')
         drawn = replace(drawn, cameras=cameras)
     if "groups" in values:
         groups = _names(values, "groups")
         known = {group for camera in seen for group in parts.authority.groups(camera)}
-        _all_there("group", groups, {*known, *drawn.groups})
+        for i, group in enumerate(groups):
+            if group not in known and group not in drawn.groups:
+                raise BadRequestError(f'no camera is in the group "{group[:64]}"', pointer=f"/groups/{i}")
         drawn = replace(drawn, groups=groups)
     try:
         if "tells" in values:
@@ -179,12 +184,6 @@ def _names(values: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise BadRequestError(f'"{name}" must be a list of texts', pointer=f"/{name}")
     return tuple(dict.fromkeys(given))
-
-
-def _all_there(what: str, names: Sequence[str], known: Collection[str]) -> None:
-    for i, name in enumerate(names):
-        if name not in known:
-            raise BadRequestError(f'there is no {what} "{name[:64]}"', pointer=f"/{what}s/{i}")
 
 
 def _find(request: web.Request) -> Geofence:
