@@ -153,7 +153,7 @@ async def test_a_body_that_cannot_be_used_is_a_problem_document(gateway, body):
         ("GET", "/api/cameras/none/positions", 404),
         ("GET", "/api/cameras/fixed/positions?from=yesterday", 400),
         ("GET", "/api/cameras/fixed/positions?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 400),
-        ("GET", "/api/cameras/fixed/positions?format=kml", 400),
+        ("GET", "/api/cameras/fixed/positions?format=csv", 400),
         ("GET", "/..%2f..%2fapp.py", 404),
         ("GET", "/assets/..%2f..%2fapp.py", 404),
         ("GET", "/region.pmtiles", 404),
