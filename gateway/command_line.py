@@ -168,11 +168,11 @@ def _export(add: Callable[..., argparse.ArgumentParser], subcommands: Any) -> No
         "--camera",
         action="extend",
         nargs="+",
-        required=True,
         metavar="ID",
         help="of these cameras; also of removed ones",
     )
     _interval(sub)
+    sub.add_argument("--incident", type=int, metavar="NUMBER", help="an evidence package of this incident")
     sub.add_argument("--burn-in", action="store_true", help="draw unit, UTC, position and trail into the pictures")
     sub.add_argument("--package", action="store_true", help="an evidence package, which proves what is in it")
     sub.add_argument("--reason", metavar="WHY", help="for the audit")

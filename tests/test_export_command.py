@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import av
@@ -13,10 +15,17 @@ import pytest_asyncio
 
 from gateway.access.audit import Action, Audit, Entry
 from gateway.base.clock import SystemClock
+from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import load
 from gateway.command_line import parser
+from gateway.incidents.incident import Opening
+from gateway.incidents.incident_steps import By
+from gateway.incidents.incidents import Incidents
+from gateway.media.model import NS
+from gateway.recording.holds import Holds
 from gateway.store.engine import open_catalog
 from tests.command_line import beside
+from tests.media_samples import T0
 from tests.painted import painted, with_sound
 from tests.recording_rig import CAMERA, rig
 
@@ -88,12 +97,35 @@ async def test_it_writes_the_files_and_says_their_hashes(config):
         (("--to", "2023-11-14T22:13:20Z"), 2, "--from must lie before --to"),
         (("--from", "2024-01-01", "--to", "2024-01-01"), 1, "nothing of unit-12 is recorded"),
         (("--out", "."), 1, "is there already: name another folder"),
+        (("--incident", "7"), 2, "an incident says itself from when to when"),
     ],
 )
 async def test_what_it_cannot_do_it_says_and_leaves_no_folder(config, more, code, says):
     ran = await beside(*asked(config, *more))
     assert (ran.code, says in ran.err) == (code, True), ran.err
     assert {path.name for path in config.parent.iterdir()} == {"data", "sightline.toml"}
+
+
+async def test_a_package_of_an_incident_tells_of_it(config):
+    database, clock = open_catalog(config.parent / "data"), SystemClock()
+    record = Audit(database, clock)
+    incidents = Incidents(database, Holds(database, record, clock), record, clock, lambda camera, by: None)
+    opening = Opening("At the gate", (CAMERA,), T0 + NS, T0 + 5 * NS, None, (), {})
+    made = await incidents.open(opening, By("ann", "local"))
+    database.close()
+    to = ("export", "--config", config, "--out", config.parent / "out", "--incident")
+    ran = await beside(*to, made.id)
+    assert ran.code == 0, ran.err
+    with zipfile.ZipFile(ran.lines[0].split()[0]) as package:
+        assert json.loads(package.read("incident.json"))["title"] == "At the gate"
+        (camera,) = json.loads(package.read("manifest.json"))["cameras"]
+    assert (camera["from"], camera["to"]) == (format_utc(T0 + NS), format_utc(T0 + 5 * NS))
+    shutil.rmtree(config.parent / "out")
+    for wrong, said in ((("8",), "there is no incident 8"), ((made.id, "--camera", "x"), 'no camera "x"')):
+        ran = await beside(*to, *wrong)
+        assert (ran.code, said in ran.err) == (1, True), ran.err
+    ran = await beside("export", "--config", config, "--from", "2023-11-14", "--to", "2023-11-14")
+    assert (ran.code, "which incident" in ran.err) == (2, True), ran.err
 
 
 async def test_a_disk_that_is_to_stay_free_stays_free(config):

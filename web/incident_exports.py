@@ -24,17 +24,16 @@ async def export(request: web.Request) -> web.Response:
     no_others(values, {"cameras"})
     if not values.get("cameras"):
         await with_right(request, Right.EXPORT, incident)
-    known = {one.camera: one for one in seen(parts, who, incident)}
-    cameras = list(dict.fromkeys(texts(values, "cameras"))) or list(known)
+    told = [one.camera for one in seen(parts, who, incident)]
+    cameras = tuple(dict.fromkeys(texts(values, "cameras"))) or tuple(told)
     for camera in cameras:
-        if camera not in known:
+        if camera not in told:
             raise BadRequestError(f'this incident has no camera "{camera[:80]}"', pointer="/cameras")
     why = await may_export(request, cameras)
-    now, chosen = parts.clock.utc_ns(), [known[camera] for camera in cameras]
-    spans = [(one.start_ns, max(one.start_ns + 1, now if one.end_ns is None else one.end_ns)) for one in chosen]
+    spans = incident.spans(cameras, parts.clock.utc_ns())
     wanted = ExportRequest(
-        tuple(one.camera for one in chosen), min(start for start, _ in spans), max(end for _, end in spans),
-        who.name, address(request), Kind.PACKAGE, reason=why, spans=tuple(spans), incident=incident.id,
+        cameras, min(start for start, _ in spans), max(end for _, end in spans), who.name, address(request),
+        Kind.PACKAGE, reason=why, spans=spans, incident=incident.id,
     )  # fmt: skip
     return await ordered(request, wanted)
 

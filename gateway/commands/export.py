@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gateway.access.authority import Authority
 from gateway.access.privacy import PrivacyModes
@@ -28,6 +29,8 @@ from gateway.evidence.left_holds import COMMAND, command_at_work
 from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.evidence.plan import file_stem
+from gateway.incidents.incident_document import incident_document
+from gateway.incidents.incident_rows import find
 from gateway.ledger.journal import Journals
 from gateway.positions.store import PositionStore
 from gateway.recording.archive import RECORDINGS, Archive
@@ -42,10 +45,11 @@ BAR = 30
 
 async def export(arguments: argparse.Namespace) -> int:
     """`sightline export`: the files are in the folder when it ends with 0; else there is no such folder."""
-    out, request = _asked(arguments)
     settings: Settings = arguments.settings
+    asked_for = None if arguments.incident is not None else _asked(arguments)
     async with open_state(settings) as state, _parts(settings, state) as parts:
-        part = out.absolute().with_name(f"{out.absolute().name}.part")
+        request = await _of_incident(arguments, state) if asked_for is None else asked_for
+        out, part = _folders(arguments.out, request)
         beside = await asyncio.to_thread(_prepare, out, part, settings.data_dir)
         try:
             holds = Holds(state.database, state.audit, state.clock)
@@ -66,8 +70,14 @@ async def export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(arguments: argparse.Namespace) -> tuple[Path, ExportRequest]:
-    """Where the files are to be, and what is to be in them.
+def _folders(wanted: Path | None, request: ExportRequest) -> tuple[Path, Path]:
+    """Where the files are to be, and where until all of them are there."""
+    out = wanted or Path(f"export_{file_stem(request.cameras[0], request.from_ns)}")
+    return out, out.absolute().with_name(f"{out.absolute().name}.part")
+
+
+def _asked(arguments: argparse.Namespace) -> ExportRequest:
+    """What is to be in the files.
 
     Raises:
         BadRequestError: that makes no sense.
@@ -75,16 +85,37 @@ def _asked(arguments: argparse.Namespace) -> tuple[Path, ExportRequest]:
     from_ns, to_ns = interval(arguments)
     if from_ns is None or to_ns is None:
         raise BadRequestError("say which time: --from 2026-01-31T12:00:00Z --to 2026-01-31T12:10:00Z")
+    if not arguments.camera:
+        raise BadRequestError("say which cameras (--camera ID), or which incident (--incident NUMBER)")
     if arguments.package and arguments.burn_in:
         raise BadRequestError("a package holds the recordings as they are: give either --package or --burn-in")
     cameras = tuple(dict.fromkeys(arguments.camera))
     kind = Kind.PACKAGE if arguments.package else Kind.VIDEO
     everything = frozenset(cameras)
-    request = ExportRequest(
+    return ExportRequest(
         cameras, from_ns, to_ns, who()["actor"], who()["address"], kind, arguments.burn_in,
         sound=everything, positions=everything, audit=arguments.package, reason=arguments.reason,
     )  # fmt: skip
-    return arguments.out or Path(f"export_{file_stem(cameras[0], from_ns)}"), request
+
+
+async def _of_incident(arguments: argparse.Namespace, state: State) -> ExportRequest:
+    """A package of an incident, or of those of its cameras that are named.
+
+    Raises:
+        BadRequestError: that makes no sense.
+        NotFoundError: there is no such incident, or it has no such camera.
+    """
+    if arguments.from_ or arguments.to_ or arguments.burn_in:
+        raise BadRequestError("an incident says itself from when to when, and is exported as it is: leave that out")
+    incident = await state.database.read(partial(find, number=arguments.incident))
+    cameras = tuple(dict.fromkeys(arguments.camera or [one.camera for one in incident.cameras]))
+    spans = incident.spans(cameras, state.clock.utc_ns())
+    everything = frozenset(cameras)
+    return ExportRequest(
+        cameras, min(start for start, _ in spans), max(end for _, end in spans), who()["actor"], who()["address"],
+        Kind.PACKAGE, sound=everything, positions=everything, audit=True, reason=arguments.reason, spans=spans,
+        incident=incident.id,
+    )  # fmt: skip
 
 
 def _keep_free(settings: Settings, beside: bool, total: int) -> int:
@@ -121,11 +152,19 @@ async def _parts(settings: Settings, state: State) -> AsyncIterator[ExportParts]
             threads,
             state.clock,
             label=lambda camera: labels.get(camera, camera),
+            incident=partial(_document, state),
         )
         journals.close()
     finally:
         threads.close()
         positions.close()
+
+
+async def _document(state: State, asked: ExportRequest) -> dict[str, Any]:
+    """What a package tells of its incident."""
+    return await state.database.read(
+        lambda connection: incident_document(connection, asked.incident or 0, asked.cameras, asked.positions)
+    )
 
 
 async def _made(state: State, making: Making, asked: Export, folder: Path) -> tuple[ExportedFile, ...]:

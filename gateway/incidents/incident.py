@@ -5,11 +5,11 @@ How one comes to be and changes is `gateway.incidents.incidents`' business; who 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.base.errors import BadRequestError
+from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.media.model import UtcNs
 
 MAX_TITLE = 200
@@ -78,6 +78,20 @@ class Incident:
     def camera(self, camera: str) -> IncidentCamera | None:
         """What it has of a camera; None: nothing."""
         return next((one for one in self.cameras if one.camera == camera), None)
+
+    def spans(self, cameras: Iterable[str], now_ns: UtcNs) -> tuple[tuple[UtcNs, UtcNs], ...]:
+        """From when to when there is something of each of these by now.
+
+        Raises:
+            NotFoundError: it has no such camera.
+        """
+        found = []
+        for camera in cameras:
+            one = self.camera(camera)
+            if one is None:
+                raise NotFoundError(f'incident {self.id} has no camera "{camera[:80]}"')
+            found.append((one.start_ns, max(one.start_ns + 1, now_ns if one.end_ns is None else one.end_ns)))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

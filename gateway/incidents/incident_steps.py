@@ -136,7 +136,7 @@ def camera_of(incident: Incident, camera: str) -> IncidentCamera:
     """
     one = incident.camera(camera)
     if one is None:
-        raise NotFoundError(f"incident {incident.id} has no camera {camera}")
+        raise NotFoundError(f'incident {incident.id} has no camera "{camera[:80]}"')
     return one
 
 
