@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from sqlalchemy import insert
 
 from gateway.access.audit import Audit
 from gateway.access.rights import Role
@@ -19,6 +21,7 @@ from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
 from gateway.media.model import Fix
 from gateway.store.engine import open_catalog
+from gateway.store.tables import alerts
 from onvif_protocol.alarms import Alarm
 from tests.accounts import CHEAP, PASSWORD
 from tests.running import Client, Running, running
@@ -75,12 +78,12 @@ def locate(gateway: Running, camera: str = "unit-1") -> None:
     assert gateway.fleet.camera(camera).take_fix(Fix(now, 52.123456, 13.4, received_ns=now)) is None
 
 
-async def limited(gateway: Running, *groups: str) -> Client:
-    """A dispatcher who is limited to these groups."""
+async def limited(gateway: Running) -> Client:
+    """A dispatcher who is limited to the south."""
     clock, database = SystemClock(), open_catalog(gateway.data_dir)
     try:
         users = Users(database, Vault.open(gateway.data_dir), Audit(database, clock), clock, passwords=CHEAP)
-        await users.add("south", Role.DISPATCHER, PASSWORD, actor="test", address="local", groups=groups)
+        await users.add("south", Role.DISPATCHER, PASSWORD, actor="test", address="local", groups=("south",))
         users.close()
     finally:
         database.close()
@@ -133,7 +136,7 @@ async def test_questions_that_make_no_sense_are_errors(gateway, query):
 
 
 async def test_who_does_not_see_a_camera_learns_nothing_of_its_alerts(gateway):
-    ann, bob = gateway.client(Role.DISPATCHER), await limited(gateway, "south")
+    ann, bob = gateway.client(Role.DISPATCHER), await limited(gateway)
     north, south = await called(ann), await called(ann, "unit-2")
     assert [alert["id"] for alert in (await bob.get("/api/alerts"))["alerts"]] == [south["id"]]
     assert (await bob.get("/api/alerts?camera=unit-1"))["alerts"] == []
@@ -206,16 +209,32 @@ async def test_a_button_on_the_camera_is_told_at_once(gateway):
     assert min(took) < 0.05, took
 
 
-async def test_what_is_open_is_still_so_after_a_restart(tmp_path):
+async def of_the_gateway(folder: Path) -> int:
+    """The number of an open alert that is about no camera."""
+    database = open_catalog(folder)
+    now = SystemClock().utc_ns()
+    values = {"kind": "not_recording", "subject": "not_recording:", "grade": "activity", "text": "The disk is full."}
+    row = values | {"detail": {}, "utc_ns": now, "created_ns": now}
+    try:
+        made = await database.write(lambda connection: connection.execute(insert(alerts).values(row)))
+        return int(made.inserted_primary_key[0])
+    finally:
+        database.close()
+
+
+async def test_what_is_open_is_still_so_after_a_restart_and_the_gateways_is_for_who_has_no_limit(tmp_path):
     async with running(tmp_path, NORTH) as gateway:
         gateway.fleet.camera("unit-1").alarm_arrived(BUTTON, SystemClock().utc_ns())
         while not (opened := (await gateway.client().get("/api/alerts?open=true"))["alerts"]):
             await asyncio.sleep(0.01)
-    async with (
-        running(tmp_path, NORTH) as gateway,
-        gateway.http.ws_connect("/api/events", headers=gateway.client().headers) as socket,
-    ):
-        assert (await socket.receive_json())["alerts"] == opened
+    full = await of_the_gateway(tmp_path)
+    async with running(tmp_path, NORTH) as gateway:
+        for client, known in ((gateway.client(Role.DISPATCHER), [opened[0]["id"], full]), (await limited(gateway), [])):
+            async with gateway.http.ws_connect("/api/events", headers=client.headers) as socket:
+                listed = (await socket.receive_json())["alerts"]
+            assert [alert["id"] for alert in listed] == known
+            assert [alert["id"] for alert in (await client.get("/api/alerts"))["alerts"]] == known[::-1]
+            assert (await resolved(client, full))[0] == (200 if known else 404)
 
 
 async def test_settings_change_what_is_raised_while_the_gateway_runs(gateway):

@@ -261,6 +261,17 @@ async def test_an_alarm_is_recorded_from_before_it_until_after_it(waiting):
     assert waiting.recorders.cause("a") is None
 
 
+async def test_what_is_due_is_said_by_settings_privacy_and_events(waiting):
+    assert not waiting.recorders.due("a")
+    assert not waiting.recorders.due("nobody")
+    waiting.fleet.camera("a").alarm_arrived(MOTION, waiting.clock.utc_ns())
+    assert waiting.recorders.due("a")
+    waiting.private.add("a")
+    assert not waiting.recorders.due("a")
+    await waiting.apply(EVENT, camera("b"), camera("c", record=False))
+    assert (waiting.recorders.due("b"), waiting.recorders.due("c")) == (True, False)
+
+
 async def test_what_happens_during_the_post_roll_prolongs_it(waiting):
     unit = waiting.fleet.camera("a")
     for _ in range(3):

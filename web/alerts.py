@@ -9,7 +9,7 @@ from aiohttp import web
 from gateway.access.authority import SEEING, Asker
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError
-from gateway.incidents.alert import OF_GEOFENCES, Alert, Kind
+from gateway.incidents.alert import OF_GEOFENCES, Alert, Grade, Kind
 from gateway.incidents.formats import told
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse
@@ -19,6 +19,8 @@ from web.schemas_incidents import ALERTS, RESOLVE, SOS
 from web.services import Services, address, principal, services
 
 LIMIT, MAX_LIMIT = 100, 1000
+MAX_OPEN = 1000
+"""Of the open ones somebody is told at first: those of high priority, and the newest of the others."""
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -87,6 +89,13 @@ def may_see(parts: Services, who: Asker, alert: Alert) -> bool:
 def sees_places(parts: Services, who: Asker, alert: Alert) -> bool:
     """Whether somebody is told where the wearer was."""
     return alert.camera is not None and Right.POSITION in parts.authority.rights(who, alert.camera)
+
+
+def open_json(parts: Services, who: Asker) -> list[dict[str, Any]]:
+    """What is open, as somebody may see it: high priority first, each newest first."""
+    seen = [alert for alert in parts.desk.alerts.open() if may_see(parts, who, alert)]
+    seen.sort(key=lambda alert: alert.grade is not Grade.HIGH)
+    return [alert_json(parts, alert, who) for alert in seen[:MAX_OPEN]]
 
 
 def alert_json(parts: Services, alert: Alert, who: Asker) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix, UtcNs
 from gateway.positions.formats import fix_text, quoted
 from gateway.viewing.renditions import Quality, Trouble
-from web.alerts import alert_json, sees_places
 from web.alerts import may_see as may_see_alert
+from web.alerts import open_json, sees_places
 from web.exports import export_json, may_see
 from web.geofences import geofence_json
 from web.geofences import may_see as may_see_geofence
@@ -285,11 +285,7 @@ class Events:
         for camera, look in self._seen_by(listener).items():
             listener.saw(camera, look)
         cameras = [camera_json(parts, parts.fleet.cameras[camera], listener.who) for camera in listener.seen]
-        alerts = [
-            alert_json(parts, alert, listener.who)
-            for alert in parts.desk.alerts.open()
-            if may_see_alert(parts, listener.who, alert)
-        ]
+        alerts = open_json(parts, listener.who)
         listener.send(_message("state", utc=format_utc(parts.clock.utc_ns()), cameras=cameras, alerts=alerts))
         self._tell_storage(listener)
 
