@@ -114,6 +114,20 @@ async def test_a_change_and_its_row_are_kept_or_lost_together(stage):
     assert await stage.broken() is None
 
 
+async def test_rows_that_go_together_are_written_all_or_none_and_follow_the_others(stage):
+    await stage.fill(3)
+    refuse = "BEFORE INSERT ON audit WHEN NEW.actor = 'user2' BEGIN SELECT RAISE(ABORT, 'not you'); END"
+    await stage.sql(f"CREATE TRIGGER one {refuse}")
+    with pytest.raises(StorageError, match="not you"):
+        await stage.fill(5)
+    await stage.sql("DROP TRIGGER one")
+    await stage.audit.append_all([])
+    await stage.fill(2)
+    assert await stage.numbers() == [5, 4, 3, 2, 1]
+    verdict = await verify(stage.database)
+    assert (verdict.broken, verdict.last, verdict.head.sequence) == (None, 5, 5)
+
+
 async def test_writers_beside_one_another_make_one_chain(stage, tmp_path):
     other = Database(sqlite_url(tmp_path / "sightline.db"))
     try:

@@ -155,11 +155,8 @@ class Audit:
             StorageError: they could not be written.
         """
 
-        def work(connection: Connection) -> None:
-            for row in rows:
-                append(connection, row)
-
-        await self.database.write(work)
+        if rows:
+            await self.database.write(lambda connection: append_rows(connection, rows))
 
     def row(
         self,
@@ -198,10 +195,16 @@ def append(connection: Connection, row: dict[str, Any]) -> int:
 
     Returns its number. The chain is held until the transaction ends, so do this last, and briefly.
     """
-    stored = row | {"detail": canonical(row["detail"]).decode()}
-    link = heads.append(connection, CHAIN, body(**stored))
-    connection.execute(insert(audit).values(id=link.sequence, sha256=link.sha256, **stored))
-    return link.sequence
+    return append_rows(connection, [row])[0]
+
+
+def append_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """As `append`, of rows that follow one another, one at least; many cost little more than one. Their numbers."""
+    stored = [row | {"detail": canonical(row["detail"]).decode()} for row in rows]
+    links = heads.append_all(connection, CHAIN, [body(**row) for row in stored])
+    linked = zip(stored, links, strict=True)
+    connection.execute(insert(audit), [row | {"id": link.sequence, "sha256": link.sha256} for row, link in linked])
+    return [link.sequence for link in links]
 
 
 def body(

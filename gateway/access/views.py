@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from gateway.access.audit import Action, Audit, Outcome, append
+from gateway.access.audit import Action, Audit, Outcome, append_rows
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.supervise import TaskOwner
@@ -195,13 +195,13 @@ class Views:
 
 def _begin(connection: Connection, rows: list[dict[str, Any]]) -> list[int]:
     """Begin views; the numbers of their rows."""
-    numbers = [append(connection, row) for row in rows]
+    numbers = append_rows(connection, rows)
     connection.execute(insert(open_views), [{"id": number} for number in numbers])
     return numbers
 
 
 def _write(connection: Connection, rows: dict[int, dict[str, Any]]) -> None:
     """End views: their numbers, and the rows that say so. One that has ended already is left alone."""
-    for number, row in rows.items():
-        if connection.execute(delete(open_views).where(open_views.c.id == number)).rowcount:
-            append(connection, row)
+    ended = delete(open_views).where(open_views.c.id == bindparam("number"))
+    if due := [row for number, row in rows.items() if connection.execute(ended, {"number": number}).rowcount]:
+        append_rows(connection, due)

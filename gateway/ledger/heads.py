@@ -5,6 +5,8 @@ The entries themselves are stored by who keeps the chain. The ledgers, which are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.ledger.chain import START, Head, link
@@ -17,15 +19,24 @@ def append(connection: Connection, chain: str, body: bytes) -> Head:
     The transaction holds the chain until it ends (SQLite: a writer has the whole database; PostgreSQL: the row of the
     head is locked), so that writers of several processes follow one another.
     """
+    return append_all(connection, chain, [body])[0]
+
+
+def append_all(connection: Connection, chain: str, bodies: Sequence[bytes]) -> list[Head]:
+    """As `append`, of entries that follow one another, one at least."""
     row = select(ledger_heads.c.sequence, ledger_heads.c.sha256).where(ledger_heads.c.chain == chain)
     before = connection.execute(row.with_for_update()).first()
-    now = link(START if before is None else Head(before.sequence, bytes(before.sha256)), body)
-    values = {"sequence": now.sequence, "sha256": now.sha256}
+    newest = START if before is None else Head(before.sequence, bytes(before.sha256))
+    links = []
+    for body in bodies:
+        newest = link(newest, body)
+        links.append(newest)
+    values = {"sequence": newest.sequence, "sha256": newest.sha256}
     if before is None:
         connection.execute(insert(ledger_heads).values(chain=chain, **values))
     else:
         connection.execute(update(ledger_heads).where(ledger_heads.c.chain == chain).values(**values))
-    return now
+    return links
 
 
 def head(connection: Connection, chain: str) -> Head:
