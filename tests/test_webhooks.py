@@ -7,6 +7,9 @@ import hashlib
 import hmac
 import json
 import ssl
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +144,17 @@ async def test_a_certificate_is_checked(tmp_path):
         assert told.got == []
         await sent(told.url, tls=ssl.create_default_context(cafile=cert))
         assert len(told.got) == 1
+
+
+def test_the_receiver_of_the_documents_verifies_what_is_sent():
+    text = (Path(__file__).resolve().parents[1] / "docs/alerts.md").read_text()
+    names: dict[str, Any] = {}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    body = b'{"type":"alert.test"}'
+    headers = signed_headers([b"k" * 32], "msg_1_1", int(time.time()), body)
+    told = {name.lower(): value for name, value in headers.items()}
+    assert names["verify"](SECRET, told, body)
+    assert not names["verify"](SECRET, told, body + b" ")
+    assert not names["verify"]("whsec_" + base64.b64encode(b"o" * 32).decode(), told, body)
+    old = signed_headers([b"k" * 32], "msg_1_1", int(time.time()) - 600, body)
+    assert not names["verify"](SECRET, {name.lower(): value for name, value in old.items()}, body)

@@ -12,7 +12,7 @@ from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.base.rfc3339 import parse_utc
 from gateway.recording.bookmarks import Bookmark
 from gateway.recording.rows import Span
-from web.alerts import alert_json
+from web.alerts import alert_json, may_see
 from web.assignments import assignment_json
 from web.body import interval, json_object, member, no_others
 from web.guard import refuse
@@ -48,7 +48,7 @@ async def timeline(request: web.Request) -> web.Response:
         raise NotFoundError(f'there is no camera "{camera}", nor anything of it')
     holds = await parts.keeping.holds.of(camera, start, end)
     assignments = await parts.assignments.of(camera, start, end)
-    alerts = await parts.desk.alerts.search(start, end, cameras=[camera], limit=MAX_ALERTS)
+    who, alerts = principal(request), await parts.desk.alerts.search(start, end, cameras=[camera], limit=MAX_ALERTS)
     body = {
         "recordings": [_span_json(span) for span in found.recordings],
         "imported": [_span_json(span) for span in found.imported],
@@ -72,7 +72,7 @@ async def timeline(request: web.Request) -> web.Response:
             for hidden in found.privacy
         ],
         "bookmarks": [bookmark_json(bookmark) for bookmark in found.bookmarks],
-        "alerts": [alert_json(parts, alert, principal(request)) for alert in reversed(alerts)],
+        "alerts": [alert_json(parts, alert, who) for alert in reversed(alerts) if may_see(parts, who, alert)],
         "holds": [hold_json(hold) for hold in holds],
         "assignments": [assignment_json(assignment) for assignment in assignments],
         "deleted": [
