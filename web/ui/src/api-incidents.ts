@@ -1,7 +1,8 @@
 /** Calls about alerts, geofences, incidents and shares. docs/interfaces.md has the meaning. */
 
-import { json, request } from "./api";
-import type { Alert, Delivery, Geofence, NewGeofence } from "./model-incidents";
+import { json, request, withReason } from "./api";
+import type { ExportJob } from "./model";
+import type { Alert, Delivery, Geofence, Incident, Near, NewGeofence, NewIncident, NewShare, Note, Share } from "./model-incidents";
 
 const camera = (id: string) => `/api/cameras/${encodeURIComponent(id)}`;
 
@@ -15,7 +16,7 @@ export interface AlertsAsked {
   limit?: number;
 }
 
-function query(values: AlertsAsked | Record<string, string>): string {
+function query(values: object): string {
   const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== "");
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return text && `?${text}`;
@@ -63,4 +64,88 @@ export function changeGeofence(id: number, change: Partial<NewGeofence>): Promis
 
 export async function removeGeofence(id: number): Promise<void> {
   await request(`/api/geofences/${id}`, { method: "DELETE" });
+}
+
+// ---- incidents
+
+const incidentPath = (id: number) => `/api/incidents/${id}`;
+
+/** The newest first; `before` goes on below a number. */
+export async function incidents(
+  asked: { open?: string; camera?: string; before?: string; limit?: string },
+  signal?: AbortSignal,
+): Promise<Incident[]> {
+  return (await json<{ incidents: Incident[] }>(`/api/incidents${query(asked)}`, "GET", undefined, signal)).incidents;
+}
+
+export function incident(id: number, signal?: AbortSignal): Promise<Incident> {
+  return json<Incident>(incidentPath(id), "GET", undefined, signal);
+}
+
+export function openIncident(wanted: NewIncident): Promise<Incident> {
+  return json<Incident>("/api/incidents", "POST", wanted);
+}
+
+export function changeIncident(id: number, change: Partial<Pick<Incident, "title" | "tags" | "category">>): Promise<Incident> {
+  return json<Incident>(incidentPath(id), "PATCH", change);
+}
+
+export function closeIncident(id: number): Promise<Incident> {
+  return json<Incident>(`${incidentPath(id)}/close`, "POST");
+}
+
+export function reopenIncident(id: number): Promise<Incident> {
+  return json<Incident>(`${incidentPath(id)}/reopen`, "POST");
+}
+
+/** Its recordings can be deleted then, unless something else keeps them. */
+export async function removeIncident(id: number, reason: string): Promise<void> {
+  await request(incidentPath(id), withReason({ method: "DELETE" }, reason));
+}
+
+export function addToIncident(id: number, unit: string, from: string | null = null): Promise<Incident> {
+  return json<Incident>(`${incidentPath(id)}/cameras`, "POST", { camera: unit, ...(from === null ? {} : { from }) });
+}
+
+export async function takeFromIncident(id: number, unit: string, reason: string): Promise<Incident> {
+  const path = `${incidentPath(id)}/cameras/${encodeURIComponent(unit)}`;
+  return (await (await request(path, withReason({ method: "DELETE" }, reason))).json()) as Incident;
+}
+
+export async function notes(id: number, signal?: AbortSignal): Promise<Note[]> {
+  return (await json<{ notes: Note[] }>(`${incidentPath(id)}/notes`, "GET", undefined, signal)).notes;
+}
+
+/** @param utc the moment it is about; null: now */
+export function addNote(id: number, text: string, utc: string | null): Promise<Note> {
+  return json<Note>(`${incidentPath(id)}/notes`, "POST", { text, ...(utc === null ? {} : { utc }) });
+}
+
+export async function exportIncident(id: number, reason: string): Promise<ExportJob> {
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" };
+  return (await (await request(`${incidentPath(id)}/export`, reason ? withReason(init, reason) : init)).json()) as ExportJob;
+}
+
+/** Units by their distance from a place, the nearest first. */
+export async function nearby(lat: number, lon: number, limit: number, signal?: AbortSignal): Promise<Near[]> {
+  const path = `/api/nearby${query({ lat: String(lat), lon: String(lon), limit: String(limit) })}`;
+  return (await json<{ units: Near[] }>(path, "GET", undefined, signal)).units;
+}
+
+// ---- shares
+
+const sharesPath = (id: number) => `${incidentPath(id)}/shares`;
+
+export async function shares(id: number, signal?: AbortSignal): Promise<Share[]> {
+  return (await json<{ shares: Share[] }>(sharesPath(id), "GET", undefined, signal)).shares;
+}
+
+/** The share with its address, which is told this one time. */
+export async function makeShare(id: number, wanted: NewShare, reason: string): Promise<Share & { url: string }> {
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(wanted) };
+  return (await (await request(sharesPath(id), reason ? withReason(init, reason) : init)).json()) as Share & { url: string };
+}
+
+export function revokeShare(id: number, share: number): Promise<Share> {
+  return json<Share>(`${sharesPath(id)}/${share}`, "DELETE");
 }

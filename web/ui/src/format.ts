@@ -65,6 +65,12 @@ export function localTime(at: number): string {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
+/** `340 m`, `2.4 km` */
+export function metres(length: number): string {
+  if (length < 995) return `${length.toFixed(0)} m`;
+  return `${(length / 1000).toFixed(length < 99_500 ? 1 : 0)} km`;
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 /** `1.4 GiB` */

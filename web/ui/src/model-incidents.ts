@@ -75,6 +75,107 @@ export interface Geofence {
   grade: Grade | "off";
   created_by: string;
   created: string;
+  /** What this person may do with it. */
+  may: "change"[];
 }
 
-export type NewGeofence = Omit<Geofence, "id" | "created_by" | "created">;
+export type NewGeofence = Omit<Geofence, "id" | "created_by" | "created" | "may">;
+
+/** What an incident has of one unit. Times in RFC 3339. */
+export interface IncidentCamera {
+  camera: string;
+  name: string;
+  from: string;
+  /** Null: it grows. */
+  to: string | null;
+  /** It ends when the incident does. */
+  follows: boolean;
+  /** The number of what keeps its recordings. */
+  hold: number;
+  added_by: string;
+  added: string;
+}
+
+/** What it was opened from; empty: a time, or what this person may not know of. */
+export interface Origin {
+  alert?: number;
+  camera?: string;
+  lat?: number;
+  lon?: number;
+  radius_m?: number;
+}
+
+/** Cameras by interval, and what people wrote about it. */
+export interface Incident {
+  id: number;
+  title: string;
+  /** Of the policy: under which its recordings go on once it has let go of them. */
+  category: string | null;
+  tags: string[];
+  origin: Origin;
+  from: string;
+  /** Null: it is live, and grows. */
+  to: string | null;
+  live: boolean;
+  opened_by: string;
+  opened: string;
+  closed_by: string | null;
+  closed: string | null;
+  cameras: IncidentCamera[];
+  /** Their numbers. */
+  alerts: number[];
+  /** How many there are. */
+  notes: number;
+  /** What this person may do with it. */
+  may: ("change" | "close" | "export")[];
+}
+
+export interface NewIncident {
+  title?: string;
+  origin?: Origin;
+  cameras?: readonly string[];
+  from?: string;
+  to?: string;
+}
+
+/** What somebody wrote about a moment. It is never changed. */
+export interface Note {
+  id: number;
+  /** The moment it is about. */
+  utc: string;
+  text: string;
+  created_by: string;
+  created: string;
+}
+
+/** A unit by its distance from a place. */
+export interface Near {
+  camera: string;
+  name: string;
+  distance_m: number;
+  /** How old its position was. */
+  age_s: number;
+  fix: Fix;
+}
+
+/** A link by which somebody without an account sees one incident for a while. */
+export interface Share {
+  id: number;
+  recipient: string;
+  sound: boolean;
+  positions: boolean;
+  created_by: string;
+  created: string;
+  expires: string;
+  revoked_by: string | null;
+  revoked: string | null;
+  /** Null: it holds. */
+  ended: "revoked" | "expired" | "orphaned" | null;
+}
+
+export interface NewShare {
+  recipient: string;
+  expires: string;
+  sound: boolean;
+  positions: boolean;
+}

@@ -2,7 +2,7 @@
  * The gateway's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
  */
 
-import type { Alert } from "./model-incidents";
+import type { Alert, Geofence, Incident } from "./model-incidents";
 
 /** What somebody may do; the page cares for these. */
 export type Right =
@@ -273,6 +273,8 @@ export interface ExportJob {
   from: string;
   to: string;
   kind: "video" | "package";
+  /** The incident that it is of; null: it was asked for by units and times. */
+  incident: number | null;
   /** Unit, time and position are drawn into the pictures. */
   burn_in: boolean;
   created_by: string;
@@ -368,5 +370,9 @@ export type ServerEvent =
   | ({ type: "export" } & ExportJob)
   | { type: "export_removed"; id: string }
   | { type: "alert"; alert: Alert }
+  | { type: "incident"; incident: Incident }
+  | { type: "incident_removed"; id: number }
+  | { type: "geofence"; geofence: Geofence }
+  | { type: "geofence_removed"; id: number }
   | ({ type: "storage" } & DiskNews)
   | { type: "ping"; utc: string };

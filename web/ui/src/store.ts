@@ -3,16 +3,16 @@
  * only global state. Elements read it through `Watch` (controllers.ts) and change it through its methods.
  */
 
-import { AlertSound } from "./alert-sound";
-import { AlertBook } from "./alerts";
 import * as api from "./api";
+import { openIncident } from "./api-incidents";
 import { DiskWatch } from "./disk-news";
+import { Duty } from "./duty";
 import type { Circumstances, RightEnded } from "./faces";
 import { EventStream } from "./events";
 import { TRAIL_MS, Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
 import { Reasons } from "./reasons";
-import type { Alert } from "./model-incidents";
+import type { NewIncident, Origin } from "./model-incidents";
 import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 
@@ -86,8 +86,7 @@ export class Store {
   /** Exports, the newest first: what was asked for, and what has been told of since. */
   exports: readonly ExportJob[] = [];
   readonly disk = new DiskWatch(sessionStorage);
-  readonly sound = new AlertSound(() => this.changed());
-  readonly alerts = new AlertBook(sessionStorage, () => this.sound.play());
+  readonly duty = new Duty(() => this.changed());
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -280,7 +279,7 @@ export class Store {
     this.endedRights.clear();
     this.reasons.forget();
     this.disk.forget();
-    this.alerts.forget();
+    this.duty.forget();
     this.set({
       session: null,
       cameras: null,
@@ -354,15 +353,22 @@ export class Store {
     this.events.retryNow();
   }
 
+  /** Open an incident, and go to it. */
+  async openIncident(origin: Origin, more: NewIncident = {}): Promise<void> {
+    const made = await openIncident({ ...more, origin });
+    this.duty.takeIncident(made);
+    this.go({ name: "incident", id: made.id });
+  }
+
   // ---- the gateway
 
   private receive(event: ServerEvent): void {
+    this.duty.receive(event);
     switch (event.type) {
       case "state":
         this.clockOffset = Date.parse(event.utc) - Date.now();
         this.linkUp();
         this.takeState(event.cameras);
-        this.alerts.takeAll(event.alerts);
         break;
       case "camera":
         this.take(event.camera);
@@ -389,9 +395,6 @@ export class Store {
       case "export_removed":
         this.takeExports(this.exports.filter((job) => job.id !== event.id));
         break;
-      case "alert":
-        this.takeAlert(event.alert);
-        break;
       case "storage":
         this.disk.take(event);
         this.changed();
@@ -408,6 +411,7 @@ export class Store {
     this.set({ cameras: sorted([...cameras, ...this.lost(cameras)]) });
     // On the same socket it comes again when rights have changed: what is new, and what may this person do now?
     void this.loadTrails(this.begun ? cameras.filter((camera) => !followed.has(camera.id)) : cameras);
+    void this.duty.learn((right) => this.may(right));
     if (this.begun) void this.checkSession();
     this.begun = true;
   }
@@ -451,12 +455,6 @@ export class Store {
   /** All the exports that there are. */
   takeExports(jobs: readonly ExportJob[]): void {
     this.set({ exports: [...jobs].sort((a, b) => Date.parse(b.created) - Date.parse(a.created)) });
-  }
-
-  /** An alert as it is now. */
-  takeAlert(alert: Alert): void {
-    this.alerts.take(alert);
-    this.changed();
   }
 
   private takeFix(id: string, fix: Fix): void {

@@ -117,6 +117,8 @@ export class AlertBanner extends LitElement {
   ];
 
   @state() private resolving: Alert | null = null;
+  @state() private busy = false;
+  @state() private error = "";
   @query(".banner") private banner!: HTMLElement | null;
   private shown = "";
   private readonly size = new ResizeObserver(() => this.keepRoom());
@@ -124,7 +126,7 @@ export class AlertBanner extends LitElement {
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.alerts.open, s.cameras, s.session, s.sound.muted, s.sound.blocked]);
+    new Watch(this, (s) => [s.duty.alerts.open, s.duty.incidents.told, s.cameras, s.session, s.duty.sound.muted, s.duty.sound.blocked]);
   }
 
   override connectedCallback(): void {
@@ -140,7 +142,7 @@ export class AlertBanner extends LitElement {
 
   /** A new alert comes over whatever has come into the top layer since the last one. */
   override updated(): void {
-    const shown = store.alerts.high.map(({ id }) => id).join(" ");
+    const shown = store.duty.alerts.high.map(({ id }) => id).join(" ");
     if (shown === this.shown) return;
     this.shown = shown;
     this.size.disconnect();
@@ -160,7 +162,7 @@ export class AlertBanner extends LitElement {
   }
 
   override render() {
-    const { high } = store.alerts;
+    const { high } = store.duty.alerts;
     const [first] = high;
     return html`<div class="unseen" role="alert" data-testid="alert-said">
         ${first ? words.said(kindOf(first), unitOf(first, store), first.text) : nothing}
@@ -182,7 +184,8 @@ export class AlertBanner extends LitElement {
         </div>
         <span class="text" title=${alert.text} data-testid="alert-text">${alert.text}</span>
         <span class="figures" data-testid="alert-place">${this.place(alert)}</span>
-        ${store.sound.blocked ? html`<span role="status" data-testid="sound-blocked">${icons.muted} ${words.blocked}</span>` : nothing}
+        ${this.error ? html`<span role="status">${this.error}</span>` : nothing}
+        ${store.duty.sound.blocked ? html`<span role="status" data-testid="sound-blocked">${icons.muted} ${words.blocked}</span>` : nothing}
       </div>
       <div class="acts">
         ${others > 0
@@ -213,19 +216,43 @@ export class AlertBanner extends LitElement {
           </button>`
         : nothing}
       ${store.mayRespond(alert.camera)
-        ? html`<button data-testid="alert-resolve" @click=${() => (this.resolving = alert)}>${words.resolve}</button>`
+        ? html`<button data-testid="alert-resolve" @click=${() => (this.resolving = alert)}>${words.resolve}</button>
+            ${this.renderIncident(alert)}`
         : nothing}`;
   }
 
+  private renderIncident(alert: Alert) {
+    const known = store.duty.incidents.ofAlert(alert.id);
+    if (known)
+      return html`<button data-testid="alert-incident" @click=${() => store.go({ name: "incident", id: known.id })}>
+        ${words.toIncident}
+      </button>`;
+    if (alert.camera === null) return nothing; // an incident has units
+    return html`<button data-testid="alert-incident" ?disabled=${this.busy} @click=${() => void this.openIncident(alert)}>
+      ${words.incident}
+    </button>`;
+  }
+
+  private async openIncident({ id }: Alert): Promise<void> {
+    this.busy = true;
+    this.error = "";
+    try {
+      await store.openIncident({ alert: id });
+    } catch (error) {
+      this.error = (error as Error).message;
+    }
+    this.busy = false;
+  }
+
   private renderSound() {
-    const { muted } = store.sound;
+    const { muted } = store.duty.sound;
     const label = muted ? words.unmute : words.mute;
     return html`<button
       class="plain icon"
       data-testid="alert-sound"
       title=${label}
       aria-label=${label}
-      @click=${() => store.sound.setMuted(!muted)}
+      @click=${() => store.duty.sound.setMuted(!muted)}
     >
       ${muted ? icons.muted : icons.sound}
     </button>`;

@@ -1,6 +1,7 @@
 /**
  * `<alert-row>`: one alert of the inbox: what, whom, when, where, and what can be done about it. With `whole` also whom
- * outside was told of it. Fires `resolve` when somebody wants to resolve it.
+ * outside was told of it. Fires `resolve` and `incident`
+ * when somebody wants to resolve it, or to open an incident from it.
  */
 
 import { css, html, LitElement, nothing } from "lit";
@@ -95,13 +96,15 @@ export class AlertRow extends LitElement {
   ];
 
   @property({ attribute: false }) alert!: Alert;
+  /** It stands on the page of its incident. */
+  @property({ type: Boolean }) inside = false;
   /** With whom outside was told. */
   @property({ type: Boolean }) whole = false;
 
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.cameras, s.session]);
+    new Watch(this, (s) => [s.cameras, s.session, s.duty.incidents.told]);
   }
 
   override willUpdate(): void {
@@ -164,11 +167,26 @@ export class AlertRow extends LitElement {
             >${icons.archive} ${words.archive}</a
           >`
         : nothing}
+      ${this.inside ? nothing : this.renderIncident()}
       ${alert.resolved === null && store.mayRespond(alert.camera)
         ? html`<button data-testid="row-resolve" @click=${() => this.dispatchEvent(new CustomEvent("resolve"))}>
             ${incidentStrings.banner.resolve}
           </button>`
         : nothing}`;
+  }
+
+  /** A way to the incident that it belongs to, or to open one. */
+  private renderIncident() {
+    const { alert } = this;
+    const known = store.duty.incidents.ofAlert(alert.id);
+    if (known)
+      return html`<a class="button" data-testid="row-incident" href=${hashOf({ name: "incident", id: known.id })}
+        >${icons.incidents} ${incidentStrings.banner.toIncident}</a
+      >`;
+    if (alert.camera === null || !store.mayRespond(alert.camera)) return nothing;
+    return html`<button data-testid="row-incident" @click=${() => this.dispatchEvent(new CustomEvent("incident"))}>
+      ${icons.incidents} ${incidentStrings.opening.word}
+    </button>`;
   }
 }
 

@@ -95,7 +95,7 @@ export class AlertsPage extends LitElement {
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.alerts.open, s.alerts.resolved, s.cameras, s.session]);
+    new Watch(this, (s) => [s.duty.alerts.open, s.duty.alerts.resolved, s.cameras, s.session]);
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -128,6 +128,15 @@ export class AlertsPage extends LitElement {
     this.busy = false;
   }
 
+  private async openIncident({ id }: Alert): Promise<void> {
+    this.error = "";
+    try {
+      await store.openIncident({ alert: id });
+    } catch (error) {
+      this.error = (error as Error).message;
+    }
+  }
+
   private fits(candidate: Alert): boolean {
     const { camera, kind, grade } = this.asked;
     return (!camera || candidate.camera === camera) && (!kind || candidate.kind === kind) && (!grade || candidate.grade === grade);
@@ -147,6 +156,7 @@ export class AlertsPage extends LitElement {
           <a class="button" data-testid="to-geofences" href=${hashOf({ name: "geofences" })}>${icons.fence} ${words.geofences}</a>
         </div>
       </div>
+      ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
       ${this.only === null ? this.renderAll() : this.renderOne(this.only)}
       ${this.resolving
         ? html`<resolve-dialog .alert=${this.resolving} @close=${() => (this.resolving = null)}></resolve-dialog>`
@@ -154,21 +164,21 @@ export class AlertsPage extends LitElement {
   }
 
   private renderSound() {
-    const { muted } = store.sound;
+    const { muted } = store.duty.sound;
     const label = muted ? incidentStrings.banner.unmute : incidentStrings.banner.mute;
     return html`<button
       class="icon"
       aria-pressed=${muted}
       title=${label}
       aria-label=${label}
-      @click=${() => store.sound.setMuted(!muted)}
+      @click=${() => store.duty.sound.setMuted(!muted)}
     >
       ${muted ? icons.muted : icons.sound}
     </button>`;
   }
 
   private renderAll() {
-    const open = store.alerts.open.filter((candidate) => this.fits(candidate));
+    const open = store.duty.alerts.open.filter((candidate) => this.fits(candidate));
     return html`<p class="lead">${words.lead}</p>
       ${this.renderFilters()}
       <section>
@@ -213,19 +223,18 @@ export class AlertsPage extends LitElement {
         list,
         ({ id }) => id,
         (one) =>
-          html`<li><alert-row data-alert=${one.id} .alert=${one} @resolve=${() => (this.resolving = one)}></alert-row></li>`,
+          html`<li><alert-row data-alert=${one.id} .alert=${one} @resolve=${() => (this.resolving = one)} @incident=${() => void this.openIncident(one)}></alert-row></li>`,
       )}
     </ul>`;
   }
 
   private renderResolved(pages: readonly AlertsFound[]) {
-    const all = [...store.alerts.resolved, ...pages.flatMap((page) => page.alerts.filter(({ resolved }) => resolved !== null))];
+    const all = [...store.duty.alerts.resolved, ...pages.flatMap((page) => page.alerts.filter(({ resolved }) => resolved !== null))];
     const list = [...new Map(all.map((one) => [one.id, one])).values()].filter((one) => this.fits(one));
     const before = pages.at(-1)?.before ?? null;
     return html`${list.length === 0
       ? html`<p class="quiet" data-testid="alerts-none">${this.query ? words.noneFiltered : words.noneResolved}</p>`
       : this.renderRows(list, "alerts-resolved")}
-    ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
     ${before === null
       ? nothing
       : html`<button class="older" data-testid="alerts-older" ?disabled=${this.busy} @click=${() => void this.loadOlder(before)}>
@@ -234,12 +243,12 @@ export class AlertsPage extends LitElement {
   }
 
   private renderOne(id: number) {
-    const told = store.alerts.find(id);
+    const told = store.duty.alerts.find(id);
     const asked = this.found.value?.alerts[0];
     const one = told ?? (asked?.id === id ? asked : undefined);
     return html`<p class="lead"><a href=${hashOf({ name: "alerts", id: null, query: "" })}>${words.all}</a></p>
       ${one
-        ? html`<div class="rows"><alert-row whole data-alert=${id} .alert=${one} @resolve=${() => (this.resolving = one)}></alert-row></div>`
+        ? html`<div class="rows"><alert-row whole data-alert=${id} .alert=${one} @resolve=${() => (this.resolving = one)} @incident=${() => void this.openIncident(one)}></alert-row></div>`
         : this.found.missing
           ? html`<div class="note" data-testid="alert-gone"><strong>${words.goneTitle}</strong><span>${words.gone}</span></div>`
           : fetched(this.found, () => html``)}`;

@@ -30,6 +30,9 @@ import type { UnitView } from "./unit-view";
 import "./unit-wall";
 import type { UnitWall } from "./unit-wall";
 
+/** Where a key is a letter. */
+const TYPED = [HTMLInputElement, HTMLSelectElement, HTMLTextAreaElement];
+
 /** The views that stand beside the map; the others take the whole room. */
 const WITH_MAP: ReadonlySet<View["name"]> = new Set(["wall", "map", "unit"]);
 
@@ -155,7 +158,7 @@ export class ControlRoom extends LitElement {
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.session, s.view, s.dialog, s.cameras?.length, s.link.downSince]);
+    new Watch(this, (s) => [s.session, s.view, s.dialog, s.cameras?.length, s.link.downSince, s.duty.incidents.told]);
   }
 
   override connectedCallback(): void {
@@ -218,7 +221,13 @@ export class ControlRoom extends LitElement {
         return strings.wall.label;
       case "alerts":
         return incidentStrings.inbox.title;
-      default:
+      case "incidents":
+        return incidentStrings.incidents.title;
+      case "incident":
+        return store.duty.incidents.find(view.id)?.title ?? incidentStrings.incidents.title;
+      case "geofences":
+        return incidentStrings.geofences.title;
+      case "share":
         return "";
     }
   }
@@ -236,6 +245,12 @@ export class ControlRoom extends LitElement {
         return this.renderPart("archive", html`<archive-page class="stage" .cameras=${view.cameras} .moment=${view.at}></archive-page>`);
       case "alerts":
         return this.renderPart("incidents", html`<alerts-page class="stage" .only=${view.id} .query=${view.query}></alerts-page>`);
+      case "geofences":
+        return this.renderPart("incidents", html`<geofences-page class="stage"></geofences-page>`);
+      case "incidents":
+        return this.renderPart("incidents", html`<incidents-page class="stage" .query=${view.query}></incidents-page>`);
+      case "incident":
+        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id}></incident-page>`);
       case "unit":
         return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
       case "map":
@@ -279,7 +294,7 @@ export class ControlRoom extends LitElement {
       this.bar?.search();
       return;
     }
-    const typing = path[0] instanceof HTMLInputElement || path[0] instanceof HTMLSelectElement;
+    const typing = TYPED.some((kind) => path[0] instanceof kind);
     if (typing || event.ctrlKey || event.metaKey) return;
     if (this.archive?.key(event)) {
       event.preventDefault();

@@ -1,7 +1,7 @@
-/** `<export-list>`: the exports, how far they are, and their files. Fires `begin` when somebody wants another. */
+/** `<export-list>`: the exports, or those of one incident, how far they are, and their files. Fires `begin` when somebody wants another. */
 
 import { css, html, LitElement, nothing } from "lit";
-import { customElement, state } from "lit/decorators.js";
+import { customElement, property, state } from "lit/decorators.js";
 import { exportFile, exports, removeExport } from "../archive/api";
 import { EverySecond, Fetched, Watch } from "../controllers";
 import { age, bytes, utcDateTime } from "../format";
@@ -9,6 +9,7 @@ import { icons } from "../icons";
 import type { ExportJob } from "../model";
 import { store } from "../store";
 import { archiveStrings } from "../strings-archive";
+import { incidentStrings } from "../strings-incidents";
 import "./confirm-dialog";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
@@ -68,6 +69,8 @@ export class ExportList extends LitElement {
     `,
   ];
 
+  /** The incident whose exports are listed; null: all are. */
+  @property({ attribute: false }) incident: number | null = null;
   @state() private removing: ExportJob | null = null;
   @state() private error = "";
   private readonly asked = new Fetched(this, async (signal) => {
@@ -85,10 +88,10 @@ export class ExportList extends LitElement {
   override render() {
     if (!store.may("export")) return html`<p class="quiet">${words.noRight}</p>`;
     return html`<button class="begin" data-testid="export-begin" @click=${() => this.dispatchEvent(new CustomEvent("begin"))}>
-        ${icons.download} ${words.title}
+        ${icons.download} ${this.incident === null ? words.title : incidentStrings.exporting.begin}
       </button>
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
-      ${fetched(this.asked, () => this.renderList(store.exports))}
+      ${fetched(this.asked, () => this.renderList(store.exports.filter(({ incident }) => this.incident === null || this.incident === incident)))}
       ${this.removing
         ? html`<confirm-dialog
             .heading=${words.removeTitle}
@@ -101,7 +104,9 @@ export class ExportList extends LitElement {
   }
 
   private renderList(jobs: readonly ExportJob[]) {
-    if (jobs.length === 0) return html`<p class="quiet" data-testid="no-exports">${words.none}</p>`;
+    if (jobs.length === 0) return html`<p class="quiet" data-testid="no-exports">
+        ${this.incident === null ? words.none : incidentStrings.exporting.none}
+      </p>`;
     return html`<ul data-testid="exports">
       ${jobs.map((job) => this.renderJob(job))}
     </ul>`;

@@ -43,6 +43,10 @@ export const mapStyles = [
     .tools button {
       background: var(--panel);
     }
+    .tools button[aria-pressed="true"] {
+      border-color: var(--accent);
+      color: var(--accent);
+    }
     .foot {
       position: absolute;
       inset: auto var(--s2) var(--s2);

@@ -94,7 +94,7 @@ export class NavRail extends LitElement {
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.view, s.theme, s.session, s.alerts.open]);
+    new Watch(this, (s) => [s.view, s.theme, s.session, s.duty.alerts.open]);
   }
 
   private button(icon: unknown, label: string, act: () => void, testid: string, current = false, extra = "") {
@@ -147,7 +147,7 @@ export class NavRail extends LitElement {
 
   /** With how many are open: those of high priority in the colour of alarm, the others quietly. */
   private renderAlerts() {
-    const { open, high } = store.alerts;
+    const { open, high } = store.duty.alerts;
     const { view } = store;
     const label = open.length > 0 ? incidentStrings.nav.alertsOpen(high.length, open.length) : incidentStrings.nav.alerts;
     const icon = html`${icons.alerts}${open.length > 0

@@ -40,7 +40,7 @@ export class ResolveDialog extends LitElement {
     this.busy = true;
     this.error = "";
     try {
-      store.takeAlert(await resolveAlert(this.alert.id, word));
+      store.duty.takeAlert(await resolveAlert(this.alert.id, word));
       this.leave();
     } catch (error) {
       this.error = (error as Error).message;

@@ -43,7 +43,7 @@ export class SosDialog extends LitElement {
     this.busy = true;
     this.error = "";
     try {
-      store.takeAlert(await raiseSos(this.camera.id, this.field.value.trim()));
+      store.duty.takeAlert(await raiseSos(this.camera.id, this.field.value.trim()));
       this.leave();
     } catch (error) {
       this.error = (error as Error).message;

@@ -4,17 +4,21 @@
  */
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
-import { customElement, property, query } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
+import type { Place } from "../fixes";
 import { age, coordinates } from "../format";
 import { icons } from "../icons";
 import { lengthText, scaleBar } from "../map/grid";
-import type { MapUnit } from "../map/engine";
+import type { MapEngine, MapUnit } from "../map/engine";
 import { MapHost } from "../map/host";
 import { mapUnits } from "../map/present";
+import type { Geofence } from "../model-incidents";
 import { store } from "../store";
 import { strings } from "../strings";
+import { incidentStrings } from "../strings-incidents";
 import { styled } from "../styled";
+import "./incident-dialog";
 import { mapStyles } from "./map-styles";
 
 const SCALE_PX = 110;
@@ -38,11 +42,15 @@ export class UnitMap extends LitElement {
   @query(".map") private container!: HTMLElement;
   /** Somebody has moved the view: it stays where they put it. */
   private taken = false;
+  /** Where somebody wants to open an incident. */
+  @state() private opening: Place | null = null;
+  private drawnAreas: readonly Geofence[] | null = null;
   private fitted = "";
   private followed = "";
   private readonly map: MapHost = new MapHost(this, () => this.container, {
     hovered: (id) => store.light(id),
     picked: (id) => store.go({ name: "unit", id }),
+    asked: (place) => (this.opening = store.may("respond") ? place : null),
     taken: () => (this.taken = true),
     resized: () => this.fitAgain(),
   });
@@ -50,7 +58,7 @@ export class UnitMap extends LitElement {
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.cameras, s.fixVersion, s.lit, s.link.downSince, s.theme]);
+    new Watch(this, (s) => [s.cameras, s.fixVersion, s.lit, s.link.downSince, s.theme, s.duty.geofences.all, s.duty.geofences.shown]);
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
@@ -62,6 +70,7 @@ export class UnitMap extends LitElement {
     if (!engine) return;
     const units = mapUnits();
     engine.show(units, store.lit ?? this.focused, store.now());
+    this.showAreas(engine);
     const unit = units.find((candidate) => candidate.id === this.focused);
     const animate = !calm.matches;
     if (this.taken) return;
@@ -76,6 +85,14 @@ export class UnitMap extends LitElement {
       this.fitted = who;
       this.followed = "";
     }
+  }
+
+  private showAreas(engine: MapEngine): void {
+    const { all, shown } = store.duty.geofences;
+    const drawn = shown ? all : null;
+    if (drawn === this.drawnAreas) return;
+    this.drawnAreas = drawn;
+    engine.showAreas((drawn ?? []).map(({ id, name, shape }) => ({ id, name, shape, chosen: false })));
   }
 
   private fitAgain(): void {
@@ -98,6 +115,9 @@ export class UnitMap extends LitElement {
         ${units.map((unit) => this.renderUnit(unit))}
       </ul>
       ${this.map.engine ? this.renderTools() : nothing} ${this.renderFoot()}
+      ${this.opening
+        ? html`<incident-dialog .place=${this.opening} @close=${() => (this.opening = null)}></incident-dialog>`
+        : nothing}
     `;
   }
 
@@ -135,8 +155,27 @@ export class UnitMap extends LitElement {
     };
     return html`<div class="tools">
       ${tool(icons.fit, strings.map.fit, () => this.fitAll())} ${tool(icons.add, strings.map.zoomIn, zoom(1))}
-      ${tool(icons.minus, strings.map.zoomOut, zoom(-1))}
+      ${tool(icons.minus, strings.map.zoomOut, zoom(-1))} ${this.renderFences()}
+      ${store.may("respond")
+        ? tool(icons.incidents, incidentStrings.opening.here, () => (this.opening = this.map.engine?.middle ?? null))
+        : nothing}
     </div>`;
+  }
+
+  private renderFences() {
+    const { all, shown } = store.duty.geofences;
+    if (!all?.length) return nothing;
+    const label = shown ? incidentStrings.geofences.hide : incidentStrings.geofences.show;
+    return html`<button
+      class="icon"
+      data-testid="map-geofences"
+      title=${label}
+      aria-label=${label}
+      aria-pressed=${shown}
+      @click=${() => store.duty.showGeofences(!shown)}
+    >
+      ${icons.fence}
+    </button>`;
   }
 
   private renderFoot() {

@@ -14,6 +14,7 @@ import "./camera-form";
 import "./confirm-dialog";
 import { controls } from "./controls";
 import "./fix-line";
+import "./incident-dialog";
 import "./live-picture";
 import "./privacy-switch";
 import "./quality-mark";
@@ -101,7 +102,7 @@ export class UnitView extends LitElement {
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
   @state() private muted = true;
-  @state() private dialog: "edit" | "remove" | "privacy" | "sos" | null = null;
+  @state() private dialog: "edit" | "remove" | "privacy" | "sos" | "incident" | null = null;
   private asked = false;
 
   constructor() {
@@ -168,6 +169,9 @@ export class UnitView extends LitElement {
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
       ${this.dialog === "sos" ? html`<sos-dialog .camera=${camera} @close=${() => (this.dialog = null)}></sos-dialog>` : nothing}
+      ${this.dialog === "incident"
+        ? html`<incident-dialog .units=${[camera.id]} @close=${() => (this.dialog = null)}></incident-dialog>`
+        : nothing}
       ${this.dialog === "privacy"
         ? html`<privacy-switch .camera=${camera} @close=${() => (this.dialog = null)}></privacy-switch>`
         : nothing}
@@ -206,6 +210,14 @@ export class UnitView extends LitElement {
             @click=${() => (this.dialog = "sos")}
           >
             ${icons.alarm} ${incidentStrings.sos.button}
+          </button>
+          <button
+            data-testid="open-incident"
+            aria-label=${incidentStrings.opening.hint(camera.name)}
+            title=${incidentStrings.opening.hint(camera.name)}
+            @click=${() => (this.dialog = "incident")}
+          >
+            ${icons.incidents} <span class="word">${incidentStrings.opening.word}</span>
           </button>`
         : nothing}
       ${camera.rights.includes("recorded")
