@@ -163,6 +163,26 @@ async def test_cameras_come_and_go(gateway: Running) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_units_are_drawn_calmer_for_who_asks_and_never_stored_so(gateway: Running) -> None:
+    async with live(gateway.client(), "?cameras=c&smooth=1") as smooth, live(gateway.client(), "?cameras=c") as raw:
+        for socket in (smooth, raw):
+            await told(socket)
+        sent = [moved(gateway, "c", 3 + metres) for metres in (0, 4, 0, 4)]
+        shown, measured = [], []
+        while len(shown) < 4:
+            shown += (await smooth.receive_json())["features"]
+        while len(measured) < 4:
+            measured += (await raw.receive_json())["features"]
+        assert [feature["properties"].pop("measured") for feature in shown] == [[fix.lon, fix.lat] for fix in sent]
+        assert [feature["properties"] for feature in shown] == [feature["properties"] for feature in measured]
+        lats = [[feature["geometry"]["coordinates"][1] for feature in features] for features in (shown, measured)]
+        assert lats[1] == [fix.lat for fix in sent]
+        assert max(lats[0]) - min(lats[0]) < 0.8 * (max(lats[1]) - min(lats[1]))
+    kept = await gateway.client().get("/api/cameras/c/positions")
+    assert [fix["lat"] for fix in kept["fixes"][-4:]] == lats[1]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_it_is_one_view_in_the_audit(gateway: Running) -> None:
     async with live(gateway.client(), "?cameras=c") as socket:
         await told(socket)

@@ -5,12 +5,16 @@ those that follow what has come since, four times a second. A Feature's `id` is 
 counts. One without a geometry says that nothing is told of that camera any more: a privacy mode began, a right ended,
 the camera was removed. Fixes are the raw ones, all of them, in the order they came.
 
+With `smooth=1` units are drawn where a filter thinks they are, for receivers wander while people stand still; what was
+measured stays beside it, and only that is kept.
+
 A socket that does not read is closed with 1013; when it comes back it is told everything anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import WSCloseCode, web
@@ -22,6 +26,7 @@ from gateway.base.errors import BadRequestError
 from gateway.ingest.fleet import Camera
 from gateway.media.model import Fix
 from gateway.positions.geojson import collection_text, feature_text, gone_text
+from gateway.positions.smoothing import Estimate, Smoother
 from web.routes import Route
 from web.services import Services, address, principal, services
 from web.sockets import LOGGED_OUT, NO_RIGHT, Outgoing, Together, converse, open_socket
@@ -31,23 +36,32 @@ MAX_NAMED = 1000
 """So many cameras, or groups, may be asked for by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a socket is for."""
+
+    cameras: frozenset[str]
+    """Empty: all."""
+    groups: frozenset[str]
+    """Empty: all."""
+    smooth: bool
+
+
 class Follower(Outgoing):
     """One socket's queue, whose it is, and what was asked for."""
 
-    def __init__(self, who: Principal, cameras: frozenset[str], groups: frozenset[str]) -> None:
+    def __init__(self, who: Principal, asked: Asked) -> None:
         super().__init__()
         self.who = who
-        self.cameras = cameras
-        """Empty: all."""
-        self.groups = groups
-        """Empty: all."""
+        self.asked = asked
         self.places: set[str] = set()
         """Whose positions it is told."""
 
     def wants(self, camera: Camera) -> bool:
         """Whether it asked for this camera."""
-        named = not self.cameras or camera.id in self.cameras
-        return named and (not self.groups or not self.groups.isdisjoint(camera.settings.groups))
+        asked = self.asked
+        named = not asked.cameras or camera.id in asked.cameras
+        return named and (not asked.groups or not asked.groups.isdisjoint(camera.settings.groups))
 
 
 class LivePositions:
@@ -57,22 +71,26 @@ class LivePositions:
         self._parts = parts
         self._followers: set[Follower] = set()
         self._fixes = Together(TOGETHER_SECONDS, self._tell)
+        self._smoothed: dict[str, tuple[Smoother, Estimate]] = {}
+        """Of each camera, while somebody asks for that."""
         parts.fleet.on_fix.append(self.fix)
         parts.fleet.on_added.append(self._look_at)
         parts.fleet.on_changed.append(self._look_at)
         parts.fleet.on_removed.append(self._removed)
 
-    def open(self, who: Principal, cameras: frozenset[str], groups: frozenset[str]) -> Follower:
+    def open(self, who: Principal, asked: Asked) -> Follower:
         """A new socket's queue, with where everyone is already in it."""
-        follower = Follower(who, cameras, groups)
+        follower = Follower(who, asked)
         follower.places = self._places(follower)
-        follower.send(collection_text(self._newest(follower.places)))
+        follower.send(collection_text(self._newest(follower, follower.places)))
         self._followers.add(follower)
         return follower
 
     def discard(self, follower: Follower) -> None:
         """The socket has ended."""
         self._followers.discard(follower)
+        if not self._smooths:
+            self._smoothed.clear()
 
     def close(self) -> None:
         """The gateway is stopping."""
@@ -105,22 +123,36 @@ class LivePositions:
                 continue
             before, follower.places = follower.places, self._places(follower)
             told = [gone_text(camera) for camera in sorted(before - follower.places)]
-            told += self._newest(follower.places - before)
+            told += self._newest(follower, follower.places - before)
             if told:
                 follower.send(collection_text(told))
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """A position was accepted."""
-        if self._followers:
-            self._fixes.add((camera.id, feature_text(camera.id, camera.settings.label, fix)))
+        if not self._followers:
+            return
+        raw = smooth = feature_text(camera.id, camera.settings.label, fix)
+        if self._smooths:
+            known = self._smoothed.get(camera.id)
+            smoother = Smoother() if known is None else known[0]
+            shown = smoother.update(fix)
+            self._smoothed[camera.id] = smoother, shown
+            smooth = feature_text(camera.id, camera.settings.label, fix, shown)
+        self._fixes.add((camera.id, raw, smooth))
 
     # ---- inside
 
-    def _tell(self, features: list[tuple[str, str]]) -> None:
+    @property
+    def _smooths(self) -> bool:
+        """Whether somebody asks for smooth places."""
+        return any(follower.asked.smooth for follower in self._followers)
+
+    def _tell(self, features: list[tuple[str, str, str]]) -> None:
         """Those who see the same get the same message, written once."""
         messages: dict[tuple[str, ...], str] = {}
         for follower in self._followers:
-            mine = tuple([text for camera, text in features if camera in follower.places])
+            smooth, places = follower.asked.smooth, follower.places
+            mine = tuple([smoothed if smooth else raw for camera, raw, smoothed in features if camera in places])
             if not mine:
                 continue
             if mine not in messages:
@@ -133,9 +165,13 @@ class LivePositions:
     def _may(self, follower: Follower, camera: Camera) -> bool:
         return follower.wants(camera) and self._parts.authority.may(follower.who, Right.POSITION, camera.id)
 
-    def _newest(self, cameras: Iterable[str]) -> list[str]:
-        found = (self._parts.fleet.cameras[camera] for camera in sorted(cameras))
-        return [feature_text(c.id, c.settings.label, c.fix) for c in found if c.fix is not None]
+    def _newest(self, follower: Follower, cameras: Iterable[str]) -> list[str]:
+        told = []
+        for camera in (self._parts.fleet.cameras[camera] for camera in sorted(cameras)):
+            if camera.fix is not None:
+                known = self._smoothed.get(camera.id) if follower.asked.smooth else None
+                told.append(feature_text(camera.id, camera.settings.label, camera.fix, known and known[1]))
+        return told
 
     def _look_at(self, camera: Camera) -> None:
         """It is new, or its groups may have changed."""
@@ -144,12 +180,13 @@ class LivePositions:
                 continue
             if may:
                 follower.places.add(camera.id)
-                if told := self._newest([camera.id]):
+                if told := self._newest(follower, [camera.id]):
                     follower.send(collection_text(told))
             else:
                 self._forget(follower, camera)
 
     def _removed(self, camera: Camera) -> None:
+        self._smoothed.pop(camera.id, None)
         for follower in self._followers:
             if camera.id in follower.places:
                 self._forget(follower, camera)
@@ -165,9 +202,9 @@ LIVE_POSITIONS: web.AppKey[LivePositions] = web.AppKey("live_positions", LivePos
 async def live_positions(request: web.Request) -> web.WebSocketResponse:
     """`GET /api/positions/live`, upgraded."""
     parts = services(request)
-    cameras, groups = _named(request, "cameras"), _named(request, "groups")
+    asked = Asked(_named(request, "cameras"), _named(request, "groups"), request.query.get("smooth") == "1")
     detail: dict[str, Any] = {"positions": True}
-    detail |= {key: sorted(named) for key, named in (("cameras", cameras), ("groups", groups)) if named}
+    detail |= {key: sorted(named) for key, named in (("cameras", asked.cameras), ("groups", asked.groups)) if named}
     view = await parts.views.begin(
         Action.FOLLOW,
         actor=principal(request).name,
@@ -176,14 +213,12 @@ async def live_positions(request: web.Request) -> web.WebSocketResponse:
         **detail,
     )
     try:
-        return await _follow(request, parts, cameras, groups)
+        return await _follow(request, parts, asked)
     finally:
         parts.views.end(view, "the connection ended")
 
 
-async def _follow(
-    request: web.Request, parts: Services, cameras: frozenset[str], groups: frozenset[str]
-) -> web.WebSocketResponse:
+async def _follow(request: web.Request, parts: Services, asked: Asked) -> web.WebSocketResponse:
     socket = open_socket()
     await socket.prepare(request)
     hub, key = request.app[LIVE_POSITIONS], principal(request).key
@@ -191,7 +226,7 @@ async def _follow(
     if who is None:
         await socket.close(code=LOGGED_OUT)
         return socket
-    follower = hub.open(who, cameras, groups)
+    follower = hub.open(who, asked)
     try:
         await converse(socket, follower)
     finally:
@@ -218,7 +253,11 @@ ROUTES = [
         live_positions,
         "Follow where the units are, as GeoJSON (WebSocket)",
         "events",
-        query={"cameras": "ids, with commas between them; without it, all", "groups": "of cameras, likewise"},
+        query={
+            "cameras": "ids, with commas between them; without it, all",
+            "groups": "of cameras, likewise",
+            "smooth": "1: drawn calmer, with what was measured beside it",
+        },
         answers={101: None},
     )
 ]

@@ -16,6 +16,7 @@ from gateway.base.rfc3339 import format_utc
 from gateway.media.model import Fix
 from gateway.positions.formats import details_text, fix_json, quoted
 from gateway.positions.runs import runs
+from gateway.positions.smoothing import Estimate
 
 
 class GeoJsonWriter:
@@ -54,13 +55,20 @@ def geojson(name: str, fixes: Sequence[Fix]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": [*_lines(name, fixes), *(_point(fix) for fix in fixes)]}
 
 
-def feature_text(camera: str, name: str, fix: Fix) -> str:
-    """A Feature, compact. Its `id` is the camera's, its properties are `name` and what a Fix says beside its place."""
+def feature_text(camera: str, name: str, fix: Fix, shown: Estimate | None = None) -> str:
+    """A Feature, compact. Its `id` is the camera's, its properties are `name` and what a Fix says beside its place.
+
+    `shown` draws it somewhere calmer; where it was measured is then the property `measured`.
+    """
     altitude = "" if fix.altitude_m is None or not math.isfinite(fix.altitude_m) else f",{fix.altitude_m!r}"
+    place, measured = f"{fix.lon!r},{fix.lat!r}", ""
+    if shown is not None:
+        measured = f'"measured":[{place}],'
+        place = f"{round(shown.lon, 7)!r},{round(shown.lat, 7)!r}"
     return (
         f'{{"type":"Feature","id":{quoted(camera)},"geometry":'
-        f'{{"type":"Point","coordinates":[{fix.lon!r},{fix.lat!r}{altitude}]}},"properties":'
-        f'{{"name":{quoted(name)},"utc":"{format_utc(fix.utc_ns)}",{details_text(fix)}}}}}'
+        f'{{"type":"Point","coordinates":[{place}{altitude}]}},"properties":'
+        f'{{"name":{quoted(name)},{measured}"utc":"{format_utc(fix.utc_ns)}",{details_text(fix)}}}}}'
     )
 
 
