@@ -90,6 +90,14 @@ def test_one_that_never_settles_is_not_hidden_for_ever(tracker: Tracker) -> None
     assert tracker.refused[Rule.SETTLING] == seconds
 
 
+def test_one_that_has_and_has_not_a_fix_is_shown_in_the_end(tracker: Tracker) -> None:
+    told = []
+    for second in range(0, 120, 2):
+        told += verdicts(tracker, fix(second, east_m=10.0 * (second % 4)))
+        tracker.no_fix(NOW + (second + 1) * NS)
+    assert told == [Rule.SETTLING] * (PATIENCE_NS // NS // 2) + [None] * 30
+
+
 def test_patience_is_for_one_start_only(tracker: Tracker) -> None:
     """Switched off before it settled, and on again an hour later."""
     assert verdicts(tracker, fix(0)) == [Rule.SETTLING]

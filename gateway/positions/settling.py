@@ -61,9 +61,13 @@ class Settling:
         agrees = self._before is not None and _agree(self._before, fix)
         self._agreeing = self._agreeing + 1 if agrees else 1
         self._before = fix
-        if self._agreeing >= SETTLED_FIXES or fix.received_ns - self._found_ns >= PATIENCE_NS:
+        impatient = fix.received_ns - self._found_ns >= PATIENCE_NS
+        if self._agreeing >= SETTLED_FIXES or impatient:
             self.cold = False
             self._heard_ns = None
+        if impatient:
+            # As good as it gets: that it loses its fix again and again must not hide it again and again.
+            self._used_since_ns = self._found_ns
         return not self.cold
 
     def believed(self, fix: Fix) -> None:
