@@ -168,6 +168,14 @@ async def test_what_a_removed_camera_was_cause_for_has_ended(rig):
     assert opened["camera_offline:unit-2"].ended_ns is None
 
 
+async def test_a_camera_that_was_removed_may_still_say_goodbye(rig):
+    gone, now = rig.camera(), rig.clock.utc_ns()
+    rig.apply(unit("unit-2"))
+    assert gone.take_fix(Fix(now, 52.0, 13.0, received_ns=now)) is None
+    gone.set_status(CameraStatus.OFFLINE, "The camera ended the stream.")
+    assert "unit_lost:unit-1" not in await rig.look(600)
+
+
 async def test_a_restart_raises_nothing_twice_and_ends_what_is_over(rig):
     before = await rig.look(60)
     assert set(before) == {"camera_offline:unit-1", "camera_offline:unit-2"}

@@ -98,6 +98,14 @@ async def test_no_position_is_kept_while_the_wearers_privacy_mode_hides_it(rig):
     assert alert.detail.keys() == {"through", "event"}
 
 
+async def test_the_last_words_of_a_camera_that_was_removed_are_no_call(rig):
+    camera = rig.camera()
+    rig.apply(unit("unit-2"))
+    camera.alarm_arrived(BUTTON, rig.clock.utc_ns())
+    await rig.alerts.flush()
+    assert rig.alerts.open() == []
+
+
 async def test_a_call_that_is_dated_wildly_is_dated_anew(rig):
     now = rig.clock.utc_ns()
     (alert,) = await heard(rig, CALL, at_ns=now - 3600 * NS)

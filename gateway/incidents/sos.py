@@ -93,8 +93,8 @@ class Sos:
 
     def _heard(self, camera: Camera, alarm: Alarm, utc_ns: UtcNs) -> None:
         """What a camera says itself. Called for each event of this kind, maybe a thousand times a second."""
-        if not alarm.emergency:
-            return
+        if not alarm.emergency or self._fleet.cameras.get(camera.id) is not camera:
+            return  # of one that was removed the last words may still come
         pressed = self._pressed[camera.id]
         if alarm.active is False:
             pressed.discard(alarm.key)

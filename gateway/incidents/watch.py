@@ -169,14 +169,18 @@ class Watch:
 
     def _changed(self, camera: Camera) -> None:
         """Its status, maybe: note since when it is not live."""
-        unit, live = self._units[camera.id], camera.status is CameraStatus.LIVE
+        unit, live = self._units.get(camera.id), camera.status is CameraStatus.LIVE
+        if unit is None:
+            return  # it was removed, and says goodbye
         if live or unit.live:
             unit.live_at, unit.was_live = self._clock.monotonic(), True
         unit.live = live
 
     def _moved(self, camera: Camera, fix: Fix) -> None:
         """Called for each position of each unit: cheap."""
-        unit = self._units[camera.id]
+        unit = self._units.get(camera.id)
+        if unit is None:
+            return
         unit.fix_at = self._clock.monotonic()
         if unit.stillness is not None:
             unit.stillness.push(fix)
