@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.base.rfc3339 import format_utc
 from gateway.media.model import NS, Fix, UnitHealth
 from gateway.positions.osmand import CARRIER, MAX_REPORTS, Report, ReportError, parse
 
@@ -108,11 +109,18 @@ def test_the_ways_to_say_when(text):
     assert one(f"lat=1&lon=2&timestamp={text}").fix.utc_ns == NOW - NS
 
 
+@pytest.mark.parametrize("text", ["9999999999999", "999999999999", "9999-12-31T00:00:00Z", "0001-01-01 00:00:00"])
+def test_a_time_beyond_all_others_is_one_that_can_be_told(text):
+    assert format_utc(one(f"lat=1&lon=2&timestamp={text}").fix.utc_ns)
+
+
 def test_a_report_that_does_not_say_when_is_of_its_arrival():
     assert one("lat=1&lon=2").fix.utc_ns == NOW
 
 
-@pytest.mark.parametrize("text", ["", "soon", "17.9e8", "99999999999999999999", "２０２６", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "17.9e8", "99999999999999", "99999999999999999999", "２０２６", "2026-13-01T00:00:00Z"]
+)
 def test_a_time_that_cannot_be_read_costs_the_place_alone(text):
     report = one(urlencode({"lat": "1", "lon": "2", "batt": "50", "timestamp": text or "-"}))
     assert report.fix is None

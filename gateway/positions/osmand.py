@@ -34,11 +34,14 @@ _NO_DOP = 99.0
 _METRES_PER_DOP = 5.0
 _MAX_SECONDS = 1 << 31
 """A number above it counts milliseconds: so does Traccar's own server."""
+_FARTHEST = (1 << 63) - 1
+"""As `parse_utc` has it: further on there is no time."""
 _JSON_TYPES = ("application/json", "text/json")
 _TRUE = {"true", "1"}
 _FALSE = {"false", "0"}
 _TEXT = 200
-_DIGITS = re.compile(r"\d{1,16}(?:\.\d{1,9})?", re.ASCII)
+_DIGITS = re.compile(r"\d{1,12}(?:\.\d{1,9})?|\d{13}", re.ASCII)
+"""Up to the year 2286 in milliseconds."""
 
 
 class ReportError(Exception):
@@ -254,7 +257,7 @@ def _moment(text: str) -> UtcNs:
     if _DIGITS.fullmatch(text):
         seconds, _, fraction = text.partition(".")
         if int(seconds) >= _MAX_SECONDS:
-            return int(seconds) * 1_000_000
+            return min(int(seconds) * 1_000_000, _FARTHEST)
         return int(seconds) * NS + int(fraction.ljust(9, "0"))
     try:
         if "T" in text:

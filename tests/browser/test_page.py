@@ -174,7 +174,7 @@ async def test_a_unit_is_seen_large_and_escape_leads_back(browser, gateway, simu
         await tile(page, camera.id).get_by_test_id("tile-open").click()
         picture = page.get_by_test_id("unit-picture")
         assert (await watch(picture.get_by_test_id("video")))["decoded"] >= FRAMES
-        await page.get_by_test_id("unit-details").wait_for()
+        await page.get_by_test_id("unit-details").filter(has_text="Battery").wait_for()
         assert await page.get_by_test_id("remove-camera").is_disabled(), "it belongs to the settings file"
         async with asyncio.timeout(SECONDS):
             while (await gateway.client().get(f"/api/cameras/{camera.id}"))["viewers"] < 1:
