@@ -15,7 +15,7 @@ from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import ManualClock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, StorageError
 from gateway.incidents.alert import Alert, Grade, Kind
-from gateway.incidents.alerts import OPENED, RESOLVED, Alerts
+from gateway.incidents.alerts import MAX_SAID, OPENED, RESOLVED, Alerts
 from gateway.media.model import NS
 from gateway.store import tables
 from gateway.store.engine import Database, open_catalog
@@ -95,6 +95,21 @@ async def test_the_same_while_it_is_open_is_counted_at_most_once_a_second(book):
     (row,) = await book.rows()
     assert (row.id, row.detail["count"], row.detail["last"]) == (first.id, 1001, "2023-11-14T22:13:21.000000Z")
     assert len(book.told) <= 4  # it was raised, and what came in about two seconds
+
+
+async def test_what_people_say_who_raise_it_again_is_kept_the_newest_of_it(book):
+    await raised(book, by="ann")
+    for number in range(MAX_SAID + 1):
+        book.clock.advance(1)
+        await raised(book, by=f"bob {number}")
+    await book.settle()
+    (row,) = await book.rows()
+    assert [said["by"] for said in row.detail["said"]] == [f"bob {number}" for number in range(1, MAX_SAID + 1)]
+    assert row.detail["said"][0] == {
+        "by": "bob 1", "utc": "2023-11-14T22:13:22.000000Z", "text": "Something is wrong.",
+    }  # fmt: skip
+    await book.alerts.resolve(row.id, by="ann", word="a drill", address="")
+    assert "said" not in (await raised(book, by="ann")).detail
 
 
 async def test_another_camera_or_kind_is_another_alert(book):

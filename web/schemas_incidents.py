@@ -71,6 +71,11 @@ COMPONENTS: dict[str, Any] = {
             by={**TEXT, "description": "who raised it"},
             count={"type": "integer", "description": "how often it was raised; left out: once"},
             last={**TIME, "description": "when it was raised last"},
+            said={
+                "type": "array",
+                "items": object_of(["by", "utc", "text"], by=TEXT, utc=TIME, text=TEXT),
+                "description": "by people who raised it again; the newest",
+            },
         ),
         utc={**TIME, "description": "when it happened"},
         created={**TIME, "description": "when the gateway knew"},

@@ -35,8 +35,8 @@ class Alert:
     """A sentence. Says nothing of where the wearer is: that stands in `detail` alone."""
     detail: Mapping[str, Any]
     """JSON. `fix`: where the wearer was (as `positions.formats.fix_json` writes it) and `fix_age_s`, how old that was;
-    `by`: who raised it; `count` and `last`: how often it was raised and when it was last, if more than once; and what
-    the kind adds.
+    `by`: who raised it; `count` and `last`: how often it was raised and when it was last, if more than once; `said`:
+    what people said who raised it again (`by`, `utc`, `text`); and what the kind adds.
     """
     utc_ns: UtcNs
     """When it happened."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select
@@ -37,8 +37,13 @@ TOGETHER = 200
 UPDATE_SECONDS = 1.0
 """How often what adds to open alerts is written at most."""
 RETRY_SECONDS = 1.0
+MAX_SAID = 10
+"""Of an open alert, how much of what people say who raise it again is kept: the newest."""
 MAX_WORD = 500
 """Characters of what an alert is resolved with."""
+
+_OF_THIS_ONE = {"count", "last", "by", "said"}
+"""What the detail of an alert says of its own raising."""
 
 OPENED, RESOLVED = "opened", "resolved"
 Outgoing = Callable[[Connection, Alert, str], None]
@@ -62,11 +67,15 @@ class _More:
     last_ns: UtcNs = 0
     ended_ns: UtcNs | None = None
     """None: its cause goes on."""
+    said: list[dict[str, str]] = field(default_factory=list)
+    """By people who raised it again."""
 
     def added_to(self, alert: Alert) -> Alert:
         detail = alert.detail
         if self.times:
             detail = {**detail, "count": detail.get("count", 1) + self.times, "last": format_utc(self.last_ns)}
+        if self.said:
+            detail = {**detail, "said": [*detail.get("said", ()), *self.said][-MAX_SAID:]}
         return replace(alert, detail=detail, ended_ns=self.ended_ns)
 
 
@@ -256,6 +265,8 @@ class Alerts:
         if subject in self._open or subject in self._new:
             more = self._more_of(subject)
             more.times, more.last_ns, more.ended_ns = more.times + 1, max(more.last_ns, utc_ns), None
+            if by is not None:
+                more.said = [*more.said, {"by": by, "utc": format_utc(utc_ns), "text": text}][-MAX_SAID:]
             return False
         if subject in self._outlasting:
             return False
@@ -414,7 +425,7 @@ class Alerts:
     def _after_all(self, resolved: Alert, late: _More) -> None:
         """What came while somebody resolved an alert was not known to them: it counts as after that."""
         if late.times:
-            detail = {name: value for name, value in resolved.detail.items() if name not in {"count", "last", "by"}}
+            detail = {name: value for name, value in resolved.detail.items() if name not in _OF_THIS_ONE}
             self.raise_soon(
                 resolved.kind, resolved.camera, utc_ns=late.last_ns, text=resolved.text, detail=detail,
                 subject=resolved.subject, grade=resolved.grade,
@@ -437,7 +448,8 @@ class Alerts:
 def _joined(before: _More, after: _More | None) -> _More:
     if after is None:
         return before
-    return _More(before.times + after.times, max(before.last_ns, after.last_ns), after.ended_ns)
+    last_ns, said = max(before.last_ns, after.last_ns), [*before.said, *after.said][-MAX_SAID:]
+    return _More(before.times + after.times, last_ns, after.ended_ns, said)
 
 
 # ---- rows
