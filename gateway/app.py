@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 from gateway.access.audit import CHAIN as AUDIT_CHAIN
 from gateway.access.audit import Action, Audit
@@ -537,9 +538,10 @@ async def _end_expired(look: Callable[[], Awaitable[None]], watching: Watching, 
 
 
 async def _prepare_pictures(moments: Moments, clock: Clock) -> None:
-    """Have the first picture of the past come as soon as any other, once the start is over."""
+    """Have the first picture of the past come as soon as any other, and the first way of a day, once the start is over."""
     await clock.sleep(PREPARE_SECONDS)
     moments.prepare()
+    await asyncio.to_thread(import_module, "gateway.positions.trajectory")  # numpy takes its time
 
 
 async def _measure_lag(clock: Clock) -> None:

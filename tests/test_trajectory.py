@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from gateway.base.settings import CameraSettings
 from gateway.media.model import NS, Fix
 from gateway.positions import blocks
 from gateway.positions.blocks import BlockError
-from gateway.positions.columns import Columns, joined, of_block, of_fixes
+from gateway.positions.columns import Columns, Gathered, joined, of_block, of_fixes
 from gateway.positions.geodesy import distance_m
 from gateway.positions.store import PositionStore
 from gateway.positions.trajectory import trajectory, trajectory_text
@@ -51,13 +52,27 @@ def off_m(kept: Columns, one: Fix) -> float:
 @given(st.lists(ANY_FIXES, max_size=8), st.lists(ANY_FIXES, max_size=3))
 def test_blocks_are_read_as_by_decode(fixes: list[Fix], more: list[Fix]) -> None:
     block = blocks.encode(fixes) + blocks.encode(more)
-    expected, read = of_fixes([*fixes, *more]), of_block(block)
-    for one, other in zip(_arrays(expected), _arrays(read), strict=True):
+    for one, other in zip(sorted_(of_fixes([*fixes, *more])), sorted_(of_block(block)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def _arrays(columns: Columns) -> tuple[Any, ...]:
-    return columns.utc_ns, columns.lat, columns.lon, columns.speed_mps
+def sorted_(columns: Columns) -> tuple[Any, ...]:
+    arrays = columns.utc_ns, columns.lat, columns.lon, columns.speed_mps
+    order = np.lexsort([array.view(np.int64) for array in arrays])
+    return tuple(array[order] for array in arrays)
+
+
+def test_blocks_of_the_same_shape_are_read_together() -> None:
+    fixes = walk(600)
+    mixed = [replace(each, speed_mps=None if i % 7 else 1.0) for i, each in enumerate(fixes[:60])]
+    bare = [Fix(each.utc_ns, each.lat, each.lon) for each in fixes[60:120]]
+    parts = [mixed, bare, *(fixes[i : i + 60] for i in range(120, 600, 60))]
+    gathered = Gathered()
+    for part in parts:
+        gathered.add(blocks.encode(part))
+    read = gathered.columns()
+    for one, other in zip(sorted_(of_fixes([each for part in parts for each in part])), sorted_(read), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_damaged_blocks_are_named() -> None:

@@ -34,9 +34,9 @@ class Columns:
     def __len__(self) -> int:
         return len(self.utc_ns)
 
-    def where(self, mask: NDArray[np.bool_]) -> Columns:
-        """Those of which `mask` is true."""
-        return Columns(self.utc_ns[mask], self.lat[mask], self.lon[mask], self.speed_mps[mask])
+    def where(self, some: NDArray[np.bool_] | NDArray[np.intp]) -> Columns:
+        """Those of which a mask is true, or those at these places."""
+        return Columns(self.utc_ns[some], self.lat[some], self.lon[some], self.speed_mps[some])
 
 
 def of_fixes(fixes: Sequence[Fix]) -> Columns:
@@ -49,16 +49,65 @@ def of_fixes(fixes: Sequence[Fix]) -> Columns:
     )
 
 
+class Gathered:
+    """What blocks hold, as arrays, in any order. Blocks of the same shape, as nearly all are, are read together."""
+
+    def __init__(self) -> None:
+        self._alike: dict[tuple[int, bool], list[tuple[bytes, ...]]] = {}
+        """Of each number of fixes, with or without speeds: utc, lat, lon and speed of each piece, still shuffled."""
+        self._others: list[Columns] = []
+
+    def add(self, block: bytes) -> None:
+        """Take a block.
+
+        Raises:
+            BlockError: it is damaged or of an unknown version.
+        """
+        try:
+            for data in pieces(block):
+                self._add_piece(data)
+        except (zlib.error, struct.error, ValueError, IndexError, TypeError) as error:
+            raise BlockError(f"a block of fixes is damaged: {error}") from error
+
+    def columns(self) -> Columns:
+        """All of it."""
+        parts = list(self._others)
+        for (count, speeds), found in self._alike.items():
+            utc, lat, lon, *speed = (
+                _unshuffled(b"".join(some), len(found), count) for some in zip(*found, strict=True)
+            )
+            utc_ns = np.cumsum(utc.view("<u8"), axis=1).view(np.int64).reshape(-1)
+            speed_mps = speed[0].reshape(-1) if speeds else np.full(len(utc_ns), np.nan)
+            parts.append(Columns(utc_ns, lat.reshape(-1), lon.reshape(-1), speed_mps))
+        return joined(parts)
+
+    def _add_piece(self, data: bytes) -> None:
+        count, labels = HEAD.unpack_from(data)
+        at = HEAD.size + labels + 2 * count
+        present = data[at : at + count]
+        if not count or present != present[:1] * count:
+            self._others.append(_of_piece(data))
+            return
+        at += count
+        size = 8 * count
+        places = [at, at + 2 * size, at + 3 * size]  # past the times of arrival
+        speeds = bool(present[0] & SPEED)
+        if speeds:
+            places.append(at + (5 if present[0] & ALTITUDE else 4) * size)
+        if places[-1] + size > len(data):
+            raise BlockError("a block of fixes ends early")
+        self._alike.setdefault((count, speeds), []).append(tuple(data[a : a + size] for a in places))
+
+
 def of_block(block: bytes) -> Columns:
-    """What `blocks.decode` returns, as arrays.
+    """What `blocks.decode` returns, as arrays, in any order.
 
     Raises:
         BlockError: it is damaged or of an unknown version.
     """
-    try:
-        return joined([_of_piece(data) for data in pieces(block)])
-    except (zlib.error, struct.error, ValueError, IndexError, TypeError) as error:
-        raise BlockError(f"a block of fixes is damaged: {error}") from error
+    gathered = Gathered()
+    gathered.add(block)
+    return gathered.columns()
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
@@ -91,6 +140,11 @@ def _of_piece(data: bytes) -> Columns:
 
 
 def _column(data: bytes, count: int, at: int) -> Floats:
-    """Numbers of eight bytes: the lowest byte of all first, then the next."""
-    shuffled = np.frombuffer(data, np.uint8, 8 * count, at).reshape(8, count)
-    return np.ascontiguousarray(shuffled.T).view("<f8").reshape(count)
+    """Numbers of eight bytes from there on."""
+    return _unshuffled(data[at : at + 8 * count], 1, count).reshape(count)
+
+
+def _unshuffled(data: bytes, columns: int, count: int) -> Floats:
+    """`columns` columns of `count` numbers, each with the lowest byte of all its numbers first, then the next."""
+    shuffled = np.frombuffer(data, np.uint8).reshape(columns, 8, count)
+    return np.ascontiguousarray(shuffled.transpose(0, 2, 1)).view("<f8").reshape(columns, count)

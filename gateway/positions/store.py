@@ -216,8 +216,8 @@ class PositionStore:
         # The copies come before the reads, as in `batches`.
         unsettled = [*await self._journaled(camera), *self._held(camera, after, last)]
         within = [fix for fix in unsettled if from_ns <= fix.utc_ns < to_ns]
-        work = partial(_read_columns, camera=camera, from_ns=from_ns, to_ns=to_ns, more=within)
-        return await self._database.read(work)
+        read = await self._database.read(partial(_read_columns, camera=camera, from_ns=from_ns, to_ns=to_ns))
+        return [*read, *_as_columns(within)]
 
     async def cameras(self) -> list[str]:
         """Those of which any Fix is kept.
@@ -445,25 +445,29 @@ def _places(
     return found
 
 
-def _read_columns(
-    connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs, more: Sequence[Fix]
-) -> list[Columns]:
+def _read_columns(connection: Connection, camera: str, from_ns: UtcNs, to_ns: UtcNs) -> list[Columns]:
     # Here, because numpy takes a fifth of a second to load, and a gateway that starts has better things to do.
     from gateway.positions import columns
 
     c = fix_blocks.c
     first, last = from_ns // MINUTE_NS, (to_ns - 1) // MINUTE_NS
-    rows = select(c.minute, c.fixes).where(c.camera == camera, c.minute.between(first, last)).order_by(c.minute)
-    found = []
-    for minute, block in connection.execute(rows):
+    gathered = columns.Gathered()
+    query = select(c.minute, c.fixes).where(c.camera == camera, c.minute.between(first, last))
+    for minute, block in connection.execute(query):
         try:
-            part = columns.of_block(block)
+            gathered.add(block)
         except blocks.BlockError as error:
             raise blocks.BlockError(f"camera {camera}, minute {minute}: {error}") from error
-        if minute in {first, last}:
-            part = part.where((part.utc_ns >= from_ns) & (part.utc_ns < to_ns))
-        found.append(part)
-    return [*found, columns.of_fixes(more)]
+    found = gathered.columns()
+    return [found.where((found.utc_ns >= from_ns) & (found.utc_ns < to_ns))]
+
+
+def _as_columns(fixes: Sequence[Fix]) -> list[Columns]:
+    if not fixes:
+        return []
+    from gateway.positions import columns
+
+    return [columns.of_fixes(fixes)]
 
 
 def _cameras(connection: Connection) -> list[str]:

@@ -63,14 +63,14 @@ def trajectory(parts: Sequence[Columns], hidden: Iterable[tuple[int, int | None]
         return Trajectory((), 0, 0, 0.0)
     breaks = np.flatnonzero(np.diff(fixes.utc_ns) > MAX_STEP_NS)
     first, last = np.append(0, breaks + 1), np.append(breaks, count - 1)
-    left_out = 0
-    if _ends(first, last) > points:
-        every = math.ceil(_ends(first, last) / points)
-        left_out = len(first) - len(first[::every])
-        first, last = first[::every], last[::every]
+    every = max(1, _ends(first, last) // points)
+    while _ends(first[::every], last[::every]) > points:
+        every += 1
+    left_out = len(first) - len(first[::every])
+    first, last = first[::every], last[::every]
     kept, tolerance_m = _simplified(fixes, first, last, points - _ends(first, last))
     runs = tuple(
-        Columns(fixes.utc_ns[some], fixes.lat[some], fixes.lon[some], fixes.speed_mps[some])
+        fixes.where(some)
         for some in (
             kept[np.searchsorted(kept, a) : np.searchsorted(kept, b, "right")] for a, b in zip(first, last, strict=True)
         )
@@ -109,8 +109,10 @@ def _in_order(fixes: Columns) -> Columns:
     """By time, and what was found twice (in a block and outside) once."""
     if np.all(np.diff(fixes.utc_ns) > 0):
         return fixes
-    order = np.lexsort((fixes.lon, fixes.lat, fixes.utc_ns))
-    fixes = Columns(fixes.utc_ns[order], fixes.lat[order], fixes.lon[order], fixes.speed_mps[order])
+    order = np.argsort(fixes.utc_ns, kind="stable")
+    if not np.all(np.diff(fixes.utc_ns[order]) > 0):
+        order = np.lexsort((fixes.lon, fixes.lat, fixes.utc_ns))
+    fixes = fixes.where(order)
     new = (np.diff(fixes.utc_ns) != 0) | (np.diff(fixes.lat) != 0) | (np.diff(fixes.lon) != 0)
     return fixes.where(np.append(True, new))
 
@@ -208,5 +210,5 @@ def _lines(run: Columns) -> list[Columns]:
     lines = []
     for a, b in itertools.pairwise(edges):
         some = np.arange(a, b) if b - a > 1 else np.array([a, a])
-        lines.append(Columns(run.utc_ns[some], run.lat[some], run.lon[some], run.speed_mps[some]))
+        lines.append(run.where(some))
     return lines
