@@ -538,7 +538,7 @@ async def _end_expired(look: Callable[[], Awaitable[None]], watching: Watching, 
 
 
 async def _prepare_pictures(moments: Moments, clock: Clock) -> None:
-    """Have the first picture of the past come as soon as any other, and the first way of a day, once the start is over."""
+    """Have the first picture of the past, and the first way of a day, come as soon as any other, after the start."""
     await clock.sleep(PREPARE_SECONDS)
     moments.prepare()
     await asyncio.to_thread(import_module, "gateway.positions.trajectory")  # numpy takes its time
