@@ -40,7 +40,7 @@ class Receiver:
 
     async def until(self, count: int) -> None:
         """Wait until so many requests have come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.got) < count:
                 self.told.clear()
                 await self.told.wait()

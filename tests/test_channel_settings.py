@@ -11,6 +11,7 @@ from gateway.base.channel_settings import signing_keys
 from gateway.base.differences import differences, flatten
 from gateway.base.errors import SettingsError
 from gateway.base.settings import Settings, load
+from tests.certificates import certificate
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 HOOK = f'[[alerts.webhook]]\nname = "ops"\nurl = "https://example.org/hook"\nsecret = "{SECRET}"\n'
@@ -62,6 +63,7 @@ def test_a_channel_wants_what_its_filters_let_through(tmp_path):
         (HOOK.replace('"ops"', '"two words"'), "cannot be a name"),
         (HOOK + 'grades = ["off"]\n', "high"),
         (HOOK + 'kinds = ["fire"]\n', "kinds"),
+        (HOOK + 'certificates = "nowhere.pem"\n', "certificates"),
         (HOOK + HOOK, 'called "ops"'),
         (HOOK + MAIL.replace('"desk"', '"ops"'), 'called "ops"'),
         (MAIL.replace("s@example.org", "nobody"), "no e-mail address"),
@@ -88,14 +90,15 @@ def test_secrets_come_from_files_beside_the_settings(tmp_path):
     other = "whsec_" + base64.b64encode(b"y" * 24).decode()
     (tmp_path / "hook").write_text(f"{SECRET}\n{other}\n")
     (tmp_path / "pass").write_text("pass word\n")
+    certificate(tmp_path)
     alerts = read(
         tmp_path,
-        HOOK.replace(f'secret = "{SECRET}"', 'secret_file = "hook"\ncertificates = "ca.pem"')
+        HOOK.replace(f'secret = "{SECRET}"', 'secret_file = "hook"\ncertificates = "certificate.pem"')
         + MAIL
         + 'username = "u"\npassword_file = "pass"\n',
     ).alerts
     assert signing_keys(alerts.webhook[0].secret.get_secret_value()) == (bytes(range(32)), b"y" * 24)
-    assert alerts.webhook[0].certificates == tmp_path / "ca.pem"
+    assert alerts.webhook[0].certificates == tmp_path / "certificate.pem"
     assert alerts.mail[0].password.get_secret_value() == "pass word"
 
 

@@ -100,10 +100,10 @@ def test_noise_along_the_edge_tells_nothing(seed):
 
 def test_noise_that_comes_and_goes_slowly_tells_little():
     noise, drift, made, crossings = random.Random(7), 0.0, judge(), []
-    for t in range(4 * 3600):
+    for t in range(2 * 3600):
         drift = drift * math.exp(-1 / 30) + noise.gauss(0, 5) * math.sqrt(1 - math.exp(-2 / 30))
         crossings += told(made, [fix(drift, t)])
-    assert len(crossings) <= 12, crossings  # in four hours on the edge itself
+    assert len(crossings) <= 6, crossings  # in two hours on the edge itself
 
 
 def test_fixes_from_before_the_newest_say_nothing():

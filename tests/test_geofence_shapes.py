@@ -135,7 +135,7 @@ def stars(draw):
 
 @given(stars())
 @example((polygon(SQUARE, HOLE), [(52.5, 13.41), (52.51, 13.42), (52.505, 13.405)]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_within_and_how_far_are_as_exact_arithmetic_and_many_points_have_it(case):
     value, points = case
     shape = parse_shape(value)
@@ -185,7 +185,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, st.sampled_from(["Point", "Polygon", None]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_anything_else_is_refused_in_a_sentence(value, kind):
     if isinstance(value, dict) and kind:
         value["type"] = kind

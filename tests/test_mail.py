@@ -71,7 +71,7 @@ def test_many_are_put_together_in_one():
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_nobodys_words_become_headers(unit, text):
     mail = compose(channel(), [delivery(unit=unit, text=text)], CLOCK.utc_ns())
     raw = mail.as_bytes()

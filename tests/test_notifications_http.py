@@ -38,7 +38,7 @@ async def stage(tmp_path_factory):
 
 async def delivered(client, alert: int, count: int) -> list[dict]:
     """The deliveries of an alert, once so many have been."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await client.get(f"/api/alerts/{alert}/deliveries"))["deliveries"]
             if sum(delivery["delivered"] is not None for delivery in found) == count:
@@ -123,6 +123,29 @@ async def test_settings_that_are_read_again_tell_others_and_show_no_secret(stage
         assert told.got == []
         assert [state["name"] for state in (await gateway.client().get(CHANNELS))["channels"]] == ["new"]
         await delivered(gateway.client(), alert["id"], 1)
+
+
+async def test_receivers_that_hang_refuse_or_are_away_delay_neither_the_alert_nor_the_others(stage):
+    gateway, _, _ = stage
+    async with receiver() as away:
+        nobody = away.url
+    async with receiver(*[0] * 50) as hangs, receiver(*[500] * 200) as refuses, receiver() as well:
+        urls = {"hangs": hangs.url, "refuses": refuses.url, "away": nobody, "well": well.url}
+        hooks = [{"name": name, "url": url, "secret": SECRET} for name, url in urls.items()]
+        await gateway.read_again(UNIT, alerts={"webhook": hooks})
+        client, numbers = gateway.client(), []
+        for n in range(3):
+            _, alert, _ = await client.call("POST", "/api/cameras/unit/sos", json={"text": f"call {n}"})
+            await client.call("POST", f"/api/alerts/{alert['id']}/resolve", json={"word": "next"})
+            numbers.append(alert["id"])
+        await well.until(6)
+        assert len(hangs.got) < 3  # the first of its six takes ten seconds
+        assert [json.loads(body)["data"]["id"] for _, body in well.got] == [n for n in numbers for _ in range(2)]
+        states = {state["name"]: state for state in (await client.get(CHANNELS))["channels"]}
+        assert states["well"]["waiting"] <= 1  # it is written after it is taken
+        assert [states[name]["waiting"] for name in ("hangs", "refuses", "away")] == [6, 6, 6]
+        assert "500" in states["refuses"]["error"]
+        await gateway.read_again(UNIT, alerts={"webhook": hooks[3:]})
 
 
 async def test_settings_that_do_not_hold_change_nothing(stage, tmp_path):

@@ -250,10 +250,10 @@ async def test_when_a_receiver_is_back_all_that_waits_is_told_at_once_oldest_fir
     receiver.script = ["down"]
     stage.run()
     alerts = [await stage.raised(camera=f"unit-{number}") for number in range(5)]
-    await stage.until(lambda: len(receiver.attempts) >= 25, step=5)
+    await stage.until(lambda: len(receiver.attempts) >= 20, step=15)
     receiver.script = ["ok"]
-    waited = await stage.until(lambda: len(receiver.taken) == 5, step=5)
-    assert waited <= LONGEST_PAUSE + 10
+    waited = await stage.until(lambda: len(receiver.taken) == 5, step=15)
+    assert waited <= LONGEST_PAUSE + 15
     first, *others = [alert for _, alert in receiver.told]
     assert others == sorted(others)
     assert {first, *others} == {alert.id for alert in alerts}
@@ -297,10 +297,10 @@ async def test_who_asks_to_be_left_alone_is_within_reason(stage):
     receiver.script = ["wait120", "wait999999", "ok"]
     stage.run()
     await stage.raised()
-    await stage.until(lambda: receiver.taken, step=5)
+    await stage.until(lambda: receiver.taken, step=10)
     first, second, third = (at for at, _ in receiver.attempts)
-    assert 120 <= second - first <= 130
-    assert 3600 <= third - second <= 3610
+    assert 120 <= second - first <= 140
+    assert 3600 <= third - second <= 3620
 
 
 async def test_after_three_days_a_message_is_given_up_and_that_is_told(stage, caplog, monkeypatch):
@@ -456,7 +456,7 @@ async def test_what_waits_for_a_channel_that_is_gone_waits_for_it_three_days(sta
     await stage.until(lambda: stage.receivers["b"].closed)
     (_, row) = await stage.outbox.of_alert(alert.id)
     assert row.next_ns is not None
-    await stage.until(lambda: "given up: their channels" in caplog.text, step=1800)
+    await stage.until(lambda: "given up: their channels" in caplog.text, step=7200)
     (_, row) = await stage.outbox.of_alert(alert.id)
     assert (row.next_ns, row.error) == (None, "given up: it is not in the settings any more")
 

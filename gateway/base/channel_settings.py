@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -167,9 +168,13 @@ def with_secret(channel: C, base: Path) -> C:
     Raises:
         SettingsError: a file cannot be read, or holds no secret.
     """
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if channel.certificates is not None:
-        changes["certificates"] = base / channel.certificates.expanduser()
+        file = changes["certificates"] = base / channel.certificates.expanduser()
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingsError(f'"{channel.name}": certificates {file} cannot be read: {error}') from error
     if isinstance(channel, Webhook) and channel.secret_file is not None:
         secret = _read(channel, "secret_file", base / channel.secret_file.expanduser())
         try:
