@@ -14,15 +14,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.access.audit import Action, Audit, append
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import Clock
-from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, StorageError
+from gateway.base.errors import BadRequestError, ConflictError, StorageError
 from gateway.base.metrics import ALERTS_DROPPED, ALERTS_OPEN, ALERTS_RAISED
 from gateway.base.rfc3339 import format_utc
 from gateway.base.supervise import pause
+from gateway.incidents import alert_rows
 from gateway.incidents.alert import LASTING, Alert, Grade, Kind, subject_of
 from gateway.media.model import UtcNs
 from gateway.store.engine import Database
@@ -124,7 +125,7 @@ class Alerts:
         lasting = table.ended_ns.is_(None) & table.kind.in_([kind.value for kind in LASTING])
         query = select(_alerts).where(or_(table.resolved_ns.is_(None), lasting)).order_by(table.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        for alert in map(alert_of, rows):
+        for alert in map(alert_rows.alert_of, rows):
             (self._open if alert.resolved_ns is None else self._outlasting)[alert.subject] = alert
         self._count()
 
@@ -165,7 +166,7 @@ class Alerts:
             NotFoundError: there is none.
             StorageError: the database refused.
         """
-        return await self._database.read(lambda connection: _find(connection, number))
+        return await self._database.read(lambda connection: alert_rows.find(connection, number))
 
     async def search(
         self,
@@ -199,7 +200,9 @@ class Alerts:
             query = query.where(table.resolved_ns.is_(None))
         if before_id is not None:
             query = query.where(table.id < before_id)
-        return await self._database.read(lambda connection: [alert_of(row) for row in connection.execute(query)])
+        return await self._database.read(
+            lambda connection: [alert_rows.alert_of(row) for row in connection.execute(query)]
+        )
 
     # ---- what happens
 
@@ -321,7 +324,7 @@ class Alerts:
             )  # fmt: skip
 
             def work(connection: Connection) -> None:
-                _update(connection, after)
+                alert_rows.update(connection, after)
                 for outgoing in self.outgoing:
                     outgoing(connection, after, RESOLVED)
                 append(connection, row)
@@ -376,14 +379,14 @@ class Alerts:
             updated, over, more = self._due()
 
             def work(connection: Connection) -> list[Alert]:
-                written = [_insert(connection, new.alert) for new in waiting]
+                written = [alert_rows.insert(connection, new.alert) for new in waiting]
                 for alert in written:
                     for outgoing in self.outgoing:
                         outgoing(connection, alert, OPENED)
                 for alert in updated:
-                    _update(connection, alert)
+                    alert_rows.update(connection, alert)
                 for number, utc_ns in over.items():
-                    connection.execute(_alerts.update().where(_alerts.c.id == number).values(ended_ns=utc_ns))
+                    alert_rows.end(connection, number, utc_ns)
                 for new, alert in zip(waiting, written, strict=True):
                     if (row := new.audited) is not None:
                         append(connection, row | {"detail": row["detail"] | {"alert": alert.id}})
@@ -450,43 +453,3 @@ def _joined(before: _More, after: _More | None) -> _More:
         return before
     last_ns, said = max(before.last_ns, after.last_ns), [*before.said, *after.said][-MAX_SAID:]
     return _More(before.times + after.times, last_ns, after.ended_ns, said)
-
-
-# ---- rows
-
-
-def alert_of(row: Row[Any]) -> Alert:
-    """A row as a value."""
-    return Alert(
-        row.id, Kind(row.kind), row.subject, Grade(row.grade), row.camera, row.text, row.detail, row.utc_ns,
-        row.created_ns, row.ended_ns, row.resolved_by, row.resolved_ns, row.resolution,
-    )  # fmt: skip
-
-
-def _find(connection: Connection, number: int) -> Alert:
-    row = connection.execute(select(_alerts).where(_alerts.c.id == number)).first()
-    if row is None:
-        raise NotFoundError(f"there is no alert {number}")
-    return alert_of(row)
-
-
-def _insert(connection: Connection, alert: Alert) -> Alert:
-    values = {
-        "kind": alert.kind.value, "subject": alert.subject, "grade": alert.grade.value, "camera": alert.camera,
-        "text": alert.text, "detail": alert.detail, "utc_ns": alert.utc_ns, "created_ns": alert.created_ns,
-        "ended_ns": alert.ended_ns,
-    }  # fmt: skip
-    key = connection.execute(_alerts.insert().values(**values)).inserted_primary_key
-    assert key is not None
-    return replace(alert, id=int(key[0]))
-
-
-def _update(connection: Connection, alert: Alert) -> None:
-    connection.execute(
-        _alerts.update()
-        .where(_alerts.c.id == alert.id)
-        .values(
-            detail=alert.detail, ended_ns=alert.ended_ns, resolved_by=alert.resolved_by,
-            resolved_ns=alert.resolved_ns, resolution=alert.resolution,
-        )
-    )  # fmt: skip
