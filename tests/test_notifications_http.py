@@ -122,7 +122,8 @@ async def test_settings_that_are_read_again_tell_others_and_show_no_secret(stage
         assert json.loads(other.got[0][1])["url"] is None  # the settings do not say where people reach the page
         assert told.got == []
         assert [state["name"] for state in (await gateway.client().get(CHANNELS))["channels"]] == ["new"]
-        await delivered(gateway.client(), alert["id"], 1)
+        await gateway.client().call("POST", f"/api/alerts/{alert['id']}/resolve", json={"word": "next"})
+        await delivered(gateway.client(), alert["id"], 2)
 
 
 async def test_receivers_that_hang_refuse_or_are_away_delay_neither_the_alert_nor_the_others(stage):
