@@ -80,9 +80,13 @@ async def trajectory(request: web.Request) -> web.Response:
     parts, camera_id = services(request), request.match_info["id"]
     start, end = _interval(request)
     points = _points(request)
-    await note(request, Action.POSITIONS, camera_id, start, end, reason(request, Right.POSITION, camera_id))
-    hidden = await parts.privacy.hidden_positions(camera_id, start, end)
-    columns = await parts.positions.columns(camera_id, start, end)
+    why = reason(request, Right.POSITION, camera_id)
+    # Read while the audit is written; nothing is shown before that is done.
+    _, hidden, columns = await asyncio.gather(
+        note(request, Action.POSITIONS, camera_id, start, end, why),
+        parts.privacy.hidden_positions(camera_id, start, end),
+        parts.positions.columns(camera_id, start, end),
+    )
     if not any(map(len, columns)):
         await known(request, camera_id)
     camera = parts.fleet.cameras.get(camera_id)
