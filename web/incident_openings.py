@@ -14,6 +14,7 @@ from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.incidents.alert import Alert
 from gateway.incidents.incident import MAX_TITLE, Opening
 from gateway.media.model import NS, UtcNs
+from web.alerts import may_see
 from web.body import member, no_others
 from web.incident_views import camera_name
 from web.nearby import number, place_of
@@ -75,8 +76,7 @@ async def alert_of(parts: Services, who: Principal, values: dict[str, Any]) -> A
     if not isinstance(given, int) or isinstance(given, bool) or not 0 < given < 1 << 63:
         raise BadRequestError('"alert" is the number of an alert', pointer="/alert")
     found = await parts.desk.alerts.find(given)
-    of_gateway = found.camera is None and parts.authority.may(who, Right.RESPOND)
-    if not of_gateway and (found.camera is None or not parts.authority.sees(who, found.camera)):
+    if not may_see(parts, who, found):
         raise NotFoundError(f"there is no alert {given}")
     return found
 
