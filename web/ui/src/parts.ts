@@ -1,10 +1,11 @@
 /** The parts of the page that are fetched when somebody goes there: each is much, and the wall is not to wait for it. */
 
-export type Part = "archive" | "incidents";
+export type Part = "archive" | "incidents" | "share";
 
 const FETCH: Record<Part, () => Promise<unknown>> = {
   archive: () => import("./elements/archive-page"),
   incidents: () => import("./elements/incident-pages"),
+  share: () => import("./elements/share-page"),
 };
 
 export class Parts {

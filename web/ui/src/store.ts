@@ -233,8 +233,12 @@ export class Store {
 
   /** Find out who is logged in; then follow the gateway. */
   async begin(): Promise<void> {
-    window.addEventListener("hashchange", () => this.turnTo(viewOf(window.location.hash)));
+    window.addEventListener("hashchange", () => {
+      this.turnTo(viewOf(window.location.hash));
+      if (this.session === undefined && this.view.name !== "share") void this.askWho();
+    });
     this.applyTheme();
+    if (this.view.name === "share") return; // whoever was sent one has no account
     await this.askWho();
     if (!this.session) return;
     const wanted = sessionStorage.getItem(RETURN_KEY);

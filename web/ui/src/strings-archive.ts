@@ -50,6 +50,7 @@ export const archiveStrings = {
     heldAs: (category: string, reason: string) => `Held as “${category}”: ${reason}`,
     worn: (wearer: string) => `Worn by ${wearer}`,
     bookmark: (text: string) => `Bookmark: ${text}`,
+    alert: (kind: string, text: string) => `${kind}: ${text}`,
     selection: (length: string) => `Selected: ${length}`,
     legend: "What the bar shows",
     kinds: {
@@ -62,6 +63,7 @@ export const archiveStrings = {
       held: "held",
       worn: "wearer known",
       bookmark: "bookmark",
+      alert: "alert",
     },
   },
 

@@ -21,6 +21,7 @@ const timeline = (more: Partial<Timeline>): Timeline => ({
   holds: [],
   assignments: [],
   deleted: [],
+  alerts: [],
   first: null,
   last: null,
   ...more,

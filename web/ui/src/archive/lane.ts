@@ -3,6 +3,7 @@
  * Times are milliseconds since the Unix epoch.
  */
 
+import type { Alert } from "../model-incidents";
 import { Coverage, within, without, type Span } from "./coverage";
 import type { Assignment, Bookmark, Hold, Timeline, TrackKind } from "./model";
 
@@ -31,6 +32,7 @@ export interface Lane {
   holds: readonly (Span & { hold: Hold })[];
   assignments: readonly (Span & { assignment: Assignment })[];
   bookmarks: readonly { at: number; bookmark: Bookmark }[];
+  alerts: readonly { at: number; alert: Alert }[];
   /** When what there is of the camera begins and ends, in all. */
   first: number | null;
   last: number | null;
@@ -65,6 +67,7 @@ export function laneOf(camera: string, timeline: Timeline, now: number): Lane {
     bookmarks: timeline.bookmarks
       .map((bookmark) => ({ at: Date.parse(bookmark.utc), bookmark }))
       .sort((a, b) => a.at - b.at),
+    alerts: timeline.alerts.map((alert) => ({ at: Date.parse(alert.utc), alert })),
     first: moment(timeline.first),
     last: moment(timeline.last),
     asked: now,

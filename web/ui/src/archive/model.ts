@@ -2,6 +2,8 @@
  * The archive's public values as they arrive in JSON. docs/interfaces.md has their meaning; nothing here has behaviour.
  */
 
+import type { Alert } from "../model-incidents";
+
 export type TrackKind = "video" | "audio" | "metadata";
 
 /** Times in RFC 3339; `end` null: not over yet. */
@@ -81,6 +83,8 @@ export interface Timeline {
   holds: Hold[];
   assignments: Assignment[];
   deleted: DeletedEntry[];
+  /** In the order in which they happened. */
+  alerts: Alert[];
   first: string | null;
   last: string | null;
 }

@@ -18,6 +18,7 @@ import { EverySecond, Watch } from "../controllers";
 import { TRAIL_MS } from "../fixes";
 import { age, utcDay, utcMinute } from "../format";
 import type { MapUnit } from "../map/engine";
+import type { Alert } from "../model-incidents";
 import { hashOf, MOST_TOGETHER } from "../route";
 import { store } from "../store";
 import { archiveStrings as words } from "../strings-archive";
@@ -379,6 +380,7 @@ export class ArchivePage extends LitElement {
       .thumbnails=${this.thumbnails}
       @seek=${(event: CustomEvent<number>) => this.desk.seek(event.detail)}
       @window=${(event: CustomEvent<Window>) => this.desk.look(event.detail)}
+      @alert=${(event: CustomEvent<Alert>) => store.go({ name: "alerts", id: event.detail.id, query: "" })}
     ></time-line>
     <time-legend .lanes=${known} .window=${window}></time-legend>`;
   }

@@ -173,6 +173,7 @@ export class ControlRoom extends LitElement {
   }
 
   override render() {
+    if (store.view.name === "share") return this.renderPart("share", html`<share-page .key=${store.view.key}></share-page>`);
     if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
     if (store.session === null) return html`<log-in></log-in>`;
     const { view } = store;
@@ -207,6 +208,7 @@ export class ControlRoom extends LitElement {
   /** What is in front of one, for the window's title and for screen readers. */
   private get heading(): string {
     const { view } = store;
+    if (view.name === "share") return incidentStrings.shared.title;
     if (!store.session) return strings.logIn.title;
     switch (view.name) {
       case "unit":
@@ -227,8 +229,6 @@ export class ControlRoom extends LitElement {
         return store.duty.incidents.find(view.id)?.title ?? incidentStrings.incidents.title;
       case "geofences":
         return incidentStrings.geofences.title;
-      case "share":
-        return "";
     }
   }
 

@@ -220,7 +220,7 @@ export class IncidentNotes extends LitElement {
 
   /** The moment, as a way to what was recorded then. */
   private renderMoment(at: number) {
-    const time = `${utcTime(at)}`;
+    const time = utcTime(at);
     const there = this.incident.cameras
       .filter(({ camera }) => store.camera(camera)?.rights.includes("recorded"))
       .map(({ camera }) => camera)

@@ -3,7 +3,7 @@
 import { css, svg } from "lit";
 
 /** What of a lane is told apart, in the order in which it is drawn. */
-export type Kind = "deleted" | "recorded" | "imported" | "gap" | "partial" | "private" | "worn" | "held" | "bookmark";
+export type Kind = "deleted" | "recorded" | "imported" | "gap" | "partial" | "private" | "worn" | "held" | "bookmark" | "alert";
 
 export const kindStyles = css`
   .recorded {
@@ -36,6 +36,15 @@ export const kindStyles = css`
   }
   .worn {
     fill: var(--quiet);
+  }
+  .alert {
+    fill: var(--stale);
+    stroke: var(--panel);
+    stroke-width: 1;
+    cursor: pointer;
+  }
+  .alert.high {
+    fill: var(--alarm);
   }
   .bookmark {
     fill: var(--text);
@@ -72,3 +81,6 @@ export function placeOf(kind: Kind, height: number): { y: number; height: number
 
 /** The outline of a bookmark whose point is at `x`. */
 export const flag = (x: number, top: number) => `M${x - 4.5} ${top - 2}h9v13l-4.5 -4l-4.5 4z`;
+
+/** The outline of an alert's mark, a triangle that stands at `x`. */
+export const warning = (x: number, top: number) => `M${x} ${top - 3}l6.5 12h-13z`;

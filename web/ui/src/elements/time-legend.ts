@@ -7,7 +7,7 @@ import type { Lane } from "../archive/lane";
 import type { Window } from "../archive/scale";
 import { archiveStrings } from "../strings-archive";
 import { controls } from "./controls";
-import { flag, kindStyles, patterns, placeOf, type Kind } from "./time-kinds";
+import { flag, kindStyles, patterns, placeOf, warning, type Kind } from "./time-kinds";
 
 const words = archiveStrings.bar;
 const [WIDTH, HEIGHT, MARGIN] = [20, 10, 3];
@@ -22,6 +22,7 @@ const SPANS: Record<Kind, (lane: Lane) => readonly Span[]> = {
   held: (lane) => lane.holds,
   worn: (lane) => lane.assignments,
   bookmark: (lane) => lane.bookmarks.map(({ at }) => ({ from: at, to: at + 1 })),
+  alert: (lane) => lane.alerts.map(({ at }) => ({ from: at, to: at + 1 })),
 };
 
 @customElement("time-legend")
@@ -70,7 +71,9 @@ function sample(kind: Kind) {
     svg`<rect class=${name} x="0" y=${top + MARGIN} width=${WIDTH} height=${tall} />`;
   return html`<svg width=${WIDTH} height=${HEIGHT + 2 * MARGIN} aria-hidden="true">
     ${patterns} ${ground ? box(ground, 0, HEIGHT) : nothing}
-    ${kind === "bookmark" ? svg`<path class=${kind} d=${flag(WIDTH / 2, MARGIN)} />` : box(kind, y, height)}
+    ${kind === "bookmark" || kind === "alert"
+      ? svg`<path class=${kind} d=${(kind === "alert" ? warning : flag)(WIDTH / 2, MARGIN)} />`
+      : box(kind, y, height)}
   </svg>`;
 }
 

@@ -2,25 +2,29 @@
  * `<time-line>`: a bar of time with a lane for each unit: what is recorded, gaps, privacy, holds, bookmarks, who wore it.
  *
  * A mouse seeks by click, drags the bar, enlarges it with the wheel and is told what lies under it; a finger drags time
- * under the playhead and enlarges with two. Fires `seek` (milliseconds since the Unix epoch) and `window` (Window).
+ * under the playhead and enlarges with two. Fires `seek` (milliseconds since the Unix epoch) and `window` (Window),
+ * `alert` (Alert) when its mark is clicked.
  */
 
 import { css, html, LitElement, nothing, svg, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { merged, within, type Span } from "../archive/coverage";
 import type { Lane } from "../archive/lane";
+import type { Alert } from "../model-incidents";
 import type { Thumbnails } from "../archive/thumbnails";
 import { DAY, lengthOf, moved, pixelOf, ticks, timeOf, zoomed, type Window } from "../archive/scale";
 import { utcDateTime, utcDay, utcTime } from "../format";
 import { archiveStrings } from "../strings-archive";
 import { styled } from "../styled";
 import { controls } from "./controls";
-import { flag, kindStyles, patterns, placeOf, type Kind } from "./time-kinds";
+import { flag, kindStyles, patterns, placeOf, warning, type Kind } from "./time-kinds";
 import "./time-tip";
 
 const words = archiveStrings.bar;
 /** A pointer that moved less has clicked. */
 const CLICK_PX = 4;
+/** So near to an alert's mark a click means it. */
+const ALERT_PX = 8;
 const WHEEL = 0.0016;
 const LANE_PX = 30;
 const LEAST_PX = 2;
@@ -225,8 +229,17 @@ export class TimeLine extends LitElement {
     this.pointers.delete(event.pointerId);
     if (!drag || this.pointers.size > 0) return;
     this.drag = null;
-    if (!drag.moved && event.type === "pointerup") this.tell("seek", timeOf(this.window, this.width, this.x(event)));
+    if (drag.moved || event.type !== "pointerup") return;
+    const alert = this.alertAt(event);
+    this.tell("seek", alert?.at ?? timeOf(this.window, this.width, this.x(event)));
+    if (alert) this.dispatchEvent(new CustomEvent<Alert>("alert", { detail: alert.alert }));
   };
+
+  /** The alert whose mark was clicked. */
+  private alertAt(event: MouseEvent): Lane["alerts"][number] | undefined {
+    const near = ({ at }: { at: number }) => Math.abs(pixelOf(this.window, this.width, at) - this.x(event)) < ALERT_PX;
+    return this.lanes[this.laneAt(event)]?.alerts.find(near);
+  }
 
   private laneAt(event: MouseEvent): number {
     const y = event.clientY - this.bar.getBoundingClientRect().top;
@@ -307,7 +320,13 @@ export class TimeLine extends LitElement {
       ${drawn("gap", lane.gaps)} ${drawn("partial", lane.partial)} ${drawn("private", lane.privacy)}
       ${drawn("worn", lane.assignments)} ${drawn("held", lane.holds)}
       ${this.lanes.length > 1 ? svg`<text class="name" x="6" y=${top + 15}>${name}</text>` : nothing}
-      ${lane.bookmarks.map(({ at }) => this.drawBookmark(at, top))}`;
+      ${lane.bookmarks.map(({ at }) => this.drawBookmark(at, top))} ${lane.alerts.map(({ at, alert }) => this.drawAlert(at, alert, top))}`;
+  }
+
+  private drawAlert(at: number, { id, grade }: Alert, top: number) {
+    const x = pixelOf(this.window, this.width, at);
+    if (x < -8 || x > this.width + 8) return nothing;
+    return svg`<path class="alert ${grade}" data-kind="alert" data-alert=${id} d=${warning(x, top)} />`;
   }
 
   private drawBookmark(at: number, top: number) {

@@ -2,6 +2,7 @@
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { kindOf } from "../alerts";
 import { covering, momentOf, type Lane } from "../archive/lane";
 import { SECOND } from "../archive/scale";
 import type { Thumbnail, Thumbnails } from "../archive/thumbnails";
@@ -134,6 +135,8 @@ function sentences(lane: Lane, at: number, reach: number): string[] {
   }
   for (const { bookmark, at: where } of lane.bookmarks)
     if (Math.abs(where - at) < reach) said.push(words.bookmark(bookmark.text));
+  for (const { alert, at: where } of lane.alerts)
+    if (Math.abs(where - at) < reach) said.push(words.alert(kindOf(alert), alert.text));
   for (const { hold } of lane.holds.filter(covers))
     said.push(hold.category === null ? words.held(hold.reason) : words.heldAs(hold.category, hold.reason));
   for (const { assignment } of lane.assignments.filter(covers)) said.push(words.worn(assignment.wearer));
