@@ -31,9 +31,12 @@ export function shared(): Promise<Shared> {
 const iso = (at: number) => new Date(at).toISOString();
 const path = (id: string) => `/api/share/cameras/${encodeURIComponent(id)}`;
 
-/** Of what was asked for that which was shared; milliseconds since the Unix epoch. */
+/**
+ * Of what was asked for that which was shared; milliseconds since the Unix epoch. It begins inside: its beginning is told
+ * more exactly than to the millisecond, and what lies before it is refused.
+ */
 function within({ from, to }: SharedCamera, wanted: { from: number; to: number }): { from: number; to: number } {
-  return { from: Math.max(wanted.from, Date.parse(from)), to: to === null ? wanted.to : Math.min(wanted.to, Date.parse(to)) };
+  return { from: Math.max(wanted.from, Date.parse(from) + 1), to: to === null ? wanted.to : Math.min(wanted.to, Date.parse(to)) };
 }
 
 export function sharedPlaylistUrl(one: SharedCamera, from: number, to: number): string {
