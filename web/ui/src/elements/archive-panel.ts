@@ -9,14 +9,17 @@ import { addBookmark } from "../archive/api";
 import type { Lane } from "../archive/lane";
 import { MINUTE, type Window } from "../archive/scale";
 import { Watch } from "../controllers";
+import { icons } from "../icons";
 import { store } from "../store";
 import { archiveStrings } from "../strings-archive";
+import { incidentStrings } from "../strings-incidents";
 import "./bookmark-list";
 import { controls } from "./controls";
 import "./export-dialog";
 import "./export-list";
 import "./hold-dialog";
 import "./hold-list";
+import "./incident-dialog";
 import "./wearer-list";
 import "./wearer-search";
 
@@ -66,6 +69,10 @@ export class ArchivePanel extends LitElement {
         overflow: auto;
         padding: var(--s3);
       }
+      .incident {
+        width: 100%;
+        margin-bottom: var(--s2);
+      }
       @media (max-width: 720px) {
         [role="tabpanel"] {
           overflow: visible;
@@ -81,7 +88,7 @@ export class ArchivePanel extends LitElement {
   @property({ attribute: false }) selection: { from: number | null; to: number | null } = { from: null, to: null };
   @property({ type: Number }) at = 0;
   @state() private tab: Tab = "bookmarks";
-  @state() private dialog: "export" | "hold" | null = null;
+  @state() private dialog: "export" | "hold" | "incident" | null = null;
   @state() private adding: number | null = null;
 
   constructor() {
@@ -164,7 +171,12 @@ export class ArchivePanel extends LitElement {
           @seek=${this.seek}
         ></bookmark-list>`;
       case "holds":
-        return html`<hold-list
+        return html`${store.may("respond")
+            ? html`<button class="incident" data-testid="archive-incident" @click=${() => (this.dialog = "incident")}>
+                ${icons.incidents} ${incidentStrings.opening.atTime}
+              </button>`
+            : nothing}
+          <hold-list
           .lanes=${this.lanes}
           .window=${this.window}
           .many=${this.cameras.length > 1}
@@ -191,6 +203,8 @@ export class ArchivePanel extends LitElement {
     const close = () => (this.dialog = null);
     if (this.dialog === "export")
       return html`<export-dialog .cameras=${this.cameras} .proposal=${this.proposal} @close=${close}></export-dialog>`;
+    if (this.dialog === "incident")
+      return html`<incident-dialog .units=${this.cameras} .interval=${this.proposal} @close=${close}></incident-dialog>`;
     if (this.dialog === "hold")
       return html`<hold-dialog
         .cameras=${this.cameras}
