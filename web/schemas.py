@@ -259,6 +259,7 @@ COMPONENTS: dict[str, Any] = {
             "items": object_of(["name", "bytes", "sha256"], name=TEXT, bytes={"type": "integer"}, sha256=TEXT),
         },
         **_EXPORT,
+        incident={"type": ["integer", "null"], "description": "that a package is of"},
     ),
     "NewExport": object_of(["cameras", "from", "to"], **_EXPORT),
     "Problem": object_of(
