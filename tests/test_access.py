@@ -34,6 +34,16 @@ def test_nothing_is_open_that_the_public_surface_does_not_name():
         # An NVR's account logs in here by digest or WS-UsernameToken, which `web.onvif` sees to.
         "POST /onvif/{service}",
         "GET /onvif/snapshot/{id}.jpg",
+        # A phone proves itself with the key in the path, good for its unit's position and nothing else.
+        "GET /api/report/{key}",
+        "POST /api/report/{key}",
+        # Who comes by a share has its key, and no account: `web.incident_shares` asks for it.
+        "POST /api/share",
+        "GET /api/share/incident",
+        "GET /api/share/cameras/{id}/playlist.m3u8",
+        "GET /api/share/cameras/{id}/media/{segment}/{part}",
+        "GET /api/share/cameras/{id}/positions",
+        "GET /api/share/cameras/{id}/snapshot.jpg",
     }
 
 

@@ -170,8 +170,8 @@ async def test_the_right_is_needed_for_every_camera_that_is_named(gateway):
     for cameras in ([CAMERA], ["unit-13", CAMERA]):
         status, body, _ = await limited.call("POST", "/api/exports", json=ASKED | {"cameras": cameras})
         assert (status, body["detail"]) == (404, f'there is no camera "{CAMERA}"')
-    (row, *_) = await gateway.audit()
-    assert (row.action, row.outcome, row.camera, row.actor) == ("refusal", "refused", CAMERA, "sven")
+    row = next(row for row in await gateway.audit() if row.actor == "sven")  # others' exports may be done since
+    assert (row.action, row.outcome, row.camera) == ("refusal", "refused", CAMERA)
 
 
 async def test_a_right_that_is_lost_meanwhile_is_missing_when_it_is_fetched(gateway):

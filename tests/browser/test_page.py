@@ -126,7 +126,7 @@ async def test_a_slow_link_is_said_over_the_picture(browser, gateway, simulation
         socket.connect_to_server().on_message(received)
 
     async with opened(browser, gateway.url) as page:
-        await page.route_web_socket("**/api/events", pass_on)
+        await page.route_web_socket("**/api/events?*", pass_on)
         await log_in(page)
         await watch(tile(page, camera.id).get_by_test_id("video"))
         mark = tile(page, camera.id).get_by_test_id("quality")
