@@ -154,3 +154,13 @@ async def running(
     finally:
         stop.set()
         await task
+
+
+async def close_code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
+    """Wait until the gateway closes a socket; the code that it says.
+
+    aiohttp's own `close_code` becomes 1006 where the gateway has gone before its answer is sent.
+    """
+    while (message := await socket.receive()).type not in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}:
+        pass
+    return message.data if message.type is aiohttp.WSMsgType.CLOSE else socket.close_code

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.access.rights import Role
-from tests.running import PASSWORD, Client, Running, running
+from tests.running import PASSWORD, Client, Running, close_code, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -181,9 +181,7 @@ async def test_a_socket_closes_when_its_token_expires(gateway):
     _, made, _ = await gateway.client().call("POST", "/api/tokens", json=new)
     headers = {"Authorization": f"Bearer {made['token']}"}
     async with gateway.http.ws_connect("/api/events", headers=headers) as events:
-        while not events.closed:
-            await events.receive()
-        assert events.close_code == 4401
+        assert await close_code(events) == 4401
 
 
 async def test_a_socket_closes_when_its_token_is_revoked(gateway):
@@ -193,6 +191,4 @@ async def test_a_socket_closes_when_its_token_is_revoked(gateway):
     async with gateway.http.ws_connect("/api/events", headers=headers) as events:
         assert (await events.receive_json())["type"] == "state"
         await admin.call("DELETE", f"/api/tokens/{made['id']}")
-        while not events.closed:
-            await events.receive()
-        assert events.close_code == 4401
+        assert await close_code(events) == 4401

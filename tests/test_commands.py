@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.access.audit import Action
 from gateway.simulator import Simulation
 from tests.command_line import STOP_SECONDS, Ran, apart, beside, serving, sightline
-from tests.running import PASSWORD, Running, running
+from tests.running import PASSWORD, Running, close_code, running
 
 SOON = 20.0
 """Seconds within which a running gateway follows a command on a busy machine; it looks twice a second."""
@@ -336,9 +336,8 @@ async def test_a_user_that_is_removed_is_out_at_once(gateway) -> None:
     async with gateway.http.ws_connect("/api/events", headers=headers) as events:
         assert (await beside("user", "remove", "eve", "--config", config)).code == 0
         async with asyncio.timeout(SOON):
-            while not events.closed:
-                await events.receive()
-        assert events.close_code == 4401
+            code = await close_code(events)
+        assert code == 4401
     assert (await client.call("GET", "/api/cameras", headers=headers))[0] == 401
 
 

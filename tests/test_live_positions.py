@@ -16,7 +16,7 @@ from gateway.base.clock import SystemClock
 from gateway.base.settings import CameraSettings
 from gateway.media.model import Fix
 from tests.accounts import PASSWORD
-from tests.running import Client, Running, running
+from tests.running import Client, Running, close_code, running
 from web import sockets
 from web.sockets import Outgoing, Together
 
@@ -62,15 +62,16 @@ async def told(socket: aiohttp.ClientWebSocketResponse) -> list[tuple[str, list[
 
 
 async def until(socket: aiohttp.ClientWebSocketResponse, *expected: tuple[str, bool]) -> None:
-    """Wait for a message with these ids, each with a place or without: what an earlier test moved may be told first."""
-    while [(name, place is not None) for name, place in await told(socket)] != list(expected):
+    """Wait for a message with these ids, each with a place or without: what an earlier test moved of other cameras may
+    be told first, or with it.
+    """
+    names = {name for name, _ in expected}
+    while [(name, place is not None) for name, place in await told(socket) if name in names] != list(expected):
         pass
 
 
 async def code(socket: aiohttp.ClientWebSocketResponse) -> int | None:
-    while (await socket.receive()).type not in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}:
-        pass
-    return socket.close_code
+    return await close_code(socket)
 
 
 @pytest.mark.asyncio(loop_scope="module")

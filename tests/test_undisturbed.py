@@ -14,7 +14,7 @@ from gateway.base.metrics import REGISTRY
 from gateway.media.model import GapReason
 from tests.command_line import beside
 from tests.filming import FrameViewer, Studio, recorded, studio
-from tests.running import Running, running
+from tests.running import Running, close_code, running
 from tests.webrtc_samples import CHROMIUM_OFFER
 
 CAMERAS = ("a", "b", "c", "d")
@@ -158,6 +158,5 @@ async def test_what_this_process_changes_does_not_wait_for_the_next_look(tmp_pat
             else:
                 await gateway.client().call("DELETE", "/api/users/dispatcher")
             async with asyncio.timeout(5):
-                while not events.closed:
-                    await events.receive()
-            assert events.close_code == 4401
+                code = await close_code(events)
+            assert code == 4401

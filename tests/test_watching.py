@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from gateway.media.model import Codec
 from gateway.store.watch import LOOK_SECONDS
-from tests.running import PASSWORD, Client, Running, running
+from tests.running import PASSWORD, Client, Running, close_code, running
 from tests.webrtc_samples import CHROMIUM_OFFER, audio_track, encoded, video_track
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,9 +100,7 @@ async def until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str,
 
 async def closed(socket: aiohttp.ClientWebSocketResponse) -> int | None:
     async with asyncio.timeout(PATIENCE):
-        while (await socket.receive()).type not in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}:
-            pass
-    return socket.close_code
+        return await close_code(socket)
 
 
 async def test_changes_are_looked_for_twice_a_second():

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from gateway.access.rights import NEEDED, Right, Role
 from gateway.base.settings import CameraSettings
-from tests.running import PASSWORD, Client, Running, running
+from tests.running import PASSWORD, Client, Running, close_code, running
 from web.app import all_routes
 from web.refusals import ServerLog
 
@@ -206,9 +206,7 @@ async def test_events_begin_with_the_whole_state_and_end_with_the_log_in(gateway
         first = await events.receive_json()
         assert (first["type"], first["cameras"][0]["id"]) == ("state", "fixed")
         await client.call("DELETE", "/api/session", headers={"X-CSRF-Token": csrf})
-        while not events.closed:
-            await events.receive()
-        assert events.close_code == 4401
+        assert await close_code(events) == 4401
 
 
 async def test_positions_are_not_told_to_who_may_not_know_them(gateway):

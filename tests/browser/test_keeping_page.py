@@ -197,6 +197,7 @@ async def test_a_hold_is_placed_in_a_category_of_the_policy_and_released(browser
         await page.get_by_test_id("tab-holds").click()
         await page.get_by_test_id("hold-begin").click()
         category = page.get_by_test_id("hold-category")
+        await category.wait_for()
         assert await category.locator("option").evaluate_all("all => all.map(one => one.value)") == ["", "arrest"]
         await category.select_option("arrest")
         await page.get_by_test_id("hold-reason").fill("Complaint 2026-118")
