@@ -37,7 +37,7 @@ def test_nothing_is_open_that_the_public_surface_does_not_name():
         # A phone proves itself with the key in the path, good for its unit's position and nothing else.
         "GET /api/report/{key}",
         "POST /api/report/{key}",
-        # Who comes by a share has its key, and no account: `web.incident_shares` asks for it.
+        # Who comes by a share has its key, and no account: `web.visits` asks for it.
         "POST /api/share",
         "GET /api/share/incident",
         "GET /api/share/cameras/{id}/playlist.m3u8",
