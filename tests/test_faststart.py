@@ -76,6 +76,14 @@ def later(units: list[AccessUnit], seconds: float) -> list[AccessUnit]:
 # ---- what is in it
 
 
+def test_an_interval_too_short_for_a_picture_is_refused_and_leaves_no_file(tmp_path):
+    film = Film(tmp_path)
+    film.record([unit(VIDEO, n / 10, key=n == 0, payload=bytes([0x65, n])) for n in range(9)], rotate=60)
+    with pytest.raises(NotFoundError, match="too short"):
+        written(film, tmp_path / "out.mp4", 0.0, 6e-8)
+    assert not (tmp_path / "out.mp4").exists()
+
+
 @settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
 def test_whatever_was_recorded_comes_back_with_its_bytes_and_times(data):
@@ -100,7 +108,8 @@ def test_whatever_was_recorded_comes_back_with_its_bytes_and_times(data):
         try:
             made = written(film, Path(folder) / "out.mp4", start, end)
         except NotFoundError:
-            from_ns, to_ns = T0 + round(start * NS), T0 + round(end * NS)
+            # What begins within the last tick of the clock has no length left.
+            from_ns, to_ns = T0 + round(start * NS), T0 + round(end * NS) - TICK_NS
             assert not any(from_ns <= u.utc_ns < to_ns for take in takes for u in take if u.track is VIDEO)
             return
         raw = Path(folder, "out.mp4").read_bytes()

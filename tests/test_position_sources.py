@@ -320,9 +320,11 @@ async def test_when_it_is_not_what_it_should_be(stage: Stage, sender: socket.soc
 async def test_forged_positions(stage: Stage, sender: socket.socket, forged: bytes, rule: Rule) -> None:
     stage.set(unit=ANY_PORT, other=("udp://127.0.0.2:0", "127.0.0.1/32"))
     await until(lambda: len(stage.ports) == 2)
-    unit, other = stage.ports
-    for port in (unit, other):
-        sender.sendto(gga(0) + gga(1), ("127.0.0.1" if port == unit else "127.0.0.2", port))
+    bound = {address.host: port.number for address, port in stage.sources.udp.open.items()}
+    other = bound.pop("127.0.0.2")
+    (unit,) = bound.values()
+    for where in (("127.0.0.1", unit), ("127.0.0.2", other)):
+        sender.sendto(gga(0) + gga(1), where)
     await stage.read(2)
     before = stage.fleet.camera("other").fix
     sender.sendto(forged, ("127.0.0.1", unit))

@@ -25,7 +25,7 @@ from tempfile import SpooledTemporaryFile
 from threading import Thread
 from typing import IO
 
-from gateway.base.errors import StorageError
+from gateway.base.errors import NotFoundError, StorageError
 from gateway.media.faststart import MAX_SAMPLE_TICKS, Spool, TrackTables, head
 from gateway.media.fmp4_samples import Columns, Fragment, ReadAt, TrackHeader, fragments
 from gateway.media.model import NS, UtcNs
@@ -84,6 +84,8 @@ def write_faststart(
 
         first = _FirstPass(clip, files, selection, spool)
         first.run(lambda share: progress(share * FIRST_PASS))
+        if not any(tables.header.handler == "vide" for tables in first.tracks):
+            raise NotFoundError("this interval is too short to have a picture in it: ask for a longer one")
         try:
             with _created(out) as file, _Writer(file) as writer:
                 for block in head(first.tracks, clip.start_ns, first.end_ns - clip.start_ns, first.payload):
