@@ -29,6 +29,8 @@ _PIECE = 512
 """Every so many Fixes one stays in any case, a quarter of the points at most: who goes round and round would need as
 many levels as rounds otherwise."""
 _MAX_LEVELS = 64
+_PORTION = 16_384
+"""Points that are measured in one go, about: what fits into the processor's cache takes half the time."""
 _PLACES = 7  # decimals of a degree: a centimetre
 
 Indices = NDArray[np.intp]
@@ -185,6 +187,18 @@ def _farthest(seconds: Floats, east: Floats, north: Floats, start: Indices, end:
 
     Its distance in metres, and which it is. Each piece has an inner point.
     """
+    portions = np.cumsum(end - start - 1) // _PORTION
+    cuts = np.flatnonzero(np.diff(portions)) + 1
+    found = [
+        _farthest_of_portion(seconds, east, north, *piece)
+        for piece in zip(np.split(start, cuts), np.split(end, cuts), strict=True)
+    ]
+    return np.concatenate([off for off, _ in found]), np.concatenate([corner for _, corner in found])
+
+
+def _farthest_of_portion(
+    seconds: Floats, east: Floats, north: Floats, start: Indices, end: Indices
+) -> tuple[Floats, Indices]:
     counts = end - start - 1
     if not len(counts):
         return np.zeros(0), start
