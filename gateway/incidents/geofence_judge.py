@@ -11,7 +11,6 @@ changes by no more than the unit moves, only once it might have shrunk to where 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from typing import TypeAlias
 from gateway.incidents.geofence import Geofence
 from gateway.media.model import NS, Fix, UtcNs
 from gateway.positions.geodesy import offset_m
+from gateway.positions.receivers import sigma_m
 
 SURE_SIGMAS = 5.0
 """So deep on the other side, one Fix is enough."""
@@ -26,8 +26,6 @@ LIKELY_SIGMAS, LIKELY_FIXES = 3.0, 3
 """So deep on the other side, so many in a row are."""
 LASTING_NS = 120 * NS
 """However near the edge, after all Fixes of so long were on the other side it has crossed."""
-UNKNOWN_SIGMA_M, LEAST_SIGMA_M = 10.0, 5.0
-"""What a Fix is believed to be off where it says nothing, and at least: receivers promise too much between houses."""
 CLOCK_SET_BACK_NS = 60 * NS
 """Fixes from before the newest are late and say nothing; when for so long no other comes, the clock was set back."""
 _FREE_AT_MOST_M, _FREE_SHARE = 20_000.0, 0.9
@@ -85,9 +83,9 @@ class _Place:
     def other_side(self, fix: Fix, depth_m: float) -> Fix | None:
         """The first Fix of a crossing, when this one makes it believed."""
         first = self.first = self.first or fix
-        sigma_m = _sigma_m(fix)
-        self.likely = self.likely + 1 if depth_m > LIKELY_SIGMAS * sigma_m else 0
-        sure = depth_m > SURE_SIGMAS * sigma_m
+        off_m = sigma_m(fix)
+        self.likely = self.likely + 1 if depth_m > LIKELY_SIGMAS * off_m else 0
+        sure = depth_m > SURE_SIGMAS * off_m
         if sure or self.likely >= LIKELY_FIXES or fix.utc_ns - first.utc_ns >= LASTING_NS:
             return first
         return None
@@ -232,9 +230,3 @@ class Judge:
             del unit.places[geofence.id]
         self._decided[geofence.id, camera] = Side(entered, first.utc_ns)
         return Crossing(geofence, camera, entered, first)
-
-
-def _sigma_m(fix: Fix) -> float:
-    if fix.accuracy_m is None or not math.isfinite(fix.accuracy_m):
-        return UNKNOWN_SIGMA_M
-    return max(fix.accuracy_m, LEAST_SIGMA_M)

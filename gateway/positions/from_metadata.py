@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 from gateway.media.model import Fix, UnitHealth, UtcNs
+from gateway.positions.receivers import course_of
 from onvif_protocol.metadata import BATTERY_ITEM, BATTERY_TOPIC, Carrier, MetadataDocument, number
-
-MIN_COURSE_SPEED_MPS = 0.5
-"""Below it a receiver's course is noise."""
 
 
 def fixes(document: MetadataDocument, *, utc_ns: UtcNs, received_ns: UtcNs) -> list[Fix]:
@@ -24,9 +22,7 @@ def fixes(document: MetadataDocument, *, utc_ns: UtcNs, received_ns: UtcNs) -> l
             lon=position.lon,
             altitude_m=position.elevation_m,
             speed_mps=position.speed_mps,
-            course_deg=None
-            if position.speed_mps is not None and position.speed_mps < MIN_COURSE_SPEED_MPS
-            else position.course_deg,
+            course_deg=course_of(position.course_deg, position.speed_mps),
             accuracy_m=position.accuracy_m,
             carrier=position.carrier.value,
             received_ns=received_ns,

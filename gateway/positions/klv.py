@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.media.model import Fix, UtcNs
-from gateway.positions.from_metadata import MIN_COURSE_SPEED_MPS
+from gateway.positions.receivers import course_of
 
 CARRIER = "misb0601"
 MAX_SETS = 100
@@ -105,8 +105,7 @@ def _fix(values: dict[int, bytes], utc_ns: UtcNs, received_ns: UtcNs) -> Fix | N
         return None
     time, speed = values.get(_TIME, b""), values.get(_GROUND_SPEED, b"")
     speed_mps = float(speed[0]) if len(speed) == 1 else None
-    slow = speed_mps is not None and speed_mps < MIN_COURSE_SPEED_MPS
-    course = None if slow else _share(values.get(_HEADING), 0.0, 360.0)
+    course = course_of(_share(values.get(_HEADING), 0.0, 360.0), speed_mps)
     return Fix(
         utc_ns=int.from_bytes(time, "big") * 1000 if len(time) == 8 else utc_ns,
         lat=lat,

@@ -24,20 +24,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.media.model import NS, Constellation, Fix, UtcNs
-from gateway.positions.from_metadata import MIN_COURSE_SPEED_MPS
 from gateway.positions.nmea import Sentence
+from gateway.positions.receivers import KNOT_MPS, METRES_PER_HDOP, NO_DOP, course_of
 
 CARRIER = "nmea"
-METRES_PER_HDOP = 5.0
-NO_DOP = 99.0
-"""From here on a dilution of precision means "no fix": receivers write 99.9 or 99.99."""
 MAX_SENTENCES = 200
 """Of one moment: more than any receiver tells, so that one who never says another time does not fill the memory."""
 NAMED_NS = 5 * NS
 """How long a system counts after its satellites were named."""
 
 _DAY_NS = 86_400 * NS
-_KNOT_MPS = 1852 / 3600
 _KMH_MPS = 1 / 3.6
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,12})?")
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)(?:\.(\d{1,9}))?")
@@ -172,7 +168,6 @@ class Epochs:
         no_dop = epoch.hdop is not None and epoch.hdop >= NO_DOP
         if epoch.void or no_dop or epoch.lat is None or epoch.lon is None:
             return NoFix(epoch.received_ns)
-        still = epoch.speed_mps is not None and epoch.speed_mps < MIN_COURSE_SPEED_MPS
         accuracy_m = epoch.error_m
         if accuracy_m is None and epoch.hdop is not None:
             accuracy_m = epoch.hdop * METRES_PER_HDOP
@@ -182,7 +177,7 @@ class Epochs:
             lon=epoch.lon,
             altitude_m=epoch.altitude_m,
             speed_mps=epoch.speed_mps,
-            course_deg=None if still else epoch.course_deg,
+            course_deg=course_of(epoch.course_deg, epoch.speed_mps),
             accuracy_m=accuracy_m,
             constellations=self._constellations(epoch),
             satellites=sum(map(len, epoch.used.values())) or epoch.counted,
@@ -240,7 +235,7 @@ def _read_rmc(epoch: _Epoch, sentence: Sentence) -> None:
     """Time, status, latitude, N/S, longitude, E/W, knots, course, date, two of the compass, mode."""
     epoch.void |= sentence.field(1) != "A" or sentence.field(11) in _NO_FIX_MODES
     _place(epoch, sentence, 2)
-    _movement(epoch, sentence.field(6), _KNOT_MPS, sentence.field(7))
+    _movement(epoch, sentence.field(6), KNOT_MPS, sentence.field(7))
     if (date := _DATE.fullmatch(sentence.field(8))) is not None:
         day, month, year = (int(part) for part in date.groups())
         epoch.date = _day(2000 + year, month, day) or epoch.date

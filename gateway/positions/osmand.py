@@ -21,17 +21,13 @@ from urllib.parse import parse_qsl
 
 from gateway.base.rfc3339 import parse_utc
 from gateway.media.model import NS, Fix, UnitHealth, UtcNs
-from gateway.positions.from_metadata import MIN_COURSE_SPEED_MPS
+from gateway.positions.receivers import KNOT_MPS, METRES_PER_HDOP, NO_DOP, course_of
 
 CARRIER = "osmand"
 MAX_REPORTS = 5_000
 """Of one request: more than a night of what a phone keeps at one a minute, and than a request has room for."""
 MAX_PARAMETERS = 100
 
-_KNOT_MPS = 1852 / 3600
-_NO_DOP = 99.0
-"""From here on a dilution of precision means "no fix" (receivers write 99.9 or 99.99)."""
-_METRES_PER_DOP = 5.0
 _MAX_SECONDS = 1 << 31
 """A number above it counts milliseconds: so does Traccar's own server."""
 _FARTHEST = (1 << 63) - 1
@@ -108,11 +104,11 @@ def _from_parameters(values: Mapping[str, str], received_ns: UtcNs) -> Report:
     knots = _magnitude(values.get("speed"))
     speed_mps = _magnitude(values.get("speed_mps"))
     dop = _magnitude(values.get("hdop"))
-    if _flag(values.get("valid")) is False or (dop is not None and dop >= _NO_DOP):
+    if _flag(values.get("valid")) is False or (dop is not None and dop >= NO_DOP):
         problem = problem or "the phone says that it has no fix"
     accuracy_m = _magnitude(values.get("accuracy"))
     if accuracy_m is None and dop is not None:
-        accuracy_m = dop * _METRES_PER_DOP
+        accuracy_m = dop * METRES_PER_HDOP
     return _report(
         device,
         health,
@@ -123,7 +119,7 @@ def _from_parameters(values: Mapping[str, str], received_ns: UtcNs) -> Report:
         lat=lat,
         lon=lon,
         altitude_m=_number(values.get("altitude")),
-        speed_mps=knots * _KNOT_MPS if speed_mps is None and knots is not None else speed_mps,
+        speed_mps=knots * KNOT_MPS if speed_mps is None and knots is not None else speed_mps,
         course_deg=_course(values.get("bearing", values.get("heading"))),
         accuracy_m=accuracy_m,
     )
@@ -217,14 +213,13 @@ def _report(
         if latitude is None or longitude is None:
             problem = f"{'lat' if latitude is None else 'lon'} is no number"
         else:
-            slow = speed_mps is not None and speed_mps < MIN_COURSE_SPEED_MPS
             fix = Fix(
                 utc_ns=utc_ns,
                 lat=latitude,
                 lon=longitude,
                 altitude_m=altitude_m,
                 speed_mps=speed_mps,
-                course_deg=None if slow else course_deg,
+                course_deg=course_of(course_deg, speed_mps),
                 accuracy_m=accuracy_m,
                 carrier=CARRIER,
                 received_ns=received_ns,

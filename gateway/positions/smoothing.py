@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 
 from gateway.media.model import NS, Fix, UtcNs
-from gateway.positions.from_metadata import MIN_COURSE_SPEED_MPS
 from gateway.positions.geodesy import bearing_deg, offset_by, offset_m
+from gateway.positions.receivers import course_of
 
 MAX_PREDICTION_S = 5.0
 """Nothing is interpolated across more than this: the filter starts anew."""
@@ -107,7 +107,7 @@ class Smoother:
     def _estimate(self) -> Estimate:
         assert self._utc_ns is not None
         speed = math.hypot(self._east_rate, self._north_rate)
-        course = bearing_deg(self._east_rate, self._north_rate) if speed >= MIN_COURSE_SPEED_MPS else None
+        course = course_of(bearing_deg(self._east_rate, self._north_rate), speed)
         return Estimate(self._utc_ns, self._lat, self._lon, speed, course, math.sqrt(self._pp))
 
 

@@ -7,7 +7,6 @@ it accepts is kept as it came: smoothing is `smoothing`'s work, and for display 
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from prometheus_client import Counter as MetricCounter
 from gateway.base import metrics
 from gateway.media.model import NS, Fix, UtcNs
 from gateway.positions.geodesy import distance_m
+from gateway.positions.receivers import sigma_m
 from gateway.positions.settling import Settling
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ one wrong fix would lock the right ones out."""
 REORDER_NS = 10 * NS
 """A fix that is older than the newest by more than this shows that the camera's clock was set back."""
 
-_UNKNOWN_ACCURACY_M = 10.0
-_LEAST_ACCURACY_M = 5.0  # receivers promise too much between houses
 _SPEED_ERROR_MPS = 5.0
 _ACCELERATION_MPS2 = 3.0  # of a car that is in a hurry
 _REMEMBERED = 64
@@ -176,14 +174,8 @@ def can_follow(earlier: Fix, later: Fix) -> bool:
     speed = MAX_SPEED_MPS
     if speeds:
         speed = min(speed, max(speeds) + _SPEED_ERROR_MPS + _ACCELERATION_MPS2 * seconds)
-    explained = speed * seconds + 3 * (_sigma_m(earlier) + _sigma_m(later))
+    explained = speed * seconds + 3 * (sigma_m(earlier) + sigma_m(later))
     return distance_m(earlier.lat, earlier.lon, later.lat, later.lon) <= explained
-
-
-def _sigma_m(fix: Fix) -> float:
-    if fix.accuracy_m is None or not math.isfinite(fix.accuracy_m):
-        return _UNKNOWN_ACCURACY_M
-    return max(fix.accuracy_m, _LEAST_ACCURACY_M)
 
 
 def _identity(fix: Fix) -> tuple[UtcNs, float, float, str]:
