@@ -202,12 +202,8 @@ class CotFeeds:
                 del self._feeds[feed]
         for target in wanted:
             if target not in self._targets:
-                feed = CotFeed(target, contexts[target.url], self._hides, self._clock)
+                feed = CotFeed(target, contexts[target.url], self._authority.hides_position, self._clock)
                 self._feeds[feed] = self._tasks.start(feed.run(), name=target.url)
-
-    def _hides(self, camera: str) -> bool:
-        private = self._authority.private(camera)
-        return private is not None and private.hides_position
 
     def _fix(self, camera: Camera, fix: Fix) -> None:
         for feed in self._feeds:

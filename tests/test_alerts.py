@@ -14,7 +14,7 @@ from gateway.access.audit import Action, Audit
 from gateway.base.alert_settings import Alerts as AlertSettings
 from gateway.base.clock import ManualClock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, StorageError
-from gateway.incidents.alert import Alert, Grade, Kind
+from gateway.incidents.alert import Alert, Grade, Kind, subject_of
 from gateway.incidents.alerts import MAX_SAID, OPENED, RESOLVED, Alerts
 from gateway.media.model import NS
 from gateway.store import tables
@@ -61,7 +61,8 @@ async def again(database: Database, clock: ManualClock) -> Book:
 
 
 async def raised(book: Book, kind: Kind = Kind.SOS, camera: str | None = "unit-1", **more) -> Alert | None:
-    return await book.alerts.raise_(kind, camera, utc_ns=book.clock.utc_ns(), text="Something is wrong.", **more)
+    book.alerts.raise_soon(kind, camera, utc_ns=book.clock.utc_ns(), text="Something is wrong.", **more)
+    return await book.alerts.written(more.get("subject") or subject_of(kind, camera))
 
 
 async def test_an_alert_is_in_the_database_when_it_is_told(book):

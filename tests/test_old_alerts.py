@@ -9,7 +9,7 @@ import pytest_asyncio
 from sqlalchemy import insert
 
 from gateway.access.audit import Action
-from gateway.incidents.alert import Alert, Kind
+from gateway.incidents.alert import Alert, Kind, subject_of
 from gateway.incidents.old_alerts import LOOK_SECONDS, TOGETHER, OldAlerts
 from gateway.store import tables
 from tests.desk_rig import Rig
@@ -29,7 +29,8 @@ def old(rig: Rig) -> OldAlerts:
 
 
 async def raised(rig: Rig, kind: Kind, camera: str, *, resolved: bool = True, ended: bool = False) -> Alert:
-    alert = await rig.alerts.raise_(kind, camera, utc_ns=rig.clock.utc_ns(), text="Something is wrong.")
+    rig.alerts.raise_soon(kind, camera, utc_ns=rig.clock.utc_ns(), text="Something is wrong.")
+    alert = await rig.alerts.written(subject_of(kind, camera))
     assert alert is not None
     if ended:
         rig.alerts.ended(alert.subject, rig.clock.utc_ns())

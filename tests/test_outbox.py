@@ -18,7 +18,7 @@ from gateway.base.clock import ManualClock
 from gateway.base.errors import NotFoundError, StorageError
 from gateway.incidents import lane as lane_module
 from gateway.incidents import outbox as outbox_module
-from gateway.incidents.alert import Alert
+from gateway.incidents.alert import Alert, subject_of
 from gateway.incidents.alerts import Alerts
 from gateway.incidents.delivery import Delivery, NotDeliveredError
 from gateway.incidents.lane import LONGEST_PAUSE, pause_seconds
@@ -108,7 +108,8 @@ class Stage:
             await asyncio.gather(self.task, return_exceptions=True)
 
     async def raised(self, camera: str = "unit", kind: Kind = Kind.SOS, **more) -> Alert:
-        alert = await self.alerts.raise_(kind, camera, utc_ns=self.clock.utc_ns(), text="SOS", **more)
+        self.alerts.raise_soon(kind, camera, utc_ns=self.clock.utc_ns(), text="SOS", **more)
+        alert = await self.alerts.written(more.get("subject") or subject_of(kind, camera))
         assert alert is not None
         return alert
 

@@ -220,6 +220,11 @@ class Authority:
         """The wearer's privacy mode, if it is on."""
         return self._private.get(camera)
 
+    def hides_position(self, camera: str) -> bool:
+        """Whether the wearer's privacy mode hides where they are, from everybody."""
+        private = self._private.get(camera)
+        return private is not None and private.hides_position
+
     @property
     def privacies(self) -> Mapping[str, Privacy]:
         """All that are on, by camera."""

@@ -2,8 +2,8 @@
 
 Those that are open, and those that somebody resolved while their cause goes on, are in memory; all of them are in the
 database. What is new is written at once, all that waits in one transaction; what only adds to an open alert, a flood of
-the same, once a second. Whoever raises from a callback (`raise_soon`, `ended`) does a look-up and waits for nothing.
-Why an alert is raised is no concern of this module, nor who is told of it: see `on_changed` and `outgoing`.
+the same, once a second. Whoever raises one or says that it ended does a look-up and waits for nothing. Why an alert is
+raised is no concern of this module, nor who is told of it: see `on_changed` and `outgoing`.
 """
 
 from __future__ import annotations
@@ -206,33 +206,6 @@ class Alerts:
 
     # ---- what happens
 
-    async def raise_(
-        self,
-        kind: Kind,
-        camera: str | None,
-        *,
-        utc_ns: UtcNs,
-        text: str,
-        detail: Mapping[str, Any] | None = None,
-        subject: str | None = None,
-        grade: Grade | None = None,
-        by: str | None = None,
-        address: str = "",
-    ) -> Alert | None:
-        """Raise an alert; in the database when this returns. None: it is off, or was resolved and goes on.
-
-        While one of the same subject is open, that one is counted again, and returned as it was told last. `grade` is
-        that of its kind unless given; a kind that is off stays so. With `by` the audit says who raised it.
-
-        Raises:
-            StorageError: it could not be written. It is not lost: the gateway tries again by itself.
-        """
-        subject = subject or subject_of(kind, camera)
-        self.raise_soon(
-            kind, camera, utc_ns=utc_ns, text=text, detail=detail, subject=subject, grade=grade, by=by, address=address
-        )
-        return await self.written(subject)
-
     async def written(self, subject: str) -> Alert | None:
         """Wait until what was raised of this subject is in the database; what is open of it then.
 
@@ -256,9 +229,11 @@ class Alerts:
         by: str | None = None,
         address: str = "",
     ) -> bool:
-        """As `raise_`, from a callback: waits for nothing. What finds no room is counted and told in the log.
+        """Raise an alert: it waits for the database, and `written` for it. Whether it will be a new one.
 
-        Returns whether it will be a new alert.
+        While one of the same subject is open, that one is counted again. `grade` is that of its kind unless given; a
+        kind that is off stays so. With `by` the audit says who raised it. What finds no room is counted and told in the
+        log.
         """
         subject = subject or subject_of(kind, camera)
         of_kind = self.grade(kind, camera)

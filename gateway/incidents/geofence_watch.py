@@ -79,8 +79,7 @@ class GeofenceWatch:
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """A position was accepted. While a privacy mode hides where the wearer is, nobody looks."""
-        private = self._authority.private(camera.id)
-        if fix is not camera.fix or (private is not None and private.hides_position):
+        if fix is not camera.fix or self._authority.hides_position(camera.id):
             return  # one that came out of order is not where the unit is
         for crossing in self._judge.push(camera.id, fix):
             if len(self._crossings) >= MAX_WAITING:
@@ -130,15 +129,17 @@ class GeofenceWatch:
         self._alerts.ended(subject_of(back, crossing.camera, geofence.id), utc_ns)
         if not geofence.tells.of(crossing.entered):
             return
-        await self._alerts.raise_(
+        subject = subject_of(kind, crossing.camera, geofence.id)
+        self._alerts.raise_soon(
             kind,
             crossing.camera,
             utc_ns=utc_ns,
             text=f"{'Entered' if crossing.entered else 'Left'} {geofence.name}",
             detail={"geofence": {"id": geofence.id, "name": geofence.name}, "fix": fix_json(crossing.fix)},
-            subject=subject_of(kind, crossing.camera, geofence.id),
+            subject=subject,
             grade=geofence.grade,
         )
+        await self._alerts.written(subject)
 
     def _geofences_changed(self) -> None:
         self._judge.apply(self._geofences.all())

@@ -18,7 +18,7 @@ def where(camera: Camera, authority: Authority, utc_ns: UtcNs) -> dict[str, Any]
 
     Nor is there one while the wearer's privacy mode hides it: an alert is read long after that mode has ended.
     """
-    fix, private = camera.fix, authority.private(camera.id)
-    if fix is None or (private is not None and private.hides_position):
+    fix = camera.fix
+    if fix is None or authority.hides_position(camera.id):
         return {}
     return {FIX: fix_json(fix), AGE: round(max(0, utc_ns - fix.utc_ns) / NS, 1)}
