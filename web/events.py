@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from gateway.access.audit import Action
 from gateway.access.authority import Asks, Privacy
 from gateway.access.rights import Right
 from gateway.access.users import Principal
@@ -36,8 +34,8 @@ from web.geofences import geofence_json
 from web.geofences import may_see as may_see_geofence
 from web.incident_views import incident_json, seen
 from web.routes import Route
-from web.services import Services, address, principal, services
-from web.sockets import LOGGED_OUT, NO_RIGHT, Outgoing, Together, converse, open_socket
+from web.services import Services, services
+from web.sockets import NO_RIGHT, Audience, Reader, Together, follow
 from web.storage import disk_json
 from web.views import camera_json
 
@@ -51,12 +49,11 @@ Look: TypeAlias = tuple[frozenset[Right], Asks, Privacy | None]
 """What the look of a camera depends on beside the camera itself: rights, what the policy asks, privacy."""
 
 
-class Listener(Outgoing):
-    """One socket's queue, and whose it is."""
+class Listener(Reader):
+    """One socket's queue, and what it was told of."""
 
     def __init__(self, who: Principal, *, together: bool) -> None:
-        super().__init__()
-        self.who = who
+        super().__init__(who)
         self.together = together
         """Whether it takes many fixes in one message."""
         self.seen: dict[str, Look] = {}
@@ -71,12 +68,12 @@ class Listener(Outgoing):
             self.places.add(camera)
 
 
-class Events:
+class Events(Audience[Listener]):
     """Tells every open socket what happens. All calls from the event loop's thread."""
 
     def __init__(self, parts: Services) -> None:
+        super().__init__()
         self._parts = parts
-        self._listeners: set[Listener] = set()
         self._changed: dict[str, Camera] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._fixes = Together(TOGETHER_SECONDS, self._tell_fixes)
@@ -106,50 +103,28 @@ class Events:
             place = session.place
             if session.owner == who.key and place is not None and place.trouble is not None:
                 listener.send(_quality(session.id, place.quality, place.trouble))
-        self._listeners.add(listener)
+        self._readers.add(listener)
         return listener
-
-    def discard(self, listener: Listener) -> None:
-        """The socket has ended."""
-        self._listeners.discard(listener)
 
     def close(self) -> None:
         """The gateway is stopping."""
         if self._timer is not None:
             self._timer.cancel()
         self._fixes.close()
-        for listener in self._listeners:
-            listener.close(WSCloseCode.GOING_AWAY)
-
-    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
-        """Users changed: `holding` has the log-ins that still hold, each with who it is now.
-
-        Call `rights_changed` next: it tells them.
-        """
-        for listener in self._listeners:
-            who = holding.get(listener.who.key)
-            if who is None:
-                listener.close(LOGGED_OUT)
-            else:
-                listener.who = who
+        super().close()
 
     def rights_changed(self) -> None:
         """Tell those anew for whom it makes a difference."""
-        for listener in self._listeners:
+        for listener in self._readers:
             if not self._parts.authority.may(listener.who, Right.LOGGED_IN):
                 listener.close(NO_RIGHT)
             elif self._seen_by(listener) != listener.seen:
                 self._send_state(listener)
 
     @property
-    def principals(self) -> list[Principal]:
-        """Who has a socket open."""
-        return [listener.who for listener in self._listeners]
-
-    @property
     def log_ins(self) -> set[bytes]:
         """The log-ins of the open sockets."""
-        return {listener.who.key for listener in self._listeners}
+        return {listener.who.key for listener in self._readers}
 
     # ---- what happens
 
@@ -167,19 +142,19 @@ class Events:
     def camera_removed(self, camera: Camera) -> None:
         """Tell that it is gone."""
         self._changed.pop(camera.id, None)
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             listener.places.discard(camera.id)
             if listener.seen.pop(camera.id, None) is not None:
                 listener.send(_message("removed", id=camera.id))
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """Tell a position to who may know it."""
-        if not self._listeners:
+        if not self._readers:
             return
         told = f'"camera":{quoted(camera.id)},"fix":{fix_text(fix)}}}'
         self._fixes.add((camera.id, f"{{{told}"))
         message = f'{{"type":"fix",{told}'
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if not listener.together and camera.id in listener.places:
                 listener.send(message)
 
@@ -206,7 +181,7 @@ class Events:
     def alert(self, alert: Alert) -> None:
         """Tell what became of an alert to who sees its camera."""
         parts, messages = self._parts, dict[bool, str]()
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if not may_see_alert(parts, listener.who, alert):
                 continue
             places = sees_places(parts, listener.who, alert)
@@ -216,19 +191,19 @@ class Events:
 
     def incident(self, incident: Incident) -> None:
         """Tell what becomes of an incident to who sees it, with what they see of it."""
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if seen(self._parts, listener.who, incident):
                 listener.send(_message("incident", incident=incident_json(self._parts, incident, listener.who)))
 
     def incident_removed(self, incident: Incident) -> None:
         """Tell that an incident is gone."""
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if seen(self._parts, listener.who, incident):
                 listener.send(_message("incident_removed", id=incident.id))
 
     def geofence(self, geofence: Geofence, before: Geofence | None) -> None:
         """Tell what a geofence is now to who may see it; that it is gone, to who did before."""
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if may_see_geofence(self._parts, listener.who, geofence):
                 listener.send(_message("geofence", geofence=geofence_json(self._parts, geofence, listener.who)))
             elif before is not None and may_see_geofence(self._parts, listener.who, before):
@@ -236,13 +211,13 @@ class Events:
 
     def geofence_removed(self, geofence: Geofence) -> None:
         """Tell that a geofence is gone."""
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if may_see_geofence(self._parts, listener.who, geofence):
                 listener.send(_message("geofence_removed", id=geofence.id))
 
     def storage(self) -> None:
         """Tell how full the disk is, when that changes much."""
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             self._tell_storage(listener)
 
     # ---- inside
@@ -250,7 +225,7 @@ class Events:
     def _tell_fixes(self, fixes: list[tuple[str, str]]) -> None:
         """Tell what came within a moment; those who see the same get the same message, written once."""
         messages: dict[tuple[str, ...], str] = {}
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if not listener.together:
                 continue
             mine = tuple([text for camera, text in fixes if camera in listener.places])
@@ -265,7 +240,7 @@ class Events:
             listener.send(_message("storage", **disk_json(self._parts.keeping)))
 
     def _tell_of(self, export: Export, message: str) -> None:
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if may_see(self._parts, listener.who, export):
                 listener.send(message)
 
@@ -290,7 +265,7 @@ class Events:
         self._tell_storage(listener)
 
     def _tell_owner(self, owner: bytes, message: str) -> None:
-        for listener in list(self._listeners):
+        for listener in list(self._readers):
             if listener.who.key == owner:
                 listener.send(message)
 
@@ -300,7 +275,7 @@ class Events:
         authority = self._parts.authority
         for camera in changed.values():
             told: dict[frozenset[Right], str] = {}  # it looks the same to all who have the same rights
-            for listener in list(self._listeners):
+            for listener in list(self._readers):
                 if not authority.sees(listener.who, camera.id):
                     continue
                 rights = authority.rights(listener.who, camera.id)
@@ -316,32 +291,11 @@ EVENTS: web.AppKey[Events] = web.AppKey("events", Events)
 
 async def events(request: web.Request) -> web.WebSocketResponse:
     """`GET /api/events`, upgraded."""
-    parts = services(request)
-    agent = request.headers.get("User-Agent", "")[:200]
-    view = await parts.views.begin(Action.FOLLOW, actor=principal(request).name, address=address(request), agent=agent)
-    try:
-        return await _follow(request, parts)
-    finally:
-        parts.views.end(view, "the connection ended")
-
-
-async def _follow(request: web.Request, parts: Services) -> web.WebSocketResponse:
-    socket = open_socket()
-    await socket.prepare(request)
-    hub, key = request.app[EVENTS], principal(request).key
-    who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
-    if who is None:
-        await socket.close(code=LOGGED_OUT)
-        return socket
-    listener = hub.open(who, together=request.query.get("fixes") == "together")
-    pinger = asyncio.create_task(_ping(listener, parts), name="events: ping")
-    try:
-        await converse(socket, listener)
-    finally:
-        hub.discard(listener)
-        pinger.cancel()
-        await asyncio.gather(pinger, return_exceptions=True)
-    return socket
+    hub, parts = request.app[EVENTS], services(request)
+    together = request.query.get("fixes") == "together"
+    return await follow(
+        request, hub, lambda who: hub.open(who, together=together), beside=lambda listener: _ping(listener, parts)
+    )
 
 
 async def _ping(listener: Listener, parts: Services) -> None:

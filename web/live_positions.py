@@ -13,13 +13,12 @@ A socket that does not read is closed with 1013; when it comes back it is told e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from gateway.access.audit import Action
 from gateway.access.rights import Right
 from gateway.access.users import Principal
 from gateway.base.errors import BadRequestError
@@ -28,8 +27,8 @@ from gateway.media.model import Fix
 from gateway.positions.geojson import collection_text, feature_text, gone_text
 from gateway.positions.smoothing import Estimate, Smoother
 from web.routes import Route
-from web.services import Services, address, principal, services
-from web.sockets import LOGGED_OUT, NO_RIGHT, Outgoing, Together, converse, open_socket
+from web.services import Services
+from web.sockets import NO_RIGHT, Audience, Reader, Together, follow
 
 TOGETHER_SECONDS = 0.25
 MAX_NAMED = 1000
@@ -47,12 +46,11 @@ class Asked:
     smooth: bool
 
 
-class Follower(Outgoing):
+class Follower(Reader):
     """One socket's queue, whose it is, and what was asked for."""
 
     def __init__(self, who: Principal, asked: Asked) -> None:
-        super().__init__()
-        self.who = who
+        super().__init__(who)
         self.asked = asked
         self.places: set[str] = set()
         """Whose positions it is told."""
@@ -64,12 +62,12 @@ class Follower(Outgoing):
         return named and (not asked.groups or not asked.groups.isdisjoint(camera.settings.groups))
 
 
-class LivePositions:
+class LivePositions(Audience[Follower]):
     """Tells every open socket where the units are. All calls from the event loop's thread."""
 
     def __init__(self, parts: Services) -> None:
+        super().__init__()
         self._parts = parts
-        self._followers: set[Follower] = set()
         self._fixes = Together(TOGETHER_SECONDS, self._tell)
         self._smoothed: dict[str, tuple[Smoother, Estimate]] = {}
         """Of each camera, while somebody asks for that."""
@@ -83,41 +81,23 @@ class LivePositions:
         follower = Follower(who, asked)
         follower.places = self._places(follower)
         follower.send(collection_text(self._newest(follower, follower.places)))
-        self._followers.add(follower)
+        self._readers.add(follower)
         return follower
 
     def discard(self, follower: Follower) -> None:
         """The socket has ended."""
-        self._followers.discard(follower)
+        super().discard(follower)
         if not self._smooths:
             self._smoothed.clear()
 
     def close(self) -> None:
         """The gateway is stopping."""
         self._fixes.close()
-        for follower in self._followers:
-            follower.close(WSCloseCode.GOING_AWAY)
-
-    @property
-    def principals(self) -> list[Principal]:
-        """Who has a socket open."""
-        return [follower.who for follower in self._followers]
-
-    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
-        """Users changed: `holding` has the log-ins that still hold, each with who it is now.
-
-        Call `rights_changed` next: it tells them.
-        """
-        for follower in self._followers:
-            who = holding.get(follower.who.key)
-            if who is None:
-                follower.close(LOGGED_OUT)
-            else:
-                follower.who = who
+        super().close()
 
     def rights_changed(self) -> None:
         """Show nobody any longer what they may not see, and what they may see from now on."""
-        for follower in self._followers:
+        for follower in self._readers:
             if not self._parts.authority.may_somewhere(follower.who, Right.POSITION):
                 follower.close(NO_RIGHT)
                 continue
@@ -129,7 +109,7 @@ class LivePositions:
 
     def fix(self, camera: Camera, fix: Fix) -> None:
         """A position was accepted."""
-        if not self._followers:
+        if not self._readers:
             return
         raw = smooth = feature_text(camera.id, camera.settings.label, fix)
         if self._smooths:
@@ -145,12 +125,12 @@ class LivePositions:
     @property
     def _smooths(self) -> bool:
         """Whether somebody asks for smooth places."""
-        return any(follower.asked.smooth for follower in self._followers)
+        return any(follower.asked.smooth for follower in self._readers)
 
     def _tell(self, features: list[tuple[str, str, str]]) -> None:
         """Those who see the same get the same message, written once."""
         messages: dict[tuple[str, ...], str] = {}
-        for follower in self._followers:
+        for follower in self._readers:
             smooth, places = follower.asked.smooth, follower.places
             mine = tuple([smoothed if smooth else raw for camera, raw, smoothed in features if camera in places])
             if not mine:
@@ -175,7 +155,7 @@ class LivePositions:
 
     def _look_at(self, camera: Camera) -> None:
         """It is new, or its groups may have changed."""
-        for follower in self._followers:
+        for follower in self._readers:
             if (may := self._may(follower, camera)) == (camera.id in follower.places):
                 continue
             if may:
@@ -187,7 +167,7 @@ class LivePositions:
 
     def _removed(self, camera: Camera) -> None:
         self._smoothed.pop(camera.id, None)
-        for follower in self._followers:
+        for follower in self._readers:
             if camera.id in follower.places:
                 self._forget(follower, camera)
 
@@ -201,37 +181,11 @@ LIVE_POSITIONS: web.AppKey[LivePositions] = web.AppKey("live_positions", LivePos
 
 async def live_positions(request: web.Request) -> web.WebSocketResponse:
     """`GET /api/positions/live`, upgraded."""
-    parts = services(request)
+    hub = request.app[LIVE_POSITIONS]
     asked = Asked(_named(request, "cameras"), _named(request, "groups"), request.query.get("smooth") == "1")
     detail: dict[str, Any] = {"positions": True}
     detail |= {key: sorted(named) for key, named in (("cameras", asked.cameras), ("groups", asked.groups)) if named}
-    view = await parts.views.begin(
-        Action.FOLLOW,
-        actor=principal(request).name,
-        address=address(request),
-        agent=request.headers.get("User-Agent", "")[:200],
-        **detail,
-    )
-    try:
-        return await _follow(request, parts, asked)
-    finally:
-        parts.views.end(view, "the connection ended")
-
-
-async def _follow(request: web.Request, parts: Services, asked: Asked) -> web.WebSocketResponse:
-    socket = open_socket()
-    await socket.prepare(request)
-    hub, key = request.app[LIVE_POSITIONS], principal(request).key
-    who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
-    if who is None:
-        await socket.close(code=LOGGED_OUT)
-        return socket
-    follower = hub.open(who, asked)
-    try:
-        await converse(socket, follower)
-    finally:
-        hub.discard(follower)
-    return socket
+    return await follow(request, hub, lambda who: hub.open(who, asked), **detail)
 
 
 def _named(request: web.Request, key: str) -> frozenset[str]:

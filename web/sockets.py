@@ -1,16 +1,21 @@
 """What the API's WebSockets have in common: a bounded queue for each, who writes it out, and what is told together.
 
-What is told, and to whom, is `web.events`' and `web.live_positions`' own.
+Each is a view in the audit for as long as it is open, of a log-in that holds so long. What is told, and to whom, is
+`web.events`' and `web.live_positions`' own.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, TypeVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
+
+from gateway.access.audit import Action
+from gateway.access.users import Principal
+from web.services import address, principal, services
 
 QUEUE_LIMIT = 2000
 """Messages waiting for one socket: some seconds of a large fleet."""
@@ -61,6 +66,50 @@ class Outgoing:
         return messages
 
 
+class Reader(Outgoing):
+    """One socket's queue, and whose it is."""
+
+    def __init__(self, who: Principal) -> None:
+        super().__init__()
+        self.who = who
+
+
+R = TypeVar("R", bound=Reader)
+
+
+class Audience(Generic[R]):
+    """The open sockets of one kind. All calls from the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._readers: set[R] = set()
+
+    def discard(self, reader: R) -> None:
+        """The socket has ended."""
+        self._readers.discard(reader)
+
+    def close(self) -> None:
+        """The gateway is stopping."""
+        for reader in self._readers:
+            reader.close(WSCloseCode.GOING_AWAY)
+
+    def log_ins_changed(self, holding: Mapping[bytes, Principal]) -> None:
+        """Users changed: `holding` has the log-ins that still hold, each with who it is now.
+
+        What they may see from now on is told afterwards.
+        """
+        for reader in self._readers:
+            who = holding.get(reader.who.key)
+            if who is None:
+                reader.close(LOGGED_OUT)
+            else:
+                reader.who = who
+
+    @property
+    def principals(self) -> list[Principal]:
+        """Who has a socket open."""
+        return [reader.who for reader in self._readers]
+
+
 class Together(Generic[T]):
     """Gathers what comes within a moment: the first thing after a pause is told at once, what follows in portions.
 
@@ -94,24 +143,56 @@ class Together(Generic[T]):
         self._tell(gathered)
 
 
-def open_socket() -> web.WebSocketResponse:
-    """A socket that notices when its other side is gone, and to which nothing long can be sent.
+async def follow(
+    request: web.Request,
+    audience: Audience[R],
+    join: Callable[[Principal], R],
+    *,
+    beside: Callable[[R], Coroutine[Any, Any, None]] | None = None,
+    **detail: Any,
+) -> web.WebSocketResponse:
+    """Serve a socket to its end: `join` makes its queue, `beside` runs meanwhile, `detail` is for the audit.
 
-    Not compressed: each socket would do that for itself, many times a second, at several times the cost of sending.
+    Raises:
+        StorageError: the audit cannot be written, so nothing must be shown.
     """
-    return web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=4096, compress=False)
+    parts, agent = services(request), request.headers.get("User-Agent", "")[:200]
+    view = await parts.views.begin(
+        Action.FOLLOW, actor=principal(request).name, address=address(request), agent=agent, **detail
+    )
+    try:
+        # Not compressed: each socket would do that for itself, many times a second, at several times the cost of
+        # sending.
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=4096, compress=False)
+        await socket.prepare(request)
+        key = principal(request).key
+        who = (await parts.log_ins.holding([key])).get(key)  # as it is now: changes are told to open sockets only
+        if who is None:
+            await socket.close(code=LOGGED_OUT)
+            return socket
+        reader = join(who)
+        try:
+            await _converse(socket, reader, None if beside is None else beside(reader))
+        finally:
+            audience.discard(reader)
+        return socket
+    finally:
+        parts.views.end(view, "the connection ended")
 
 
-async def converse(socket: web.WebSocketResponse, outgoing: Outgoing) -> None:
+async def _converse(socket: web.WebSocketResponse, reader: Reader, beside: Coroutine[Any, Any, None] | None) -> None:
     """Send what is queued until that is closed, or the other side has gone. What it sends has no meaning."""
-    writer = asyncio.create_task(_write(socket, outgoing), name="socket: write")
+    tasks = [asyncio.create_task(_write(socket, reader), name="socket: write")]
+    if beside is not None:
+        tasks.append(asyncio.create_task(beside, name="socket: beside"))
     try:
         async for message in socket:
             if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
                 break
     finally:
-        writer.cancel()
-        await asyncio.gather(writer, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _write(socket: web.WebSocketResponse, outgoing: Outgoing) -> None:
