@@ -145,13 +145,13 @@ async def test_privacy_hides_the_picture_and_ends_with_a_reason(browser, gateway
         state = page.get_by_test_id("unit-state")
         await state.and_(page.locator('[look="live"]')).wait_for()
         await page.get_by_test_id("privacy").click()
-        await page.get_by_test_id("privacy-reason").fill("Visit to a doctor")
-        await page.get_by_test_id("privacy-confirm").click()
+        await page.get_by_test_id("reason-text").fill("Visit to a doctor")
+        await page.get_by_test_id("reason-confirm").click()
         await state.and_(page.locator('[look="private"]')).wait_for()
         assert (await gateway.client().get("/api/cameras/south"))["private"]
         await page.get_by_test_id("privacy").click()
-        await page.get_by_test_id("privacy-reason").fill("It is over")
-        await page.get_by_test_id("privacy-confirm").click()
+        await page.get_by_test_id("reason-text").fill("It is over")
+        await page.get_by_test_id("reason-confirm").click()
         await state.and_(page.locator('[look="live"]')).wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -128,9 +128,9 @@ async def test_a_unit_raises_an_sos_on_a_phone(browser, gateway) -> None:
     async with opened(browser, f"{gateway.url}/#/unit/c", width=390, height=844) as page:
         await log_in(page, Role.SUPERVISOR.value)
         await page.get_by_test_id("sos").click()
-        await page.get_by_test_id("sos-text").fill("Door")
+        await page.get_by_test_id("reason-text").fill("Door")
         assert await page.get_by_test_id("alert-banner").count() == 0, "nothing is raised before it is confirmed"
-        await page.get_by_test_id("sos-submit").click()
+        await page.get_by_test_id("reason-confirm").click()
         await page.get_by_test_id("alert-unit").filter(has_text=HOSTILE).wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
         await page.get_by_test_id("alert-resolve").click()

@@ -68,8 +68,6 @@ export const incidentStrings = {
     what: "What happens there (may stay empty)",
     placeholder: "Officer calls for help",
     submit: "Raise SOS",
-    busy: "Raising…",
-    cancel: "Cancel",
   },
 
   inbox: {

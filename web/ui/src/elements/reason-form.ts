@@ -1,9 +1,9 @@
 /**
- * `<reason-form>`: a dialog for what can be done only by who says why: asks, does it, and says when it did not work. Fires
- * `close`.
+ * `<reason-form>`: a dialog for what is done after a second thought, and with a word on why: asks, does it, and says when
+ * it did not work. Fires `close`.
  */
 
-import { html, LitElement, nothing } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { strings } from "../strings";
 import { controls } from "./controls";
@@ -12,15 +12,30 @@ import "./modal-dialog";
 
 @customElement("reason-form")
 export class ReasonForm extends LitElement {
-  static override styles = [controls, dialogStyles];
+  static override styles = [
+    controls,
+    dialogStyles,
+    css`
+      button.alarming,
+      button.alarming:hover:not(:disabled) {
+        border-color: var(--alarm);
+        background: var(--alarm);
+        color: var(--on-alarm);
+      }
+    `,
+  ];
 
   @property() heading = "";
   @property() text = "";
   /** What is asked, and an example of an answer. */
   @property() label = "";
   @property() placeholder = "";
-  /** It can be done without saying why. */
+  /** It can be done without a word. */
   @property({ type: Boolean }) optional = false;
+  /** How many characters a word has at least: the audit takes no shorter reason. */
+  @property({ type: Number }) least = 3;
+  /** It calls people to help. */
+  @property({ type: Boolean }) alarming = false;
   /** What the button that does it says. */
   @property() confirm = "";
   /** What it does with the reason. */
@@ -57,7 +72,7 @@ export class ReasonForm extends LitElement {
           <input
             data-testid="reason-text"
             ?required=${!this.optional}
-            minlength="3"
+            minlength=${this.least}
             maxlength="200"
             autocomplete="off"
             placeholder=${this.placeholder}
@@ -66,7 +81,7 @@ export class ReasonForm extends LitElement {
         ${this.error ? html`<p class="error" role="alert" data-testid="reason-error">${this.error}</p>` : nothing}
         <div class="actions">
           <button type="button" @click=${this.leave}>${strings.form.cancel}</button>
-          <button class="primary" data-testid="reason-confirm" ?disabled=${this.busy}>${this.confirm}</button>
+          <button class=${this.alarming ? "alarming" : "primary"} data-testid="reason-confirm" ?disabled=${this.busy}>${this.confirm}</button>
         </div>
       </form>
     </modal-dialog>`;

@@ -3,6 +3,8 @@
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { removeCamera } from "../api";
+import { raiseSos } from "../api-incidents";
+import { setPrivacy } from "../api-oversight";
 import { EverySecond, Watch } from "../controllers";
 import { faceOf, NO_PICTURE, showsPicture, type PictureState } from "../faces";
 import { icons } from "../icons";
@@ -16,9 +18,8 @@ import { controls } from "./controls";
 import "./fix-line";
 import "./incident-dialog";
 import "./live-picture";
-import "./privacy-switch";
 import "./quality-mark";
-import "./sos-dialog";
+import "./reason-form";
 import "./state-mark";
 import { unitMessage } from "./unit-message";
 import "./water-mark";
@@ -168,13 +169,11 @@ export class UnitView extends LitElement {
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
-      ${this.dialog === "sos" ? html`<sos-dialog .camera=${camera} @close=${() => (this.dialog = null)}></sos-dialog>` : nothing}
+      ${this.dialog === "sos" ? this.renderSos(camera) : nothing}
       ${this.dialog === "incident"
         ? html`<incident-dialog .units=${[camera.id]} @close=${() => (this.dialog = null)}></incident-dialog>`
         : nothing}
-      ${this.dialog === "privacy"
-        ? html`<privacy-switch .camera=${camera} @close=${() => (this.dialog = null)}></privacy-switch>`
-        : nothing}
+      ${this.dialog === "privacy" ? this.renderPrivacy(camera) : nothing}
       ${this.dialog === "edit"
         ? html`<camera-form .camera=${camera} @close=${() => (this.dialog = null)}></camera-form>`
         : nothing}
@@ -194,6 +193,37 @@ export class UnitView extends LitElement {
     await removeCamera(id);
     store.forget(id);
     store.go({ name: "wall" });
+  }
+
+  private renderSos(camera: Camera) {
+    const words = incidentStrings.sos;
+    return html`<reason-form
+      optional
+      alarming
+      least="0"
+      .heading=${words.title(camera.name)}
+      .text=${words.text}
+      .label=${words.what}
+      .placeholder=${words.placeholder}
+      .confirm=${words.submit}
+      .act=${async (text: string) => store.duty.takeAlert(await raiseSos(camera.id, text))}
+      @close=${() => (this.dialog = null)}
+    ></reason-form>`;
+  }
+
+  private renderPrivacy(camera: Camera) {
+    const { name, privacy } = camera;
+    const words = strings.privacy;
+    const on = privacy === null;
+    return html`<reason-form
+      optional
+      .heading=${on ? words.on(name) : words.off(name)}
+      .text=${on ? words.onText : words.offText}
+      .label=${words.why}
+      .confirm=${on ? words.switchOn : words.switchOff}
+      .act=${async (why: string) => store.take(await setPrivacy(camera.id, on, why))}
+      @close=${() => (this.dialog = null)}
+    ></reason-form>`;
   }
 
   private renderTools(camera: Camera) {
