@@ -104,6 +104,8 @@ async def test_alerts_come_over_the_page_and_go_when_somebody_says_what_became_o
         place = await banner.get_by_test_id("alert-place").inner_text()
         assert f"{LAT:.5f}, {LON:.5f} · 12 m accuracy" in place
         assert "Unit a" in await page.get_by_test_id("alert-said").inner_text(), "to a screen reader"
+        assert await sos(gateway, "a") == number
+        await banner.get_by_test_id("alert-ago").filter(has_text="2 times, last").wait_for()
 
         await sos(gateway, "b")
         await page.get_by_test_id("alert-more").filter(has_text="1 other").wait_for()

@@ -33,6 +33,7 @@ export const incidentStrings = {
     /** For a screen reader, once. */
     said: (kind: string, unit: string, text: string) => `${kind}, ${unit}. ${text}`,
     ago: (age: string) => `${age} ago`,
+    again: (times: number, age: string) => `${times} times, last ${age} ago`,
     accuracy: (metres: string) => `${metres} m accuracy`,
     old: (age: string) => `${age} old`,
     noPlace: "no position",

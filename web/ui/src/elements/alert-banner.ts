@@ -180,7 +180,7 @@ export class AlertBanner extends LitElement {
       <div class="what">
         <div class="first">
           <strong title=${unit} data-testid="alert-unit">${unit}</strong>
-          <span class="ago figures">${words.ago(age(store.now() - Date.parse(alert.utc)))}</span>
+          <span class="ago figures" data-testid="alert-ago">${this.when(alert)}</span>
         </div>
         <span class="text" title=${alert.text} data-testid="alert-text">${alert.text}</span>
         <span class="figures" data-testid="alert-place">${this.place(alert)}</span>
@@ -194,6 +194,12 @@ export class AlertBanner extends LitElement {
         ${this.renderActs(alert, unit)} ${this.renderSound()}
       </div>
     </section>`;
+  }
+
+  /** How long ago; of a unit that has called again, how often and since when. */
+  private when({ utc, detail: { count, last } }: Alert): string {
+    const since = (time: string) => age(store.now() - Date.parse(time));
+    return [words.ago(since(utc)), ...(count && count > 1 && last ? [words.again(count, since(last))] : [])].join(" · ");
   }
 
   private place(alert: Alert): string {

@@ -90,7 +90,7 @@ export class UnitView extends LitElement {
           flex-basis: 100%; /* the tools begin a line of their own */
         }
         header button:not(.icon) {
-          flex: 1;
+          flex: 1 1 64px; /* five to a line, and nobody alone on the next */
         }
         .word {
           display: none;
