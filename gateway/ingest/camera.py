@@ -20,6 +20,7 @@ from gateway.base.metrics import BAD_INPUT, CAMERA_BYTES, CAMERA_LOST, CAMERA_PA
 from gateway.base.supervise import TaskOwner
 from gateway.base.workers import Threads
 from gateway.ingest.fleet import Camera
+from gateway.ingest.intake import Totals
 from gateway.media.model import NS, AccessUnit, Codec, Gap, GapReason, Track, TrackKind, UtcNs
 from gateway.media.rtcp import Bye, RtcpPacket, SenderReport, parse_rtcp
 from gateway.media.rtp import RtpError
@@ -211,6 +212,8 @@ class CameraSource:
             self._publish(stream, stream.receiver.poll(now))
             if stream.count() and stream.kind is TrackKind.METADATA:
                 self._camera.remark = DROPPED_DOCUMENTS
+        if self._streams:
+            self._camera.intake.take(self._totals(), self._clock.monotonic())
         if self._session is not None:
             self._junk.tell(self._session.skipped_bytes)
             self._foreign.tell(self._session.foreign_packets)
@@ -218,6 +221,10 @@ class CameraSource:
             if number:
                 BAD_INPUT.labels(self._camera.id, what).inc(number)
         self._bad.clear()
+
+    def _totals(self) -> Totals:
+        packets = [stream.receiver.packets for stream in self._streams]
+        return Totals(sum(p.bytes for p in packets), sum(p.received for p in packets), sum(p.lost for p in packets))
 
     # ---- what the RTSP client calls
 
@@ -341,9 +348,10 @@ class CameraSource:
             self.onvif = await OnvifCamera.connect(
                 xaddr, settings.username, password, clock=self._clock, wsdls=self._parts.wsdls
             )
+            self._camera.device, self._camera.clock_skew_ns = self.onvif.device_information, self.onvif.skew_ns
             return await self.onvif.stream_uri(transport=settings.transport)
         except OnvifError as error:
-            raise CameraError(_FAULTS.get(error.kind, Fault.ONVIF), _sentence(error.reason), where=xaddr) from error
+            raise camera_error(error, xaddr) from error
 
     async def _ask_for_keyframe(self, onvif: OnvifCamera) -> None:
         try:
@@ -351,6 +359,12 @@ class CameraSource:
         except OnvifError as error:
             self._keyframe_refused = error.kind is ErrorKind.REFUSED
             log.debug("camera %s gave no keyframe: %s", self._camera.id, error.reason)
+
+
+def camera_error(error: OnvifError, where: str) -> CameraError:
+    """What ONVIF calls at fault, as everything else of a camera is told; `where` is its address."""
+    reason = error.reason[:1].upper() + error.reason[1:] + ("" if error.reason.endswith(".") else ".")
+    return CameraError(_FAULTS.get(error.kind, Fault.ONVIF), reason, where=where)
 
 
 def usable(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
@@ -377,7 +391,3 @@ def usable(offered: Sequence[TrackDescription]) -> list[TrackDescription]:
 
 def _named(tracks: Sequence[Track]) -> str:
     return ", ".join(f"{track.kind.value} ({track.label})" for track in tracks)
-
-
-def _sentence(reason: str) -> str:
-    return reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")

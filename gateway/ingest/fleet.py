@@ -22,10 +22,12 @@ from gateway.base.settings import CameraSettings
 from gateway.base.supervise import Backoff, TaskOwner, cancel_once, pause
 from gateway.hub import Hub
 from gateway.ingest.health import HealthBoard
+from gateway.ingest.intake import Intake
 from gateway.ingest.registry import Configured, Origin
 from gateway.media.model import NS, Fix, Gap, GapReason, UnitHealth, UtcNs
 from gateway.positions.tracker import Rule, Tracker
 from onvif_protocol.alarms import Alarm
+from onvif_protocol.camera_media import DeviceInformation
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +97,16 @@ class Camera:
         self.configured = configured
         self.hub = Hub(configured.settings.id)
         self.status = CameraStatus.CONNECTING
+        self.since_ns: UtcNs = clock.utc_ns()
+        """Since when it has that status."""
         self.reason: str | None = None
+        self.fault: Fault | None = None
+        """What the last attempt failed by, while it is not live."""
+        self.device: DeviceInformation | None = None
+        """Who made it, as it said last through ONVIF; None: it has not since the start."""
+        self.clock_skew_ns: int | None = None
+        """How far its clock was ahead of ours then, to a second or so."""
+        self.intake = Intake()
         self.retry_ns: UtcNs | None = None
         """When the next attempt is made, while one is waited for."""
         self.video_ns: UtcNs | None = None
@@ -163,7 +174,7 @@ class Camera:
         if self.status is not CameraStatus.LIVE:
             if self._live_since is None:
                 self._live_since = self._video_at
-            self.retry_ns = None
+            self.retry_ns = self.fault = None
             self.set_status(CameraStatus.LIVE, None)
             for waiter in self._live_waiters:
                 if not waiter.done():
@@ -217,6 +228,8 @@ class Camera:
     def set_status(self, status: CameraStatus, reason: str | None) -> None:
         """Change what people are told."""
         if (status, reason) != (self.status, self.reason):
+            if status is not self.status:
+                self.since_ns = self._clock.utc_ns()
             self.status, self.reason = status, reason
             self._changed(self)
 
@@ -352,6 +365,7 @@ class Fleet:
         if old.position != new.settings.position:
             camera.position_problem = None
         if old.model_dump(exclude=NOT_THE_WAY_IN) != new.settings.model_dump(exclude=NOT_THE_WAY_IN):
+            camera.device = camera.clock_skew_ns = None
             self._stop(camera.id)
             self._start(camera)
         self._notify_changed(camera)
@@ -421,7 +435,7 @@ class Fleet:
             log.log(level, "camera %s: %s%s", camera.id, error.reason, f" [{error.where}]" if error.where else "")
             CAMERA_ERRORS.labels(camera.id, error.fault.value).inc()
             seconds = backoff.failed()
-            camera.retry_ns = self._clock.utc_ns() + round(seconds * NS)
+            camera.retry_ns, camera.fault = self._clock.utc_ns() + round(seconds * NS), error.fault
             # A stream that ends after it was live is connecting again: offline is said once an attempt has failed.
             again = CameraStatus.CONNECTING if was_live and seconds == 0 else CameraStatus.OFFLINE
             camera.set_status(again, error.reason)
@@ -441,6 +455,7 @@ class Fleet:
     async def _attempt(self, camera: Camera) -> CameraError:
         camera.source = self._source_for(camera)
         camera._live_since = camera._video_at = camera.remark = None
+        camera.intake.begin()
         try:
             await camera.source.run_once()
         except CameraError as error:

@@ -177,6 +177,24 @@ class OnvifCamera:
         `timeout` is for each call, in seconds. With `add_metadata`, a profile without a metadata track is given one
         when the camera allows it, which changes that profile in the camera. An empty `username` sends no credentials.
         """
+        camera = cls.at(xaddr, username, password, clock=clock, wsdls=wsdls, timeout=timeout)
+        try:
+            await camera.answer()
+            await camera.log_in()
+            await camera.choose_profile(add_metadata=add_metadata)
+        except BaseException:
+            await camera.close()
+            raise
+        return camera
+
+    @classmethod
+    def at(
+        cls, xaddr: str, username: str, password: str, *, clock: Clock, wsdls: Wsdls, timeout: float = 10.0
+    ) -> OnvifCamera:
+        """One that nothing was asked of yet: `answer`, `log_in` and `choose_profile` follow, in this order.
+
+        For who wants to know how far it comes; everybody else takes `connect`, whose parameters these are.
+        """
         try:
             url = reachable(xaddr, xaddr)
         except ValueError:
@@ -185,13 +203,7 @@ class OnvifCamera:
             raise OnvifError("the ONVIF address is not a URL of http or https with a host", ErrorKind.NOT_ONVIF)
         if url.rstrip("/").count("/") == 2:
             url = url.rstrip("/") + "/onvif/device_service"
-        camera = cls(Channel(Credentials(username, password, clock), timeout), url, wsdls)
-        try:
-            await camera._sign_on(add_metadata=add_metadata)
-        except BaseException:
-            await camera.close()
-            raise
-        return camera
+        return cls(Channel(Credentials(username, password, clock), timeout), url, wsdls)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -269,11 +281,16 @@ class OnvifCamera:
 
     # --- Signing on
 
-    async def _sign_on(self, *, add_metadata: bool) -> None:
+    async def answer(self) -> None:
+        """Find out whether it speaks ONVIF, and what its clock says."""
         document = await self._wsdls.load("devicemgmt")
-        device = _Service(document, "devicemgmt", self.xaddr, self._channel)
-        await self._read_clock(_Service(document, "devicemgmt", self.xaddr, self._channel, signed=False), device)
-        services = self._services = await self._find_services(device)
+        signed = _Service(document, "devicemgmt", self.xaddr, self._channel)
+        await self._read_clock(_Service(document, "devicemgmt", self.xaddr, self._channel, signed=False), signed)
+
+    async def log_in(self) -> None:
+        """Find out which services it has, and who made it: by then it has taken user name and password."""
+        device = _Service(await self._wsdls.load("devicemgmt"), "devicemgmt", self.xaddr, self._channel)
+        self._services = await self._find_services(device)
         said = await self._understand("GetDeviceInformation", device.call("GetDeviceInformation"))
         self.device_information = DeviceInformation(
             *(
@@ -281,7 +298,6 @@ class OnvifCamera:
                 for name in ("Manufacturer", "Model", "FirmwareVersion", "SerialNumber", "HardwareId")
             )
         )
-        await self._choose_profile(services, add_metadata=add_metadata)
 
     async def _read_clock(self, unsigned: _Service, signed: _Service) -> None:
         """Learn the camera's time. Without credentials first, as the skew is not known yet; some cameras want them
@@ -324,8 +340,9 @@ class OnvifCamera:
                     continue  # an XAddr that is no URL: the service cannot be called
         return services
 
-    async def _choose_profile(self, services: dict[str, str], *, add_metadata: bool) -> None:
+    async def choose_profile(self, *, add_metadata: bool = True) -> None:
         """Prefer Media2; Media1 when it is not offered, not working, or lists no H.264 profile."""
+        services = self._services
         offered: list[_Media] = []
         if NS["tr2"] in services:
             offered.append(_Media2(services[NS["tr2"]], self._channel))
