@@ -392,6 +392,7 @@ async def run(
             desk=desk,
             snapshots=Snapshots(processes),
             finder=Finder(settings.discovery.interfaces, clock, ours=lambda: onvif.endpoints),
+            ingest=ingest,
             on_event=recorders,
             recording=recorders.recording,
             recording_problem=recorders.problem,

@@ -107,6 +107,23 @@ class Recorders:
         trigger = self._triggers.get(camera_id)
         return None if trigger is None or trigger.cause is None else trigger.cause.why
 
+    def why_not(self, camera_id: str) -> str | None:
+        """Why a camera's media does not go to disk right now, be that as it should or not; None: it does."""
+        camera = self._fleet.cameras.get(camera_id)
+        if camera is None or self.recording(camera_id):
+            return None
+        if not camera.settings.record:
+            return "Recording is switched off for it."
+        if self._private(camera_id):
+            return "The wearer's privacy mode keeps it from being recorded."
+        if (problem := self.problem(camera_id)) is not None:
+            return problem
+        if not self.due(camera_id):
+            return "It records on an event only, and nothing happens."
+        if camera.status is CameraStatus.LIVE:
+            return "Recording begins with the next keyframe."
+        return "It sends no picture."
+
     def check_request(self, camera_id: str) -> None:
         """Whether `request` would be of use.
 

@@ -135,6 +135,10 @@ def lists_the_camera(asker: Asker, body: Any) -> None:
         shows_the_camera(asker, camera)
 
 
+def lists_the_unit(asker: Asker, body: Any) -> None:
+    assert (CAMERA in [unit["camera"] for unit in body["units"]]) == asker.reaches
+
+
 def shows_the_camera(asker: Asker, camera: Any) -> None:
     assert (camera["position"] is not None) == asker.has(Right.POSITION)
     of_one = ("live", "recorded", "position", "audio", "export", "respond", "configure")
@@ -222,6 +226,9 @@ RECIPES: dict[str, Recipe] = {
     "GET /api/policy/explain": Recipe(200, of_everything(Right.AUDIT), {"params": {"user": "nvr", "camera": CAMERA}}),
     "GET /api/groups": Recipe(200, with_a_log_in, check=lists_the_group),
     "POST /api/discovery": Recipe(200, somewhere(Right.CONFIGURE)),
+    "POST /api/cameras/test": Recipe(400, somewhere(Right.CONFIGURE), {"json": {"url": "ftp://host/"}}),
+    "POST /api/cameras/{id}/test": Recipe(400, of_the_camera(Right.CONFIGURE), {"json": {"url": "ftp://host/"}}),
+    "GET /api/fleet": Recipe(200, somewhere(Right.CONFIGURE), check=lists_the_unit),
     "POST /api/cameras/{id}/whep": Recipe(
         201, of_the_camera(Right.LIVE), {"data": CHROMIUM_OFFER, "headers": SDP}, check=has_sound
     ),

@@ -10,12 +10,14 @@ from web import (
     archive,
     assignments,
     audit,
+    camera_tests,
     cameras,
     channels,
     downloads,
     events,
     evidence,
     exports,
+    fleet,
     geofences,
     groups,
     holds,
@@ -44,6 +46,7 @@ from web import (
     viewers,
     visits,
 )
+from web.camera_tests import CAMERA_TESTS, CameraTests
 from web.download_views import DOWNLOADS, DownloadViews
 from web.events import EVENTS, Events
 from web.guard import guarded
@@ -71,6 +74,8 @@ def all_routes() -> list[Route]:
         *log_ins.ROUTES,
         *accounts.ROUTES,
         *cameras.ROUTES,
+        *camera_tests.ROUTES,
+        *fleet.ROUTES,
         *groups.ROUTES,
         *live.ROUTES,
         *viewers.ROUTES,
@@ -130,6 +135,8 @@ def application(parts: Services) -> web.Application:
     app[WATCHING] = Watching(parts, app[EVENTS], app[LIVE_POSITIONS], app[TICKETS])
     app[THUMBNAILS] = Thumbnails()
     app[REPORTS] = Reports(parts.clock)
+    app[CAMERA_TESTS] = CameraTests()
+    app.on_shutdown.append(_end_tests)
     app.on_cleanup.append(_end_watching)
     for route in all_routes():
         app.router.add_route(route.method, route.path, guarded(route))
@@ -137,6 +144,10 @@ def application(parts: Services) -> web.Application:
             app.router.add_route("HEAD", route.path, guarded(route))
     app.on_response_prepare.append(_headers)
     return app
+
+
+async def _end_tests(app: web.Application) -> None:
+    await app[CAMERA_TESTS].close()
 
 
 async def _end_watching(app: web.Application) -> None:

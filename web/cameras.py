@@ -32,7 +32,7 @@ async def add_camera(request: web.Request) -> web.Response:
     """`POST /api/cameras`: 201 with the Camera, which is connecting."""
     parts = services(request)
     settings = camera_settings(await json_object(request))
-    _keeps_within(request, settings.id, settings.groups)
+    keeps_within(request, settings.id, settings.groups)
     await parts.registry.add(settings, actor=principal(request).name, address=address(request))
     await parts.reconcile()
     response = _camera(request, settings.id)
@@ -46,7 +46,7 @@ async def change_camera(request: web.Request) -> web.Response:
     parts, camera_id = services(request), request.match_info["id"]
     changes = await json_object(request)
     if "groups" in changes:
-        _keeps_within(request, camera_id, camera_settings(_ANY_CAMERA | {"groups": changes["groups"]}).groups)
+        keeps_within(request, camera_id, camera_settings(_ANY_CAMERA | {"groups": changes["groups"]}).groups)
     await parts.registry.change(camera_id, changes, actor=principal(request).name, address=address(request))
     await parts.reconcile()
     return _camera(request, camera_id)
@@ -91,7 +91,7 @@ def _camera(request: web.Request, camera_id: str) -> web.Response:
     return web.json_response(shown)
 
 
-def _keeps_within(request: web.Request, camera: str, groups: tuple[str, ...]) -> None:
+def keeps_within(request: web.Request, camera: str, groups: tuple[str, ...]) -> None:
     """Raises RefusedError where `camera`, once in `groups`, would be one that who asks may not configure."""
     who = principal(request)
     if Right.CONFIGURE not in services(request).authority.rights_in(who, camera, groups):

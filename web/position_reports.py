@@ -17,17 +17,20 @@ from typing import Any
 from aiohttp import web
 
 from gateway.access.audit import Action
+from gateway.access.position_keys import PositionKey
 from gateway.access.throttle import Throttle, Try
 from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, NotFoundError, RefusedError
 from gateway.base.metrics import BAD_INPUT
 from gateway.ingest.fleet import REFUSED_FIX, Camera
+from gateway.media.model import UtcNs
 from gateway.positions import osmand
 from gateway.positions.phone_apps import REPORT_PATH, osmand_template, report_address, traccar_link
 from gateway.positions.tracker import Rule
 from web.problems import problem
 from web.refusals import suspect
 from web.routes import Body, Route
+from web.schema_forms import TIME, TIME_OR_NULL, object_of
 from web.services import Services, address, principal, services
 from web.views import utc
 
@@ -103,6 +106,7 @@ async def report(request: web.Request) -> web.Response:
     for device in {one.device for one in said}:
         if device is not None and device.strip().lower() != camera.id.lower():  # ids differ in more than case
             await _refuse_device(request, camera, device)
+    parts.position_keys.used(camera.id)
     taken = _taken(camera, said)
     if any(one.alarm is not None and one.alarm.lower() == SOS for one in said):
         await _call_for_help(request, camera)
@@ -214,7 +218,7 @@ async def show_key(request: web.Request) -> web.Response:
     key = services(request).position_keys.of(camera.id)
     if key is None:
         raise NotFoundError(f'camera "{camera.id}" has no position key')
-    return web.json_response({"created_by": key.created_by, "created": utc(key.created_ns)})
+    return web.json_response(key_json(key, services(request).position_keys.used_ns(camera.id)))
 
 
 async def make_key(request: web.Request) -> web.Response:
@@ -238,6 +242,11 @@ async def revoke_key(request: web.Request) -> web.Response:
     camera = parts.fleet.camera(request.match_info["id"])
     await parts.position_keys.revoke(camera.id, actor=principal(request).name, address=address(request))
     return web.Response(status=204)
+
+
+def key_json(key: PositionKey, used_ns: UtcNs | None) -> dict[str, Any]:
+    """What is told of a key; `used_ns`: when a phone reported with it last."""
+    return {"created_by": key.created_by, "created": utc(key.created_ns), "used": utc(used_ns)}
 
 
 def _base(parts: Services, request: web.Request) -> str:
@@ -267,11 +276,12 @@ _TAKEN = {
         },
     },
 }
-_KEY = {
-    "type": "object",
-    "required": ["created_by", "created"],
-    "properties": {"created_by": _TEXT, "created": {"type": "string", "format": "date-time"}},
-}
+KEY = object_of(
+    ["created_by", "created", "used"],
+    created_by=_TEXT,
+    created=TIME,
+    used={**TIME_OR_NULL, "description": "when a phone reported with it last; null: not since the start"},
+)
 _MADE = {
     "type": "object",
     "required": ["key", "url", "traccar_client", "osmand"],
@@ -314,7 +324,7 @@ ROUTES = [
         answers=_ANSWERS,
     ),
     Route(
-        "GET", _KEY_PATH, show_key, "Show since when a phone may report", "positions", answers={200: Body(schema=_KEY)}
+        "GET", _KEY_PATH, show_key, "Show since when a phone may report", "positions", answers={200: Body(schema=KEY)}
     ),
     Route(
         "POST", _KEY_PATH, make_key, "Make the key a phone reports with", "positions", answers={201: Body(schema=_MADE)}

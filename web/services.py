@@ -24,6 +24,7 @@ from gateway.base.clock import Clock
 from gateway.base.settings import Settings
 from gateway.evidence.jobs import Exports
 from gateway.incidents.desk import Desk
+from gateway.ingest.camera import IngestParts
 from gateway.ingest.discovery import Finder
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import Registry
@@ -58,6 +59,9 @@ class OnEvent(Protocol):
 
     def cause(self, camera_id: str) -> str | None:
         """What keeps it on record, as a clause."""
+
+    def why_not(self, camera_id: str) -> str | None:
+        """Why it is not on record now, be that as it should or not, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class Services:
     """Alerts, and what else a control room works with."""
     snapshots: Snapshots
     finder: Finder
+    ingest: IngestParts
+    """What cameras are connected to with."""
     on_event: OnEvent
     """Cameras that record on an event."""
     recording: Callable[[str], bool]

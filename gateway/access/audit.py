@@ -69,6 +69,7 @@ class Action(StrEnum):
     VERIFY = "verify"
     REPAIR = "repair"
     DISCOVERY = "discovery"
+    CAMERA_TEST = "camera_test"
     CAMERA_ADD = "camera_add"
     CAMERA_CHANGE = "camera_change"
     CAMERA_REMOVE = "camera_remove"

@@ -46,6 +46,7 @@ class PositionKeys:
         """So that what was read first does not take the place of what was read later."""
         self._known: dict[bytes, PositionKey] = {}
         self._of: dict[str, PositionKey] = {}
+        self._used_ns: dict[str, UtcNs] = {}
 
     async def load(self) -> None:
         """Take over the keys as the database has them.
@@ -57,6 +58,8 @@ class PositionKeys:
             rows = await self._database.read(lambda connection: connection.execute(select(position_keys)).all())
             known = {row.key_sha256: PositionKey(row.camera, row.created_by, row.created_ns) for row in rows}
             self._known, self._of = known, {key.camera: key for key in known.values()}
+            kept = {camera: at for camera, at in self._used_ns.items() if camera in self._of}
+            self._used_ns = {camera: at for camera, at in kept.items() if at >= self._of[camera].created_ns}
 
     def camera(self, key: str) -> str | None:
         """The camera that `key` reports for; None: nobody's. Costs next to nothing, for anybody may ask."""
@@ -66,6 +69,14 @@ class PositionKeys:
     def of(self, camera: str) -> PositionKey | None:
         """What is known of a camera's key; None: it has none."""
         return self._of.get(camera)
+
+    def used(self, camera: str) -> None:
+        """A phone has reported with the key of `camera`, just now."""
+        self._used_ns[camera] = self._clock.utc_ns()
+
+    def used_ns(self, camera: str) -> UtcNs | None:
+        """When a phone did last with the key that holds now; None: not since the gateway started."""
+        return self._used_ns.get(camera) if camera in self._of else None
 
     async def make(self, camera: str, *, actor: str, address: str) -> str:
         """A new key of `camera`, to be shown once; the one before holds no more.

@@ -11,6 +11,7 @@ from gateway.base.clock import SystemClock
 from gateway.base.errors import BadRequestError, NotFoundError
 from gateway.commands.state import line_from_stdin, open_state, table, who
 from gateway.ingest.registry import camera_settings
+from gateway.ingest.trial_steps import Step
 
 NOBODY_ANSWERED = """No ONVIF device answered.
 Cameras answer on their own network only: is this machine on it, and does its firewall let UDP port 3702 pass?
@@ -97,7 +98,7 @@ async def camera_remove(arguments: argparse.Namespace) -> int:
 
 
 async def camera_test(arguments: argparse.Namespace) -> int:
-    """`sightline camera test`: one attempt, up to the first keyframe."""
+    """`sightline camera test`: one attempt, step by step, up to the first pictures."""
     if "://" in arguments.camera:
         way_in = "onvif" if arguments.camera.startswith("http") else "url"
         settings = camera_settings({"id": "test", way_in: arguments.camera} | _given_credentials(arguments))
@@ -107,11 +108,27 @@ async def camera_test(arguments: argparse.Namespace) -> int:
         if arguments.camera not in configured:
             raise NotFoundError(f'there is no camera "{arguments.camera}"')
         settings = configured[arguments.camera]
-    from gateway.ingest.trial import try_camera
+    from gateway.base.workers import Threads
+    from gateway.ingest.camera import IngestParts
+    from gateway.ingest.trial import TrialParts, try_camera
+    from onvif_protocol.camera import Wsdls
 
-    for line in await try_camera(settings, SystemClock()):
-        print(line)
+    threads = Threads("xml", 1)
+    try:
+        ingest = IngestParts(SystemClock(), Wsdls(threads.run), threads)
+        await try_camera(settings, TrialParts(ingest), _tell_step)
+    finally:
+        threads.close()
+    print(f"{settings.label}: connected.")
     return 0
+
+
+def _tell_step(step: Step) -> None:
+    if step.seconds is None:
+        return
+    print(f"{step.name.value.replace('_', ' '):10} {step.state.value:7} {step.says}", flush=True)
+    if step.advice:
+        print(f"{'':18} {step.advice}", flush=True)
 
 
 def _given_credentials(arguments: argparse.Namespace) -> dict[str, str]:

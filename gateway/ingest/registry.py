@@ -110,19 +110,13 @@ class Registry:
         self._refuse_file(camera_id)
         if "id" in changes and changes["id"] != camera_id:
             raise BadRequestError("the id of a camera stays: recordings are named after it", pointer="/id")
-        # Naming the one way in replaces the other.
-        if changes.get("url"):
-            changes = {"onvif": None, **changes}
-        elif changes.get("onvif"):
-            changes = {"url": None, **changes}
 
         def work(connection: Connection) -> CameraSettings:
             row = connection.execute(select(cameras).where(cameras.c.id == camera_id)).mappings().first()
             if row is None:
                 raise NotFoundError(f'there is no camera "{camera_id}"')
             before = self._from_row(row)
-            values = before.model_dump() | {"password": before.password} | dict(changes)
-            after = camera_settings(values)
+            after = self.changed(before, changes)
             connection.execute(update(cameras).where(cameras.c.id == camera_id).values(**self._columns(after)))
             raise_revision(connection, REVISION)
             append(
@@ -138,6 +132,21 @@ class Registry:
             return after
 
         return await self._database.write(work)
+
+    @staticmethod
+    def changed(before: CameraSettings, changes: Mapping[str, Any]) -> CameraSettings:
+        """What `change` would make of `before`.
+
+        Raises:
+            BadRequestError: the changes do not hold.
+        """
+        # Naming the one way in replaces the other.
+        if changes.get("url"):
+            changes = {"onvif": None, **changes}
+        elif changes.get("onvif"):
+            changes = {"url": None, **changes}
+        kept = before.model_dump(exclude={"password_file"}) | {"password": before.password}
+        return camera_settings(kept | dict(changes))
 
     async def remove(self, camera_id: str, *, actor: str, address: str) -> None:
         """Forget a camera of the database. Its recordings and positions stay.

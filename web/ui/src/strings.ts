@@ -341,6 +341,7 @@ export const strings = {
       geofence_change: "changed a geofence",
       geofence_remove: "removed a geofence",
       channel_test: "tested a notification channel",
+      camera_test: "tried a camera out",
       incident_open: "opened an incident",
       incident_change: "changed an incident",
       incident_note: "wrote a note",
