@@ -15,86 +15,35 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from gateway.access.audit import CHAIN as AUDIT_CHAIN
-from gateway.access.audit import Action, Audit
-from gateway.access.authority import Authority, Privacy
-from gateway.access.browsers import Browsers
-from gateway.access.fetch import Fetcher
-from gateway.access.jwt import Machines
+from gateway.access.audit import Action
 from gateway.access.log_ins import LogIns
-from gateway.access.nvr_accounts import NvrAccounts
-from gateway.access.oidc import Providers
 from gateway.access.position_keys import REVISION as POSITION_KEYS
-from gateway.access.position_keys import PositionKeys
-from gateway.access.privacy import PrivacyModes
-from gateway.access.secrets import Vault
-from gateway.access.tally import Tally
 from gateway.access.users import REVISION as USERS
-from gateway.access.users import Users
-from gateway.access.views import Views
 from gateway.base.clock import Clock
-from gateway.base.duration import parse_duration
-from gateway.base.errors import StorageError
-from gateway.base.lock import hold
 from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Settings
 from gateway.base.supervise import TaskOwner, forever
-from gateway.base.workers import Processes, Threads
-from gateway.cot_feeds import CotFeeds
-from gateway.evidence.jobs import Exports
-from gateway.evidence.left_holds import release_left
-from gateway.evidence.making import Making
-from gateway.evidence.parts import ExportParts
-from gateway.incidents.desk import Desk, DeskParts
+from gateway.departments.casework import Casework, open_casework
+from gateway.departments.field import Field, open_field
+from gateway.departments.nvrs import Nvrs, open_nvrs
+from gateway.departments.people import People, open_people
+from gateway.departments.records import Records, open_records
+from gateway.departments.state import State, open_state
 from gateway.incidents.geofences import REVISION as GEOFENCES
 from gateway.incidents.incident_steps import REVISION as INCIDENTS
 from gateway.incidents.shares import REVISION as SHARES
 from gateway.incidents.shares import Shares
-from gateway.incidents.watch import RecordingState
-from gateway.ingest.camera import CameraSource, IngestParts
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
-from gateway.ingest.geo_location import GeoLocationPoller
-from gateway.ingest.position_sources import PositionSources
 from gateway.ingest.registry import REVISION as CAMERAS
-from gateway.ingest.registry import Registry, groups_of_cameras
-from gateway.ingest.roster import Roster
-from gateway.ledger.anchors import Anchors
-from gateway.ledger.heads import head
-from gateway.ledger.journal import Journals
-from gateway.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 from gateway.listeners import listen_http, listen_rtsp, open_certificate, open_whep, serve_onvif
-from gateway.live_settings import LiveSettings
-from gateway.nvr.consumers import HttpConsumers
-from gateway.nvr.devices import Devices
-from gateway.nvr.happenings import Happenings, OpenAlerts
-from gateway.nvr.identities import Identities
-from gateway.nvr.last_recorded import LastRecorded
-from gateway.nvr.log_in import NvrLogIn
-from gateway.nvr.more_services import MoreServices
-from gateway.nvr.profiles import Cameras, RtspPorts
-from gateway.nvr.recordings import Recordings
-from gateway.nvr.replay import Replays
-from gateway.nvr.restream import Restream
-from gateway.positions.store import PositionStore
-from gateway.recorders import Recorders
-from gateway.recording.archive import RECORDINGS, Archive
 from gateway.recording.assignments import Assignments
-from gateway.recording.bookmarks import Bookmarks
-from gateway.recording.catalog import Catalog
-from gateway.recording.disk_space import limits
-from gateway.recording.files import SystemFiles
 from gateway.recording.holds import REVISION as HOLDS
-from gateway.recording.keeping import Keeping
 from gateway.recording.moment import Moments
 from gateway.recording.timeline import Timelines
-from gateway.rtsp.batches import Batches
 from gateway.rtsp.server import STOPS
-from gateway.settings_preview import LOCK_FILE
-from gateway.store.engine import Database, open_catalog, open_positions
-from gateway.store.watch import Watcher
 from gateway.viewing.snapshot import Snapshots
-from onvif_protocol.camera import Wsdls
+from gateway.viewing.whep import Whep
 from web.app import application
 from web.download_views import DOWNLOADS
 from web.events import EVENTS
@@ -106,8 +55,6 @@ from web.watching import WATCHING, Watching
 
 log = logging.getLogger(__name__)
 
-EXPORTS = "exports"
-DISK_THREADS = 4
 LAG_SECONDS = 0.1
 EXPIRY_SECONDS = 0.5
 PREPARE_SECONDS = 3.0
@@ -143,385 +90,166 @@ async def run(
         SightlineError: it cannot start with these settings, on this disk, or beside another gateway.
     """
     async with contextlib.AsyncExitStack() as stack:
-        catalog_database, positions_database = await _open_state(settings, stack)
-        xml_threads, disk_threads = Threads("xml", 1, limit=8), Threads("disk", DISK_THREADS, together=8)
-        playback_threads = Threads("playback", DISK_THREADS)
-        for threads in (xml_threads, disk_threads, playback_threads):
-            stack.callback(threads.close)
-        processes, moment_processes = Processes(), Processes()
-        for pool in (processes, moment_processes):
-            stack.callback(pool.close)
-
-        audit = Audit(catalog_database, clock)
-        tally = Tally(audit, clock)
-        stack.push_async_callback(tally.flush)
-        views = Views(catalog_database, audit, clock)
-        if left := await views.close_left():
-            log.warning("the gateway was killed while %d views were open: the audit says so", left)
-        stack.push_async_callback(views.flush)
-        vault = Vault.open(settings.data_dir)
-        users = Users(catalog_database, vault, audit, clock)
-        stack.callback(users.close)
-        browsers = Browsers(vault, clock)
-        fetcher = Fetcher()
-        stack.push_async_callback(fetcher.close)
-        machines = Machines(settings.jwt, fetcher, clock)
-        providers = Providers(settings.oidc, fetcher, vault, clock)
-        log_ins = LogIns(catalog_database, users, browsers, audit, tally, clock, machines)
-        nvr_accounts = NvrAccounts(catalog_database, vault, audit, tally, clock)
-        stack.push_async_callback(nvr_accounts.close)
-        live = LiveSettings(settings, read_settings, audit, clock, vault.mark)
-        watcher = Watcher(catalog_database, clock)
-        await watcher.look()
-        await nvr_accounts.load()
-        registry = Registry(catalog_database, vault, audit, clock, settings.cameras)
-        positions = PositionStore(positions_database, clock)
-        position_keys = PositionKeys(catalog_database, audit, clock)
-        await position_keys.load()
-        catalog = Catalog(catalog_database)
-        configured = await registry.all()
-        authority = Authority(settings.policy, groups_of_cameras(configured))
-        privacy = PrivacyModes(catalog_database, audit, clock, authority)
-        privacy.on_ending.append(lambda camera, was: _forget_hidden(fleet, camera, was))
-        await privacy.load()
-
-        journals = await asyncio.to_thread(Journals.open, settings.data_dir, clock)
-        stack.callback(journals.close)
-        root = settings.data_dir / RECORDINGS
-        files = SystemFiles(root)
-        keeping = Keeping(
-            settings.data_dir,
-            catalog_database,
-            positions,
-            files,
-            journals,
-            audit,
-            authority,
-            clock,
-            lambda: live.running.storage,
-        )
-        stack.callback(keeping.close)
-        archive = Archive(root, catalog, journals, disk_threads, clock, files=files, has_room=keeping.has_room)
-        await keeping.start()
-        await archive.adopt()
-        batches = Batches()
-        stack.callback(batches.close)
-        ingest = IngestParts(
-            clock, Wsdls(xml_threads.run), xml_threads, batches, sos_events=lambda: live.running.alerts.sos_events
-        )
-        fleet = Fleet(lambda camera: CameraSource(camera, ingest), clock)
-        for told in (fleet.on_fix, fleet.on_late_fix):
-            told.append(lambda camera, fix: positions.add(camera.id, fix))
-        recorders = Recorders(
-            fleet,
-            archive.recorder,
-            clock,
-            private=authority.unrecorded,
-            rest=catalog.rest,
-            pre_roll_sound=lambda: authority.policy.pre_roll_sound,
-        )
-        authority.on_changed.append(recorders.look)
-        whep = await open_whep(settings, clock, fleet, ingest, live)
+        state = await open_state(settings, stack)
+        people = await open_people(settings, read_settings, state, clock, stack)
+        records = await open_records(settings, state, people, clock, stack)
+        field = await open_field(settings, state, people, records, clock, stack)
+        whep = await open_whep(settings, clock, field.fleet, field.ingest, people.live)
         stack.push_async_callback(whep.close)
-        fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
-        restream = Restream(fleet, authority, nvr_accounts, views, tally, clock)
-        stack.push_async_callback(restream.close)
-        replays = Replays(
-            catalog,
-            archive.finder,
-            files,
-            playback_threads,
-            privacy,
-            authority,
-            nvr_accounts,
-            views,
-            tally,
-            clock,
-        )
-        stack.push_async_callback(replays.close)
-        restream.past = replays.find
-        happenings = Happenings(
-            fleet,
-            recorders.recording,
-            nvr_accounts.principal,
-            authority,
-            views,
-            clock,
-            lambda camera: OpenAlerts(desk.sos.is_open(camera), desk.alerts.is_urgent(camera)),
-        )
-        recorders.on_changed.append(happenings.look)
-        recordings = Recordings(
-            fleet,
-            recorders.recording,
-            catalog_database,
-            catalog,
-            archive.finder,
-            files,
-            playback_threads,
-            nvr_accounts.principal,
-            authority,
-            audit,
-            lambda: RtspPorts(restream.port, restream.tls_port),
-            clock,
-        )
-        more = MoreServices(happenings, recordings, HttpConsumers(lambda: live.running.onvif.notify_networks), clock)
-        stack.push_async_callback(more.close)
-
-        roster = Roster(registry, fleet, authority, live.turn)
-        live.on("cameras", "policy", prepare=roster.prepare)
-        live.on("storage.keep_free", "storage.warn_free")
-        anchors = Anchors(
-            journals,
-            lambda: catalog_database.read(lambda connection: head(connection, AUDIT_CHAIN)),
-            disk_threads,
-            lambda url, asked: fetcher.exchange(url, asked, REQUEST_TYPE, ANSWER_TYPE),
-            clock,
-            lambda: live.running.evidence,
-        )
-        stack.callback(anchors.close)
-        live.on("evidence")
-        cot_feeds = CotFeeds(fleet, authority, clock)
-        live.on("positions", prepare=cot_feeds.prepare)
-        await cot_feeds.start(settings)
-        stack.push_async_callback(cot_feeds.close)
-        live.on("jwt", prepare=machines.prepare)
-        live.on("oidc", prepare=providers.prepare)
-        # Whoever needs these looks each time.
-        live.on(
-            "http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports", "onvif.notify_networks"
-        )
-        parts = ExportParts(
-            settings.data_dir,
-            catalog_database,
-            archive,
-            positions,
-            privacy,
-            disk_threads,
-            clock,
-            label=lambda camera: _label(fleet, camera),
-            incident=lambda asked: desk.incidents.document(asked.incident or 0, asked.cameras, asked.positions),
-        )
-        making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
-        await release_left(keeping.holds, settings.data_dir)
-        moments = archive.moments(playback_threads, moment_processes)
-        exports = Exports(
-            catalog_database,
-            audit,
-            clock,
-            settings.data_dir / EXPORTS,
-            making,
-            keep_seconds=lambda: parse_duration(live.running.storage.keep_exports),
-            believed_ns=keeping.believed_ns,
-        )
-        stack.push_async_callback(exports.close)
-        await exports.load()
-        bookmarks = Bookmarks(catalog_database, audit, clock)
-        desk = Desk(
-            DeskParts(
-                catalog_database,
-                audit,
-                tally,
-                authority,
-                clock,
-                fleet,
-                bookmarks,
-                keeping.holds,
-                positions,
-                keeping.believed_ns,
-                privacy,
-                settings=lambda: live.running.alerts,
-                page=lambda: live.running.http.public_url,
-                recording=RecordingState(
-                    recorders.due, recorders.recording, recorders.problem, lambda: not keeping.has_room()
-                ),
-                record=lambda camera, by: recorders.request(camera, True, by=by),
-            )
-        )
-        stack.push_async_callback(desk.close)
-        await desk.load()
-        desk.alerts.on_changed.append(lambda alert: happenings.look(alert.camera or ""))
-        live.on("alerts", prepare=desk.prepare)
-        onvif = Devices(
-            Identities(catalog_database),
-            Cameras(
-                fleet,
-                authority,
-                nvr_accounts,
-                lambda: RtspPorts(restream.port, restream.tls_port),
-                announced=settings.onvif.announce,
-                clock=clock,
-            ),
-            NvrLogIn(nvr_accounts, clock),
-            shape=settings.onvif.devices,
-            base_port=settings.onvif.base_port,
-            more=more,
-            before=LastRecorded(catalog, archive.finder, files, playback_threads, clock).of,
-        )
-        services = Services(
-            live=live,
-            clock=clock,
-            users=users,
-            log_ins=log_ins,
-            browsers=browsers,
-            providers=providers,
-            audit=audit,
-            authority=authority,
-            privacy=privacy,
-            tally=tally,
-            views=views,
-            registry=registry,
-            fleet=fleet,
-            whep=whep,
-            nvr_accounts=nvr_accounts,
-            restream=restream,
-            replays=replays,
-            onvif=onvif,
-            catalog=catalog,
-            archive=archive,
-            playback=archive.playback(playback_threads, processes),
-            clips=archive.clips(playback_threads),
-            moments=moments,
-            timelines=Timelines(catalog_database, catalog),
-            bookmarks=bookmarks,
-            keeping=keeping,
-            anchors=anchors,
-            assignments=Assignments(catalog_database, audit, journals, clock),
-            positions=positions,
-            position_keys=position_keys,
-            exports=exports,
-            desk=desk,
-            snapshots=Snapshots(processes),
-            finder=Finder(settings.discovery.interfaces, clock, ours=lambda: onvif.endpoints),
-            ingest=ingest,
-            on_event=recorders,
-            recording=recorders.recording,
-            recording_problem=recorders.problem,
-            reconcile=roster.reconcile,
-        )
+        field.fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
+        casework = await open_casework(settings, state, people, records, field, clock, stack)
+        nvrs = open_nvrs(settings, state, people, records, field, casework, clock, stack)
+        services = _services(settings, state, people, records, field, whep, casework, nvrs, clock)
         app = application(services)
         events = app[EVENTS]
-        recorders.on_changed.append(events.camera_touched)
-
-        position_sources = PositionSources(
-            fleet, clock, {"onvif": lambda camera: GeoLocationPoller(camera, clock, ingest.wsdls)}
+        field.recorders.on_changed.append(events.camera_touched)
+        # Whoever needs these looks each time.
+        people.live.on(
+            "http.public_url", "http.proxies", "webrtc.ice_servers", "storage.keep_exports", "onvif.notify_networks"
         )
 
-        async def stop_cameras() -> None:
-            """Sources first, then Hubs, then what is on its way to the disk. A start that fails needs it, too."""
-            await position_sources.close()
-            await fleet.stop_sources()
-            fleet.close_hubs()
-            await recorders.finish()
-
-        stack.push_async_callback(stop_cameras)
-        fleet.apply(configured)
-        certificate = open_certificate(settings, live)
+        stack.push_async_callback(field.stop)
+        field.fleet.apply(people.configured)
+        certificate = open_certificate(settings, people.live)
         tasks = TaskOwner("gateway")
 
         def malformed(address: str, why: str) -> None:
-            refused = tally.refused(Action.REFUSAL, "malformed", actor="", address=address, why=why)
+            refused = people.tally.refused(Action.REFUSAL, "malformed", actor="", address=address, why=why)
             tasks.start(refused, name="refusal")
 
         server_log = ServerLog(malformed)
         url = await listen_http(app, settings, certificate, server_log, stack)
-        rtsp_port, rtsps_port = await listen_rtsp(restream, settings, certificate)
-
+        rtsp_port, rtsps_port = await listen_rtsp(nvrs.restream, settings, certificate)
         sites = await serve_onvif(services, settings, certificate, server_log, url, stack)
         await stack.enter_async_context(
-            hellos(settings.discovery.interfaces, fleet.device_appeared, ours=lambda: onvif.endpoints)
+            hellos(settings.discovery.interfaces, field.fleet.device_appeared, ours=lambda: nvrs.onvif.endpoints)
         )
-        watcher.on(CAMERAS, roster.reconcile)
-        watcher.on(HOLDS, keeping.holds.load)
-        watcher.on(GEOFENCES, desk.geofences.load)
-        watcher.on(POSITION_KEYS, position_keys.load)
-        machines.on_changed.append(partial(watcher.wake, USERS))
-        look = partial(_look_at_log_ins, log_ins, desk.shares, app[WATCHING])
-        for subject in (USERS, INCIDENTS, SHARES):
-            watcher.on(subject, look)
-        watcher.on(USERS, nvr_accounts.load)
-        for name, work in (
-            ("fleet", fleet.run),
-            ("recorders", recorders.watch),
+        look = partial(_look_at_log_ins, people.log_ins, casework.desk.shares, app[WATCHING])
+        _watch_others(people, records, field, casework, look)
+        works: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("fleet", field.fleet.run),
+            ("recorders", field.recorders.watch),
             ("viewing", whep.run),
-            ("restream", restream.run),
-            ("onvif", partial(onvif.run, sites)),
-            ("positions", positions.run),
-            ("position sources", position_sources.run),
-            ("tally", tally.run),
-            ("views", views.run),
+            ("restream", nvrs.restream.run),
+            ("onvif", partial(nvrs.onvif.run, sites)),
+            ("positions", records.positions.run),
+            ("position sources", field.position_sources.run),
+            ("tally", people.tally.run),
+            ("views", people.views.run),
             ("playback", app[TICKETS].run),
             ("downloads", app[DOWNLOADS].run),
-            ("exports", exports.run),
-            ("old exports", exports.expire),
-            ("disk space", keeping.space.run),
-            ("retention", keeping.keeper.run),
-            ("anchors", anchors.run),
-            ("revisions", watcher.run),
-            ("loop lag", lambda: _measure_lag(clock)),
+            ("exports", casework.exports.run),
+            ("old exports", casework.exports.expire),
+            ("disk space", records.keeping.space.run),
+            ("retention", records.keeping.keeper.run),
+            ("anchors", records.anchors.run),
+            ("revisions", people.watcher.run),
+            ("loop lag", partial(_measure_lag, clock)),
             ("log-ins", partial(_end_expired, look, app[WATCHING], clock)),
-        ):
-            tasks.start(forever(name, work, clock), name=name)
-        for name, work in desk.work:
+            *casework.desk.work,
+        )
+        for name, work in works:
             tasks.start(forever(name, work, clock), name=name)
         if certificate is not None:
             tasks.start(forever("certificate", partial(certificate.watch, clock), clock), name="certificate")
         if reload is not None:
-            tasks.start(forever("settings", partial(live.run, reload), clock), name="settings")
-        tasks.start(_prepare_pictures(moments, clock), name="pictures")
-        await live.note()
+            tasks.start(forever("settings", partial(people.live.run, reload), clock), name="settings")
+        tasks.start(_prepare_pictures(services.moments, clock), name="pictures")
+        await people.live.note()
         # What was built lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
-        if not await users.list():
+        if not await people.users.list():
             log.warning('nobody can log in yet: run "sightline user add NAME --role administrator"')
         try:
-            on_ready(Gateway(url, fleet, rtsp_port, rtsps_port))
+            on_ready(Gateway(url, field.fleet, rtsp_port, rtsps_port))
             await stop.wait()
         finally:
             log.info("stopping")
             events.close()
             app[LIVE_POSITIONS].close()
-            onvif.close()
-            restream.end_all(STOPS)
-            await stop_cameras()
+            nvrs.onvif.close()
+            nvrs.restream.end_all(STOPS)
+            await field.stop()
             await tasks.close()
-            await positions.flush()
+            await records.positions.flush()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ANCHOR_SECONDS):
-                    await anchors.anchor(stamped=False)
+                    await records.anchors.anchor(stamped=False)
 
 
-# ---- parts that need more than a line
+def _services(
+    settings: Settings,
+    state: State,
+    people: People,
+    records: Records,
+    field: Field,
+    whep: Whep,
+    casework: Casework,
+    nvrs: Nvrs,
+    clock: Clock,
+) -> Services:
+    """All that routes may call, and what only they need."""
+    archive, recorders = records.archive, field.recorders
+    return Services(
+        live=people.live,
+        clock=clock,
+        users=people.users,
+        log_ins=people.log_ins,
+        browsers=people.browsers,
+        providers=people.providers,
+        audit=people.audit,
+        authority=people.authority,
+        privacy=people.privacy,
+        tally=people.tally,
+        views=people.views,
+        registry=people.registry,
+        fleet=field.fleet,
+        whep=whep,
+        nvr_accounts=people.nvr_accounts,
+        restream=nvrs.restream,
+        replays=nvrs.replays,
+        onvif=nvrs.onvif,
+        catalog=records.catalog,
+        archive=archive,
+        playback=archive.playback(state.playback_threads, state.processes),
+        clips=archive.clips(state.playback_threads),
+        moments=archive.moments(state.playback_threads, state.moment_processes),
+        timelines=Timelines(state.catalog, records.catalog),
+        bookmarks=casework.bookmarks,
+        keeping=records.keeping,
+        anchors=records.anchors,
+        assignments=Assignments(state.catalog, people.audit, records.journals, clock),
+        positions=records.positions,
+        position_keys=people.position_keys,
+        exports=casework.exports,
+        desk=casework.desk,
+        snapshots=Snapshots(state.processes),
+        finder=Finder(settings.discovery.interfaces, clock, ours=lambda: nvrs.onvif.endpoints),
+        ingest=field.ingest,
+        on_event=recorders,
+        recording=recorders.recording,
+        recording_problem=recorders.problem,
+        reconcile=field.roster.reconcile,
+    )
 
 
-async def _open_state(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Database, Database]:
-    """The two databases, and a lock that keeps a second gateway away from them."""
-    catalog = await asyncio.to_thread(open_catalog, settings.data_dir, settings.database)
-    stack.callback(catalog.close)
-    lock = hold(settings.data_dir / LOCK_FILE)
-    if lock is None:
-        raise StorageError(f"another gateway runs on {settings.data_dir}: stop it, or set another data_dir")
-    stack.enter_context(lock)
-    positions = await asyncio.to_thread(open_positions, settings.data_dir, settings.database)
-    stack.callback(positions.close)
-    return catalog, positions
+def _watch_others(
+    people: People, records: Records, field: Field, casework: Casework, look: Callable[[], Awaitable[None]]
+) -> None:
+    """Hear of what the command line, or another process, has changed in the database."""
+    watcher = people.watcher
+    watcher.on(CAMERAS, field.roster.reconcile)
+    watcher.on(HOLDS, records.keeping.holds.load)
+    watcher.on(GEOFENCES, casework.desk.geofences.load)
+    watcher.on(POSITION_KEYS, people.position_keys.load)
+    people.machines.on_changed.append(partial(watcher.wake, USERS))
+    for subject in (USERS, INCIDENTS, SHARES):
+        watcher.on(subject, look)
+    watcher.on(USERS, people.nvr_accounts.load)
 
 
-def _label(fleet: Fleet, camera_id: str) -> str:
-    """The name that people see; of a camera that was removed its id."""
-    camera = fleet.cameras.get(camera_id)
-    return camera_id if camera is None else camera.settings.label
-
-
-def _forget_hidden(fleet: Fleet, camera_id: str, private: Privacy) -> None:
-    """Keep what a privacy mode that ends has hidden from who comes then: the ring holds the last half minute."""
-    camera = fleet.cameras.get(camera_id)
-    if camera is None:
-        return
-    if not private.recording:
-        camera.hub.forget()
-    elif private.hides_stream:
-        camera.hub.start_anew()
+# ---- what runs all the time
 
 
 async def _look_at_log_ins(log_ins: LogIns, shares: Shares, watching: Watching) -> None:

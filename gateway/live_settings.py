@@ -1,7 +1,7 @@
 """Settings that change while the gateway runs: read again as a whole, checked, and applied as one, or not at all.
 
-Which keys can change so, and how, is said by whoever builds the parts (`gateway.app`). What else changed in the file
-waits for the next start, and is named. What a setting means is no concern of this module.
+Which keys can change so, and how, is said by whoever builds the parts (`gateway.departments`). What else changed in
+the file waits for the next start, and is named. What a setting means is no concern of this module.
 """
 
 from __future__ import annotations

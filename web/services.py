@@ -1,4 +1,4 @@
-"""What the routes may call: the gateway's services, built by gateway.app."""
+"""What the routes may call: the gateway's services, built by gateway.departments and joined in gateway.app."""
 
 from __future__ import annotations
 

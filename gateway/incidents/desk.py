@@ -1,6 +1,7 @@
 """What a control room works with, built in one place: alerts, whoever raises or tells of them, and incidents.
 
-`gateway.app` hands over what belongs to other packages; what is made here knows each other by plain calls.
+`gateway.departments.casework` hands over what belongs to other packages; what is made here knows each other by plain
+calls.
 """
 
 from __future__ import annotations
