@@ -154,9 +154,8 @@ async def _still_allowed(request: web.Request, camera: str, given: frozenset[Rig
 
 def _disposition(parts: Services, camera_id: str, start_ns: UtcNs) -> str:
     """A file name with the unit and when it begins (RFC 6266 4): in ASCII, and as it is."""
-    camera = parts.fleet.cameras.get(camera_id)
     begin = f"{datetime.fromtimestamp(start_ns // NS, UTC):%Y%m%dT%H%M%SZ}.mp4"
-    label = camera_id if camera is None else camera.settings.label
+    label = parts.fleet.label(camera_id)
     return f"attachment; filename=\"{camera_id}-{begin}\"; filename*=UTF-8''{quote(f'{label} {begin}', safe='')}"
 
 

@@ -16,7 +16,6 @@ from gateway.incidents.incident import MAX_TITLE, Opening
 from gateway.media.model import NS, UtcNs
 from web.alerts import may_see
 from web.body import member, no_others
-from web.incident_views import camera_name
 from web.nearby import number, place_of
 from web.services import Services
 
@@ -50,7 +49,7 @@ async def opening_from(
     elif "camera" in origin:
         no_others(origin, {"camera"})
         camera = member(origin, "camera")
-        kept, title, first = {"camera": camera}, camera_name(parts, camera), [camera]
+        kept, title, first = {"camera": camera}, parts.fleet.label(camera), [camera]
     elif origin:
         kept, title, first = await _of_place(parts, who, origin, None if when == now else when)
     else:

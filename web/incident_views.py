@@ -64,7 +64,7 @@ def document(parts: Services, incident: Incident, who: Asker, cameras: Collectio
         "cameras": [
             {
                 "camera": one.camera,
-                "name": camera_name(parts, one.camera),
+                "name": parts.fleet.label(one.camera),
                 "from": utc(one.start_ns),
                 "to": utc(one.end_ns),
                 "follows": one.follows,
@@ -90,12 +90,6 @@ def note_json(note: Note) -> dict[str, Any]:
         "created_by": note.created_by,
         "created": utc(note.created_ns),
     }
-
-
-def camera_name(parts: Services, camera: str) -> str:
-    """The name that people see; of a camera that was removed its id."""
-    found = parts.fleet.cameras.get(camera)
-    return camera if found is None else found.settings.label
 
 
 def _origin(parts: Services, incident: Incident, who: Asker, told: Collection[str]) -> dict[str, Any]:

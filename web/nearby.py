@@ -16,7 +16,6 @@ from gateway.media.model import UtcNs
 from gateway.positions.formats import fix_json
 from web.body import instant, whole_number
 from web.guard import refuse
-from web.incident_views import camera_name
 from web.routes import Body, Route
 from web.schemas_incidents import NEARBY
 from web.services import Services, address, principal, services
@@ -49,7 +48,7 @@ async def nearby(request: web.Request) -> web.Response:
     shown = [
         {
             "camera": one.camera,
-            "name": camera_name(parts, one.camera),
+            "name": parts.fleet.label(one.camera),
             "distance_m": round(one.distance_m, 1),
             "age_s": round(one.age_s, 1),
             "fix": fix_json(one.fix),

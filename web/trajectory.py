@@ -89,8 +89,7 @@ async def trajectory(request: web.Request) -> web.Response:
     )
     if not any(map(len, columns)):
         await known(request, camera_id)
-    camera = parts.fleet.cameras.get(camera_id)
-    label = camera_id if camera is None else camera.settings.label
+    label = parts.fleet.label(camera_id)
     text = await asyncio.to_thread(_document, columns, bounds(hidden), points, camera_id, label)
     response = web.Response(text=text, content_type="application/geo+json")
     response.enable_compression()

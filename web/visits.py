@@ -21,7 +21,6 @@ from gateway.media.model import NS, UtcNs
 from web import moments, playback
 from web.archive import send_positions
 from web.body import instant, interval, json_object, member, no_others
-from web.incident_views import camera_name
 from web.playback import MAX_HOURS, OutsideError
 from web.reasons import SAID
 from web.routes import Body, Handler, Route
@@ -197,7 +196,7 @@ def _shared_json(parts: Services, visit: Visit) -> dict[str, Any]:
             "cameras": [
                 {
                     "camera": one.camera,
-                    "name": camera_name(parts, one.camera),
+                    "name": parts.fleet.label(one.camera),
                     "from": utc(one.start_ns),
                     "to": utc(one.end_ns),
                     "rights": sorted(right.value for right in rights),

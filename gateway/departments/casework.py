@@ -18,7 +18,6 @@ from gateway.evidence.making import Making
 from gateway.evidence.parts import ExportParts
 from gateway.incidents.desk import Desk, DeskParts
 from gateway.incidents.watch import RecordingState
-from gateway.ingest.fleet import Fleet
 from gateway.recording.bookmarks import Bookmarks
 from gateway.recording.disk_space import limits
 
@@ -78,7 +77,7 @@ async def open_casework(
         people.privacy,
         state.disk_threads,
         clock,
-        label=lambda camera: _label(field.fleet, camera),
+        label=field.fleet.label,
         incident=lambda asked: desk.incidents.document(asked.incident or 0, asked.cameras, asked.positions),
     )
     making = Making(parts, keeping.holds, keep_free=lambda total: limits(live.running.storage, total).keep)
@@ -95,9 +94,3 @@ async def open_casework(
     stack.push_async_callback(exports.close)
     await exports.load()
     return Casework(bookmarks, desk, exports)
-
-
-def _label(fleet: Fleet, camera_id: str) -> str:
-    """The name that people see; of a camera that was removed its id."""
-    camera = fleet.cameras.get(camera_id)
-    return camera_id if camera is None else camera.settings.label

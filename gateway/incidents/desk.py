@@ -80,7 +80,7 @@ class Desk:
             parts.database,
             parts.clock,
             groups=parts.authority.groups,
-            label=lambda camera: _label(parts.fleet, camera),
+            label=parts.fleet.label,
             page=parts.page,
         )
         self.alerts.outgoing.append(self.outbox.write)
@@ -134,9 +134,3 @@ class Desk:
             await self.alerts.flush()
         except StorageError as error:
             log.error("the last alerts were not written: %s", error)
-
-
-def _label(fleet: Fleet, camera_id: str) -> str:
-    """The name that people see; of a camera that was removed its id."""
-    camera = fleet.cameras.get(camera_id)
-    return camera_id if camera is None else camera.settings.label

@@ -305,6 +305,11 @@ class Fleet:
         except KeyError:
             raise NotFoundError(f'there is no camera "{camera_id}"') from None
 
+    def label(self, camera_id: str) -> str:
+        """The name that people see; of a camera that was removed its id."""
+        camera = self.cameras.get(camera_id)
+        return camera_id if camera is None else camera.settings.label
+
     def apply(self, configured: Iterable[Configured]) -> None:
         """Make the running cameras those that are configured; only what changed is touched.
 

@@ -229,9 +229,7 @@ class CameraModel(GatewayModel):
 
     @property
     def identity(self) -> DeviceIdentity:  # noqa: D102
-        camera = self._parts.fleet.cameras.get(self._camera)
-        name = self._camera if camera is None else camera.settings.label
-        return self._numbered.identity(name, self._camera, model="Camera")
+        return self._numbered.identity(self._parts.fleet.label(self._camera), self._camera, model="Camera")
 
     def _cameras(self) -> Iterable[Camera]:
         camera = self._parts.fleet.cameras.get(self._camera)
