@@ -19,6 +19,7 @@ from gateway.access.audit import Action
 from gateway.access.log_ins import LogIns
 from gateway.access.position_keys import REVISION as POSITION_KEYS
 from gateway.access.users import REVISION as USERS
+from gateway.access.walls import Walls
 from gateway.base.clock import Clock
 from gateway.base.metrics import LOOP_LAG
 from gateway.base.settings import Settings
@@ -222,6 +223,7 @@ def _services(
         assignments=Assignments(state.catalog, people.audit, records.journals, clock),
         positions=records.positions,
         position_keys=people.position_keys,
+        walls=Walls(state.catalog, clock),
         exports=casework.exports,
         desk=casework.desk,
         snapshots=Snapshots(state.processes),

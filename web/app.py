@@ -45,6 +45,7 @@ from web import (
     trajectory,
     viewers,
     visits,
+    walls,
 )
 from web.camera_tests import CAMERA_TESTS, CameraTests
 from web.download_views import DOWNLOADS, DownloadViews
@@ -77,6 +78,7 @@ def all_routes() -> list[Route]:
         *camera_tests.ROUTES,
         *fleet.ROUTES,
         *groups.ROUTES,
+        *walls.ROUTES,
         *live.ROUTES,
         *viewers.ROUTES,
         *nvr.ROUTES,

@@ -20,6 +20,7 @@ from gateway.access.privacy import PrivacyModes
 from gateway.access.tally import Tally
 from gateway.access.users import Principal, Users
 from gateway.access.views import Views
+from gateway.access.walls import Walls
 from gateway.base.clock import Clock
 from gateway.base.settings import Settings
 from gateway.evidence.jobs import Exports
@@ -99,6 +100,8 @@ class Services:
     """Holds, and the room on the disk."""
     assignments: Assignments
     positions: PositionStore
+    walls: Walls
+    """What people have saved of how their screens are arranged."""
     position_keys: PositionKeys
     """What phones report positions with."""
     exports: Exports

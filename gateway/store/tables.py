@@ -408,6 +408,19 @@ shares = Table(
     Column("revoked_ns", BigInteger),
 )
 
+walls = Table(
+    "walls",
+    metadata,
+    # What somebody has saved of how their screen is arranged (gateway.access.walls).
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("layout", Text, nullable=False),
+    Column("tiles", JSON, nullable=False),  # ["unit-12", null, …]: what is in each place
+    Column("changed_ns", BigInteger, nullable=False),
+    UniqueConstraint("user_id", "name"),
+)
+
 revisions = Table(
     "revisions",
     metadata,
