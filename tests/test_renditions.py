@@ -93,8 +93,8 @@ class Theatre(Stage):
         """The stream that is open now."""
         return next((stream for stream in self.made[quality] if not stream.hub.closed), None)
 
-    def enter(self, name: str, audio: Codec | None = None) -> Place:
-        self.places[name] = self.renditions.join(self.viewer(name, audio))
+    def enter(self, name: str, audio: Codec | None = None, *, small: bool = False) -> Place:
+        self.places[name] = self.renditions.join(self.viewer(name, audio), small=small)
         return self.places[name]
 
     async def film(self, seconds: float) -> None:
@@ -363,3 +363,73 @@ async def test_a_probe_sends_what_was_sent_before(theatre: Theatre) -> None:
     assert {(packet.sequence, packet.payload) for packet in again} <= before
     assert 20_000 <= sent < 23_000
     assert place.viewer.video.resent == 0, "nobody asked for it"
+
+
+async def test_a_small_picture_comes_from_the_cameras_second_stream_and_a_large_one_from_the_first(
+    theatre: Theatre,
+) -> None:
+    first = theatre.enter("v", small=True)
+    assert first.quality is Quality.ORIGINAL, "there is a picture at once"
+    await theatre.film(2)
+    assert (first.quality, first.trouble) == (Quality.SECOND, None)
+    second = theatre.enter("w", small=True)
+    assert second.quality is Quality.SECOND, "it flows already"
+    await theatre.film(HOLD + 5)
+    assert (first.quality, second.quality) == (Quality.SECOND, Quality.SECOND), "a good link is no reason to leave it"
+    theatre.renditions.resize(first, small=False)
+    await theatre.film(2)
+    assert (first.quality, second.quality) == (Quality.ORIGINAL, Quality.SECOND)
+    theatre.renditions.resize(first, small=True)
+    await theatre.film(2)
+    assert first.quality is Quality.SECOND
+    for name, place in (("v", first), ("w", second)):
+        del theatre.places[name]
+        theatre.renditions.leave(place)
+    await theatre.film(1)
+    assert theatre.open(Quality.SECOND) is None, "nobody needs it any more"
+    assert theatre.made[Quality.REDUCED] == []
+    assert [trouble for _, _, trouble in theatre.told] == [None] * 4
+
+
+async def test_nothing_is_made_for_a_picture_that_is_merely_small(theatre: Theatre) -> None:
+    theatre.has_second = False
+    place = theatre.enter("v", small=True)
+    await theatre.film(renditions.RETRY_SECONDS + 2)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.made[Quality.REDUCED] == []
+
+
+async def test_a_small_picture_whose_stream_ends_is_the_original_until_that_is_back(theatre: Theatre) -> None:
+    place = theatre.enter("v", small=True)
+    await theatre.film(2)
+    theatre.made[Quality.SECOND][0].ended.set_exception(CameraError(Fault.TIMEOUT, "gone"))
+    await theatre.film(2)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.made[Quality.REDUCED] == [], "its link is well"
+    await theatre.film(renditions.RETRY_SECONDS)
+    assert place.quality is Quality.SECOND
+
+
+async def test_a_picture_that_becomes_large_before_it_was_small_stays_as_it_is(theatre: Theatre) -> None:
+    theatre.silent.add(Quality.SECOND)
+    place = theatre.enter("v", small=True)
+    await theatre.film(1)
+    theatre.renditions.resize(place, small=False)
+    theatre.silent.clear()
+    await theatre.film(3)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None)
+    assert theatre.open(Quality.SECOND) is None
+    assert theatre.told == []
+
+
+async def test_a_small_picture_on_a_link_too_slow_even_for_it_is_reduced_and_comes_back_to_small(
+    theatre: Theatre,
+) -> None:
+    place = theatre.enter("v", small=True)
+    await theatre.film(2)
+    theatre.carries = 0.6e6
+    await theatre.film(12)
+    assert (place.quality, place.trouble) == (Quality.REDUCED, Trouble.SLOW_LINK)
+    theatre.carries = 50e6
+    await theatre.film(3 * HOLD)
+    assert (place.quality, place.trouble) == (Quality.SECOND, None)

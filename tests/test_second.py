@@ -168,6 +168,44 @@ async def test_a_viewer_whose_link_is_too_small_sees_it(tmp_path: Path) -> None:
         await viewer.close()
 
 
+async def test_a_viewer_that_shows_it_small_sees_it_until_it_shows_it_large(tmp_path: Path) -> None:
+    model = TwoStreams(SMALL, MAIN)
+    viewer = AiortcViewer("video")
+    async with listening(model) as settings, running_gateway(tmp_path, settings) as gateway:
+        await gateway.camera("cam")
+        client = gateway.client()
+        headers = client.headers | {"Content-Type": "application/sdp"}
+        offer = await viewer.offer()
+        path = "/api/cameras/cam/whep"
+        for wrong in (f"{path}?size=huge", f"{path}?size="):
+            status, problem, _ = await client.call("POST", wrong, data=offer, headers=headers)
+            assert (status, problem["pointer"]) == (400, "/size")
+        _, answer, response = await client.call("POST", f"{path}?size=small", data=offer, headers=headers)
+        await viewer.accept(answer.decode())
+        session = response.headers["Location"]
+
+        async def until_it_sees(quality: str) -> None:
+            async with asyncio.timeout(20):
+                while True:
+                    viewers = (await client.get("/api/cameras/cam/viewers"))["viewers"]
+                    if [(seen["quality"], seen["trouble"]) for seen in viewers] == [(quality, None)]:
+                        break
+                    await asyncio.sleep(0.05)
+                seen = viewer.received["video"]
+                while viewer.received["video"] < seen + 20:
+                    await asyncio.sleep(0.02)
+
+        await until_it_sees("second")
+        assert model.watched[-1] == "small"
+        assert (await client.call("PATCH", session, json={"size": "huge"}))[0] == 400
+        assert (await client.call("PATCH", session, json={"size": "full"}))[0] == 204
+        await until_it_sees("original")
+        assert (await client.call("PATCH", session, json={"size": "small"}))[0] == 204
+        await until_it_sees("second")
+        await client.call("DELETE", session)
+        await viewer.close()
+
+
 async def test_it_ends_with_the_reason() -> None:
     model = TwoStreams(SMALL, MAIN)
     async with running(model) as (fleet, parts):

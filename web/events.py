@@ -45,6 +45,9 @@ SETTLE_SECONDS = 0.1
 TOGETHER_SECONDS = 0.1
 """Fixes within this time go in one message to those who ask for that."""
 
+_AT_BEST = (Quality.ORIGINAL, None)
+"""What a viewer sees of whom nothing is told."""
+
 Look: TypeAlias = tuple[frozenset[Right], Asks, Privacy | None]
 """What the look of a camera depends on beside the camera itself: rights, what the policy asks, privacy."""
 
@@ -85,6 +88,7 @@ class Events(Audience[Listener]):
         parts.whep.on_quality.append(self.quality)
         parts.whep.on_viewers.append(self.camera_touched)
         parts.restream.on_viewers.append(self.camera_touched)
+        parts.talks.on_changed.append(self.camera_touched)
         parts.keeping.on_changed.append(self.storage)
         parts.exports.on_changed.append(self.export)
         parts.exports.on_removed.append(self.export_removed)
@@ -101,7 +105,7 @@ class Events(Audience[Listener]):
         self._send_state(listener)
         for session in parts.whep.sessions:
             place = session.place
-            if session.owner == who.key and place is not None and place.trouble is not None:
+            if session.owner == who.key and place is not None and (place.quality, place.trouble) != _AT_BEST:
                 listener.send(_quality(session.id, place.quality, place.trouble))
         self._readers.add(listener)
         return listener
@@ -169,6 +173,10 @@ class Events(Audience[Listener]):
     def ended(self, owner: bytes, session: str, camera: str, right: Right, why: str) -> None:
         """Tell a viewer that its session is ended from here: which right it had needed, and why that does not hold."""
         self._tell_owner(owner, _message("ended", session=session, camera=camera, right=right, reason=why))
+
+    def talk_ended(self, owner: bytes, session: str, camera: str, why: str) -> None:
+        """Tell who talked that it is over, and why: what they say is not heard any more."""
+        self._tell_owner(owner, _message("talk_ended", session=session, camera=camera, reason=why))
 
     def export(self, export: Export) -> None:
         """Tell how far an export is to who may see it."""

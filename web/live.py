@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import TypedDict
 
 from aiohttp import web
@@ -12,14 +13,14 @@ from gateway.access.explain import ruling
 from gateway.access.portion import Portion
 from gateway.access.rights import Right
 from gateway.access.users import Principal
-from gateway.base.errors import RefusedError, SightlineError
+from gateway.base.errors import BadRequestError, RefusedError, SightlineError
 from gateway.base.rfc3339 import format_utc
 from gateway.base.settings import IceServer
 from gateway.ingest.fleet import Camera
 from gateway.media.model import UtcNs
 from gateway.media.stamp import Stamp
 from gateway.viewing.whep import NotLiveError
-from web.body import instant, text
+from web.body import instant, json_object, member, no_others, text
 from web.moments import PICTURE_UTC, QUERY, past, wanted
 from web.problems import UnauthorizedError, UnsupportedMediaError
 from web.reasons import HEADER, reason
@@ -28,17 +29,28 @@ from web.services import address, principal, services
 from web.watching import WATCHING
 
 SDP = "application/sdp"
+JSON = "application/json"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 MAX_OFFER = 64 << 10
 MAX_FRAGMENT = 32 << 10
 CONNECT_SECONDS = 10.0
 """How long a viewer waits for an on-demand camera to come up."""
+
+
+class Size(StrEnum):
+    """How large a viewer shows a picture."""
+
+    FULL = "full"
+    SMALL = "small"
+    """The camera's second stream will do, if it has one."""
+
+
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, If-Match, {HEADER}",
     "Access-Control-Max-Age": "86400",
     "Accept-Post": SDP,
-    "Accept-Patch": FRAGMENT,
+    "Accept-Patch": f"{FRAGMENT}, {JSON}",
 }
 
 
@@ -48,6 +60,7 @@ async def open_session(request: web.Request) -> web.Response:
     camera = parts.fleet.camera(request.match_info["id"])
     if request.content_type != SDP:
         raise UnsupportedMediaError(f"send the offer as {SDP}")
+    small = _is_small(request.query.get("size", Size.FULL))
     offer = await text(request, "the offer", limit=MAX_OFFER)
     view = await parts.views.begin(Action.LIVE_VIEW, **_said(request, camera))
     try:
@@ -64,6 +77,7 @@ async def open_session(request: web.Request) -> web.Response:
                 hold=camera.hold,
                 position=(lambda: camera.fix) if portion.positions else None,
                 sound=portion.sound,
+                small=small,
             )
     except BaseException as error:
         why = str(error) if isinstance(error, SightlineError) else "the request came to nothing"
@@ -78,10 +92,18 @@ async def open_session(request: web.Request) -> web.Response:
 
 
 async def change_session(request: web.Request) -> web.Response:
-    """`PATCH /api/whep/{session}`: candidates (204), or new credentials: an ICE restart (200 with ours, new ETag)."""
+    """`PATCH /api/whep/{session}`: candidates (204), or new credentials: an ICE restart (200 with ours, new ETag).
+
+    As JSON, which is no part of the draft, {size}: how large the picture is shown from now on (204).
+    """
     session = services(request).whep.session(request.match_info["session"], principal(request).key)
+    if request.content_type == JSON:
+        values = await json_object(request)
+        no_others(values, ("size",))
+        session.resize(small=_is_small(member(values, "size")))
+        return web.Response(status=204)
     if request.content_type != FRAGMENT:
-        raise UnsupportedMediaError(f"send candidates, or the credentials of an ICE restart, as {FRAGMENT}")
+        raise UnsupportedMediaError(f"send candidates or an ICE restart's credentials as {FRAGMENT}, a size as {JSON}")
     fragment = await text(request, "the SDP fragment", limit=MAX_FRAGMENT)
     wanted = request.if_match
     tags = None if wanted is None else {tag.value for tag in wanted if not tag.is_weak}
@@ -90,6 +112,14 @@ async def change_session(request: web.Request) -> web.Response:
         return web.Response(status=204)
     headers = {"ETag": f'"{session.ice.etag}"'}
     return web.Response(text=answer, content_type=FRAGMENT, headers=headers)
+
+
+def _is_small(size: str) -> bool:
+    """Raises BadRequestError when `size` is no Size."""
+    try:
+        return Size(size) is Size.SMALL
+    except ValueError:
+        raise BadRequestError(f'"size" is one of {", ".join(Size)}', pointer="/size") from None
 
 
 async def close_session(request: web.Request) -> web.Response:
@@ -203,19 +233,30 @@ def _whep(
     summary: str,
     answers: Mapping[int, Body | None],
     takes: Body | None = None,
+    query: Mapping[str, str] | None = None,
 ) -> Route:
-    return Route(method, path, handler, summary, "live", takes=takes, answers=answers, cross_origin=True)
+    return Route(
+        method, path, handler, summary, "live", query=query or {}, takes=takes, answers=answers, cross_origin=True
+    )
 
 
 ROUTES = [
-    _whep("POST", _ENDPOINT, open_session, "Watch a camera live (WHEP)", {201: _SDP}, takes=_SDP),
+    _whep(
+        "POST",
+        _ENDPOINT,
+        open_session,
+        "Watch a camera live (WHEP)",
+        {201: _SDP},
+        takes=_SDP,
+        query={"size": "small: the camera's second stream will do, if it has one; full, or nothing: it will not"},
+    ),
     _whep("GET", _ENDPOINT, endpoint, "Say that a camera can be watched by WHEP", {204: None}),
     _whep("OPTIONS", _ENDPOINT, preflight, "Answer a CORS preflight", {200: None}),
     _whep(
         "PATCH",
         _SESSION,
         change_session,
-        "Add candidates to a WHEP session, or restart its ICE",
+        "Add candidates to a WHEP session, or restart its ICE; as JSON, say how large it is shown",
         {200: _FRAGMENT, 204: None},
         takes=_FRAGMENT,
     ),

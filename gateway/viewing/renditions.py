@@ -97,6 +97,8 @@ class Place:
         self.quality = Quality.ORIGINAL
         self.trouble: Trouble | None = None
         self.level = 0
+        self.best = 0
+        """The level that it has while its link carries it: below the original for a picture that is shown small."""
         self.target: int | None = None
         """The level that it goes to with that one's next keyframe."""
         self.aimed_at = 0.0
@@ -191,13 +193,36 @@ class Renditions:
 
     # ---- one viewer
 
-    def join(self, viewer: Viewer) -> Place:
-        """Start `viewer` with the original."""
+    def join(self, viewer: Viewer, *, small: bool = False) -> Place:
+        """Start `viewer` with the original, or if it is to be `small` with the camera's smaller stream when that flows.
+
+        Otherwise it gets the original until the smaller one does: see `resize`.
+        """
         place = Place(viewer)
         viewer.link.begins(viewer.video.next_sequence, self._clock.monotonic())
         self._places[place] = None
-        self.original.add(viewer)
+        second = self._second if small else None
+        if second is not None and second.broadcast is not None and second.broadcast.hub.last_keyframe is not None:
+            self._stand(place, second.level)
+            self._tell(place, None, moved=True)
+        self._stream(place.level).add(viewer)
+        if small:
+            self.resize(place, small=True)
         return place
+
+    def resize(self, place: Place, *, small: bool) -> None:
+        """The viewer shows its picture small from now on, or large.
+
+        A small one gets the camera's second stream if there is one, and that alone: making a smaller picture for it
+        would cost more than it saves. It changes over with a keyframe, so that there is a picture all the time.
+        """
+        second = self._second
+        place.best = second.level if small and second is not None else 0
+        if place.target not in (None, place.best) and place.trouble is None:
+            place.target = None  # it went there for its size alone
+            self._close_unneeded()
+        if place.target is None:
+            self._toward_best(place)
 
     def leave(self, place: Place) -> None:
         """Send nothing more to its viewer. Idempotent."""
@@ -250,6 +275,8 @@ class Renditions:
                     self._stream(place.level).ask_for_keyframe()
                 if place.target is not None and now - place.aimed_at > KEYFRAME_PATIENCE:
                     self._move_if_seen(place, place.target)
+                elif place.target is None and place.level < place.best:
+                    self._toward_best(place)
 
     def _has_failed(self, step: _Step, now: float) -> bool:
         sent_at = None if step.broadcast is None else step.broadcast.sent_at
@@ -273,9 +300,9 @@ class Renditions:
                 assert above is not None
                 self._probe(place, above)
             case Verdict.STAY:
-                if place.level == 0 and place.trouble and now - place.slow_at > ALL_CLEAR_SECONDS:
+                if place.level <= place.best and place.trouble and now - place.slow_at > ALL_CLEAR_SECONDS:
                     place.target = None
-                    self.original.thicken(place.viewer)
+                    self._stream(place.level).thicken(place.viewer)
                     self._tell(place, None)
                     self._close_unneeded()
 
@@ -288,8 +315,8 @@ class Renditions:
         return step.rate
 
     def _above(self, place: Place) -> float | None:
-        """The rate of the better stream; of the best while that one's is not known."""
-        return None if place.level == 0 else self._rate(place.level - 1) or self.original.rate or None
+        """The rate of the better stream; of the best while that one's is not known. None: it has what it is to have."""
+        return None if place.level <= place.best else self._rate(place.level - 1) or self.original.rate or None
 
     def _descend(self, place: Place) -> None:
         """Aim at the next stream that takes less; the viewer stays where it is until that can be seen."""
@@ -307,7 +334,7 @@ class Renditions:
             self._tell(place, Trouble.BUSY if any(step.is_busy for step in below) else Trouble.NOTHING_SMALLER)
 
     def _ascend(self, place: Place) -> None:
-        any(self._aim(place, level) for level in range(place.level - 1, -1, -1))
+        any(self._aim(place, level) for level in range(place.level - 1, place.best - 1, -1))
 
     def _probe(self, place: Place, above: float) -> None:
         sent = place.viewer.video.repeat(round(above * PROBE_SECONDS / 8))
@@ -317,13 +344,28 @@ class Renditions:
 
     # ---- moving
 
+    @property
+    def _second(self) -> _Step | None:
+        """The camera's own smaller stream."""
+        return next((step for step in self._steps if step.lower.quality is Quality.SECOND), None)
+
+    def _toward_best(self, place: Place) -> None:
+        """Have a viewer whose link is well go over to the stream for the size of its picture, if that can be had."""
+        now = self._clock.monotonic()
+        if place.level < place.best:
+            step = self._steps[place.best - 1]
+            if now >= step.retry_at and not self._aim(place, place.best):
+                step.retry_at = now + RETRY_SECONDS  # the camera has none, and will hardly have one soon
+        elif place.level > place.best and place.trouble is None:
+            self._aim(place, place.best)
+
     def _aim(self, place: Place, level: int) -> bool:
         """Move the viewer to that level with its next keyframe; False: there is no such stream."""
         if level:
             step = self._steps[level - 1]
             if step.task is None and not self._open(step):
                 return False
-        if place.level == 0:
+        if place.level <= place.best < level:
             self._tell(place, Trouble.SLOW_LINK)
         place.target, place.aimed_at = level, self._clock.monotonic()
         if not self._stream(level).ask_for_keyframe():
@@ -338,12 +380,15 @@ class Renditions:
     def _move(self, place: Place, level: int) -> None:
         self._stream(place.level).remove(place.viewer)
         place.judge.moved(self._clock.monotonic(), up=level < place.level)
-        place.level, place.target = level, None
-        place.quality = self._steps[level - 1].lower.quality if level else Quality.ORIGINAL
+        self._stand(place, level)
         self._stream(level).add(place.viewer)
         QUALITY_CHANGES.labels(self.hub.camera_id, place.quality.value).inc()
-        self._tell(place, Trouble.SLOW_LINK if level else None, moved=True)
+        self._tell(place, Trouble.SLOW_LINK if level > place.best else None, moved=True)
         self._close_unneeded()
+
+    def _stand(self, place: Place, level: int) -> None:
+        place.level, place.target = level, None
+        place.quality = self._steps[level - 1].lower.quality if level else Quality.ORIGINAL
 
     def _stream(self, level: int) -> Broadcast:
         if level == 0:
@@ -409,6 +454,7 @@ class Renditions:
         if step.broadcast is not broadcast:
             return  # it was closed because nobody needed it
         needed = [place for place in self._places if step.level in (place.level, place.target)]
+        slow = [place for place in needed if place.trouble is not None]
         step.task = None
         step.retry_at = self._clock.monotonic() + RETRY_SECONDS
         for place in needed:
@@ -417,7 +463,7 @@ class Renditions:
                 self._move(place, 0)
         step.broadcast = None
         if not self._closing:
-            for place in needed:
+            for place in slow:
                 self._descend(place)
 
     def _close_unneeded(self) -> None:

@@ -96,6 +96,8 @@ class Session:
         viewer: Viewer,
         sound: Sound,
         follow: Callable[[DataChannels], Callable[[], None]] | None,
+        *,
+        small: bool,
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
@@ -111,6 +113,7 @@ class Session:
         """Once it has: a clause."""
         self._sound = sound
         self._follow = follow
+        self._small = small
         self._unfollow: Callable[[], None] | None = None
 
     @property
@@ -128,6 +131,12 @@ class Session:
         """How its viewer is doing; None until it is connected."""
         return None if self.place is None else stats_of(self.place)
 
+    def resize(self, *, small: bool) -> None:
+        """Its viewer shows the picture small from now on, or large: see `Renditions.resize`."""
+        self._small = small
+        if self.place is not None:
+            self.renditions.resize(self.place, small=small)
+
     async def run(self, hold: Callable[[], AbstractContextManager[object]]) -> None:
         """Until the viewer, or whoever cancels this, ends it."""
         with hold():
@@ -143,7 +152,7 @@ class Session:
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
-        self.place = self.renditions.join(self.viewer)
+        self.place = self.renditions.join(self.viewer, small=self._small)
         self._sound.add(self.viewer)
         if self.peer.data is not None and self._follow is not None:
             self._unfollow = self._follow(self.peer.data)
@@ -212,6 +221,11 @@ class Whep:
         self._viewers: Counter[str] = Counter()
 
     @property
+    def port(self) -> Port:
+        """Where viewers come in, and those who talk."""
+        return self._port
+
+    @property
     def sessions(self) -> tuple[Session, ...]:
         """Those that are open."""
         return tuple(session for session, _ in self._sessions.values())
@@ -230,11 +244,12 @@ class Whep:
         hold: Callable[[], AbstractContextManager[object]] = nullcontext,
         position: Callable[[], Fix | None] | None = None,
         sound: bool = True,
+        small: bool = False,
     ) -> Session:
         """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
 
         `position` says where the camera was last; None: this viewer may not know, and gets no data channel. Without
-        `sound` it may not hear, and its answer has no audio.
+        `sound` it may not hear, and its answer has no audio. `small`: its picture is shown small.
 
         Raises:
             BadRequestError: the offer cannot be used.
@@ -285,6 +300,7 @@ class Whep:
             viewer,
             self._sound_of(camera_id, hub),
             follow if agreement.data is not None else None,
+            small=small,
         )
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))
