@@ -37,6 +37,7 @@ from gateway.incidents.shares import Shares
 from gateway.ingest.discovery import Finder, hellos
 from gateway.ingest.fleet import Fleet
 from gateway.ingest.registry import REVISION as CAMERAS
+from gateway.ingest.talkback import Backchannels
 from gateway.listeners import listen_http, listen_rtsp, open_certificate, open_whep, serve_onvif
 from gateway.recording.assignments import Assignments
 from gateway.recording.holds import REVISION as HOLDS
@@ -44,6 +45,7 @@ from gateway.recording.moment import Moments
 from gateway.recording.timeline import Timelines
 from gateway.rtsp.server import STOPS
 from gateway.viewing.snapshot import Snapshots
+from gateway.viewing.talk import Talks
 from gateway.viewing.whep import Whep
 from web.app import application
 from web.download_views import DOWNLOADS
@@ -97,10 +99,13 @@ async def run(
         field = await open_field(settings, state, people, records, clock, stack)
         whep = await open_whep(settings, clock, field.fleet, field.ingest, people.live)
         stack.push_async_callback(whep.close)
+        talks = Talks(whep.port, clock)
+        stack.push_async_callback(talks.close)
+        stack.push_async_callback(Backchannels(field.fleet, clock).close)
         field.fleet.on_fix.append(lambda camera, fix: whep.positions.tell(camera.id, fix))
         casework = await open_casework(settings, state, people, records, field, clock, stack)
         nvrs = open_nvrs(settings, state, people, records, field, casework, clock, stack)
-        services = _services(settings, state, people, records, field, whep, casework, nvrs, clock)
+        services = _services(settings, state, people, records, field, whep, talks, casework, nvrs, clock)
         app = application(services)
         events = app[EVENTS]
         field.recorders.on_changed.append(events.camera_touched)
@@ -131,6 +136,7 @@ async def run(
             ("fleet", field.fleet.run),
             ("recorders", field.recorders.watch),
             ("viewing", whep.run),
+            ("talking", talks.run),
             ("restream", nvrs.restream.run),
             ("onvif", partial(nvrs.onvif.run, sites)),
             ("positions", records.positions.run),
@@ -186,6 +192,7 @@ def _services(
     records: Records,
     field: Field,
     whep: Whep,
+    talks: Talks,
     casework: Casework,
     nvrs: Nvrs,
     clock: Clock,
@@ -207,6 +214,7 @@ def _services(
         registry=people.registry,
         fleet=field.fleet,
         whep=whep,
+        talks=talks,
         nvr_accounts=people.nvr_accounts,
         restream=nvrs.restream,
         replays=nvrs.replays,

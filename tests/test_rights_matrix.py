@@ -242,6 +242,8 @@ RECIPES: dict[str, Recipe] = {
     "PATCH /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),
     "DELETE /api/whep/{session}": Recipe(404, somewhere(Right.LIVE)),
     "OPTIONS /api/whep/{session}": Recipe(200, anybody),
+    "POST /api/cameras/{id}/talk": Recipe(400, of_the_camera(Right.RESPOND), {"data": CHROMIUM_OFFER, "headers": SDP}),
+    "DELETE /api/talk/{session}": Recipe(404, somewhere(Right.RESPOND)),
     "GET /api/cameras/{id}/viewers": Recipe(200, of_everything(Right.METRICS)),
     "GET /api/nvr": Recipe(200, CONFIGURE),
     "DELETE /api/nvr/readers/{id}": Recipe(404, CONFIGURE),  # nobody reads

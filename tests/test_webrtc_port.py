@@ -28,6 +28,7 @@ class RecordingPeer:
         self.bindings: list[tuple[Route, bool]] = []
         self.dtls: list[bytes] = []
         self.rtcp: list[bytes] = []
+        self.rtp: list[bytes] = []
 
     def bound(self, source: Route, *, nominated: bool) -> None:
         self.bindings.append((source, nominated))
@@ -37,6 +38,9 @@ class RecordingPeer:
 
     def rtcp_received(self, datagram: bytes) -> None:
         self.rtcp.append(datagram)
+
+    def rtp_received(self, datagram: bytes) -> None:
+        self.rtp.append(datagram)
 
 
 class Knocker:
@@ -138,9 +142,11 @@ async def test_datagrams_reach_the_peer_only_after_it_proved_itself(
     knocker.socket.send(b"\x16dtls")
     knocker.socket.send(b"\x80\xc9rtcp")
     knocker.socket.send(b"\x80\x60rtp")
+    knocker.socket.send(b"\x70turn")
     await knocker.ask(binding(peer.credentials, nominate=True))
     assert peer.dtls == [b"\x16dtls"]
     assert peer.rtcp == [b"\x80\xc9rtcp"]
+    assert peer.rtp == [b"\x80\x60rtp"]
     assert port.refused["datagram of no known kind"] == 1
     source = knocker.socket.getsockname()
     assert peer.bindings == [(source, False), (source, True)]

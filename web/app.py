@@ -41,6 +41,7 @@ from web import (
     session,
     settings,
     storage,
+    talk,
     timeline,
     trajectory,
     viewers,
@@ -59,6 +60,7 @@ from web.position_reports import REPORTS, Reports
 from web.problems import problems
 from web.routes import Body, Route
 from web.services import ROUTE, SERVICES, Services
+from web.talking import TALKING, Talking
 from web.tickets import TICKETS, Tickets
 from web.watching import WATCHING, Watching
 
@@ -80,6 +82,7 @@ def all_routes() -> list[Route]:
         *groups.ROUTES,
         *walls.ROUTES,
         *live.ROUTES,
+        *talk.ROUTES,
         *viewers.ROUTES,
         *nvr.ROUTES,
         *privacy.ROUTES,
@@ -134,7 +137,8 @@ def application(parts: Services) -> web.Application:
     app[TICKETS] = Tickets(parts)
     app[DOWNLOADS] = DownloadViews(parts.views, parts.clock)
     app[LIVE_POSITIONS] = LivePositions(parts)
-    app[WATCHING] = Watching(parts, app[EVENTS], app[LIVE_POSITIONS], app[TICKETS])
+    app[TALKING] = Talking(parts, app[EVENTS])
+    app[WATCHING] = Watching(parts, app[EVENTS], app[LIVE_POSITIONS], app[TICKETS], app[TALKING])
     app[THUMBNAILS] = Thumbnails()
     app[REPORTS] = Reports(parts.clock)
     app[CAMERA_TESTS] = CameraTests()
@@ -156,6 +160,7 @@ async def _end_watching(app: web.Application) -> None:
     app[TICKETS].close()
     app[DOWNLOADS].close()
     await app[WATCHING].close()
+    await app[TALKING].close()
 
 
 async def _headers(request: web.Request, response: web.StreamResponse) -> None:

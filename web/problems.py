@@ -29,6 +29,7 @@ from gateway.evidence.jobs import QueueFullError
 from gateway.recording.moment import NoPictureError
 from gateway.viewing.budget import BusyError
 from gateway.viewing.ice_session import PreconditionFailedError, PreconditionRequiredError
+from gateway.viewing.talk import TalkingError
 from gateway.viewing.whep import FullError, NoCodecError, NotLiveError, UnplayableError
 from web.reasons import ReasonNeededError
 from web.refusals import leads_away, shown_path, suspect
@@ -99,6 +100,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
             members["pointer"] = error.pointer
         if isinstance(error, ReasonNeededError):
             members |= {"type": REASON_NEEDED, "reasons": error.reasons}
+        if isinstance(error, TalkingError):
+            members["talking"] = error.name
         if isinstance(error, NoPictureError):
             members |= {"before": utc(error.before_ns), "after": utc(error.after_ns)}
         response = problem(status, str(error), **members)

@@ -108,6 +108,8 @@ COMPONENTS: dict[str, Any] = {
         },
         health={**or_null(ref("UnitHealth")), "description": "the newest known value of each; null: it never said"},
         viewers={"type": "integer"},
+        talk={"type": "boolean", "description": "it has a backchannel: who may respond can talk to it"},
+        talking={**TEXT_OR_NULL, "description": "who talks to it now"},
         recording={"type": "boolean"},
         record_on={"enum": ["always", "event"]},
         recorded_because={"type": ["string", "null"], "description": "what set it off, where it records on an event"},

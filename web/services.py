@@ -45,6 +45,7 @@ from gateway.recording.moment import Moments
 from gateway.recording.playback.media import PlaybackMedia
 from gateway.recording.timeline import Timelines
 from gateway.viewing.snapshot import Snapshots
+from gateway.viewing.talk import Talks
 from gateway.viewing.whep import Whep
 from web.routes import Route
 
@@ -84,6 +85,7 @@ class Services:
     registry: Registry
     fleet: Fleet
     whep: Whep
+    talks: Talks
     nvr_accounts: NvrAccounts
     restream: Restream
     replays: Replays

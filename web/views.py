@@ -34,6 +34,8 @@ def camera_json(parts: Services, camera: Camera, who: Asker) -> dict[str, Any]:
         "position_reason": camera.position_problem,
         "health": None if camera.health is None else _health_json(camera.health),
         "viewers": viewers,
+        "talk": camera.talk is True,
+        "talking": parts.talks.talker(camera.id),
         "recording": parts.recording(camera.id),
         "record_on": settings.record_on,
         "recorded_because": parts.on_event.cause(camera.id),

@@ -2,7 +2,8 @@
 
 Each WHEP session is remembered with who opened it. When rights, users or the policy change, those that their viewers
 may not have any more end at once, and their pages are told why. The audit is told of every end. What a socket of
-events or positions may tell is `web.events`' and `web.live_positions`' own; who plays what is recorded, `web.tickets`'.
+events or positions may tell is `web.events`' and `web.live_positions`' own; who plays what is recorded, `web.tickets`';
+who talks, `web.talk`'s.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gateway.viewing.whep import Session
 from web.events import Events
 from web.live_positions import LivePositions
 from web.services import Services
+from web.talking import Talking
 from web.tickets import Tickets
 
 LOG_IN_ENDED = "the log-in has ended"
@@ -43,11 +45,14 @@ class _View:
 class Watching:
     """Every open WHEP session. All calls from the event loop's thread."""
 
-    def __init__(self, parts: Services, events: Events, live_positions: LivePositions, tickets: Tickets) -> None:
+    def __init__(
+        self, parts: Services, events: Events, live_positions: LivePositions, tickets: Tickets, talking: Talking
+    ) -> None:
         self._parts = parts
         self._events = events
         self._live_positions = live_positions
         self._tickets = tickets
+        self._talking = talking
         self._views: dict[str, _View] = {}
         self._tasks = TaskOwner("watching")
         parts.whep.on_ended.append(self._ended)
@@ -55,7 +60,7 @@ class Watching:
 
     @property
     def log_ins(self) -> set[bytes]:
-        """The log-ins that watch, play what is recorded, or follow events."""
+        """The log-ins that watch, talk, play what is recorded, or follow events."""
         return {who.key for who in self._principals}
 
     def some_expired(self, now_ns: int) -> bool:
@@ -67,6 +72,7 @@ class Watching:
         yield from self._events.principals
         yield from self._live_positions.principals
         yield from self._tickets.principals
+        yield from self._talking.principals
         yield from (view.who for view in self._views.values())
 
     def opened(self, session: Session, who: Principal, noted: View) -> None:
@@ -85,6 +91,7 @@ class Watching:
         self._events.log_ins_changed(holding)
         self._live_positions.log_ins_changed(holding)
         self._tickets.log_ins_changed(holding, LOG_IN_ENDED)
+        self._talking.log_ins_changed(holding, LOG_IN_ENDED)
         self.look()
 
     def look(self) -> None:
@@ -96,6 +103,7 @@ class Watching:
             if lost:
                 right = Right.LIVE if Right.LIVE in lost else min(lost)
                 self._end(view, right, ruling(authority, view.who, right, camera).why)
+        self._talking.rights_changed()
         self._events.rights_changed()
         self._live_positions.rights_changed()
 

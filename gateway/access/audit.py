@@ -36,6 +36,7 @@ class Action(StrEnum):
     LOG_OUT = "log_out"
     LIVE_VIEW = "live_view"
     FOLLOW = "follow"
+    TALK = "talk"
     SNAPSHOT = "snapshot"
     POSITIONS = "positions"
     RECORDINGS = "recordings"

@@ -72,6 +72,10 @@ WORKER_DEATHS = _counter("sightline_worker_deaths_total", "Worker processes that
 TRANSCODED = _counter("sightline_transcoded_units_total", "Pictures and sounds coded anew", "camera", "work")
 TRANSCODES = Gauge("sightline_transcodes", "Transcodes of video that run now", registry=REGISTRY)
 TRANSCODES_REFUSED = _counter("sightline_transcodes_refused_total", "Transcodes that found no place", "camera", "work")
+TALKS = Gauge("sightline_talks", "Talks to cameras under way", registry=REGISTRY)
+TALK_PACKETS = _counter("sightline_talk_packets_total", "RTP packets made for a camera's loudspeaker", "camera")
+TALK_DROPPED = _counter("sightline_talk_dropped_total", "RTP packets of speakers not passed on", "camera", "why")
+TALKS_REFUSED = _counter("sightline_talks_refused_total", "Talks that did not come about, by why", "camera", "why")
 SETTINGS_READ = _counter("sightline_settings_read_total", "Times the settings were read again", "outcome")
 SETTINGS_PENDING = Gauge(
     "sightline_settings_pending", "Settings that changed and wait for the next start", registry=REGISTRY

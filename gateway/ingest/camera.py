@@ -164,6 +164,7 @@ class CameraSource:
         try:
             url = settings.url if settings.onvif is None else await self._stream_url(settings.onvif, password)
             assert url is not None, "settings have either a URL or an ONVIF address"
+            self._camera.stream_url = url
             async with await RtspClient.open(
                 url,
                 username=settings.username,

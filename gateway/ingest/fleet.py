@@ -107,6 +107,10 @@ class Camera:
         self.clock_skew_ns: int | None = None
         """How far its clock was ahead of ours then, to a second or so."""
         self.intake = Intake()
+        self.stream_url: str | None = None
+        """Where its stream was found last."""
+        self.talk: bool | None = None
+        """Whether it has a backchannel; None: it has not said yet."""
         self.retry_ns: UtcNs | None = None
         """When the next attempt is made, while one is waited for."""
         self.video_ns: UtcNs | None = None
@@ -232,6 +236,11 @@ class Camera:
                 self.since_ns = self._clock.utc_ns()
             self.status, self.reason = status, reason
             self._changed(self)
+
+    def set_talk(self, talk: bool) -> None:
+        """It is known whether it has a backchannel."""
+        self.talk = talk
+        self._changed(self)
 
     # ---- those who need it
 
@@ -370,7 +379,7 @@ class Fleet:
         if old.position != new.settings.position:
             camera.position_problem = None
         if old.model_dump(exclude=NOT_THE_WAY_IN) != new.settings.model_dump(exclude=NOT_THE_WAY_IN):
-            camera.device = camera.clock_skew_ns = None
+            camera.device = camera.clock_skew_ns = camera.stream_url = camera.talk = None
             self._stop(camera.id)
             self._start(camera)
         self._notify_changed(camera)

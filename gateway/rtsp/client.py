@@ -5,6 +5,8 @@
         await session.play(receiver)  # packets go to the receiver from now on
         await session.wait_closed()   # raises what ended it
 
+With `backchannel` the session is one for talking: what is set up is sent by us (`send`), and nothing else is asked for.
+
 Here belongs the order of requests, logging in, keeping the session alive. One attempt only: nothing here is retried but
 what the protocol itself asks for. Bytes and failures of the connection are in `wire`; what packets hold is for
 `gateway.media`. Every failure is a CameraError whose reason is a sentence for a person and whose `where` names the
@@ -25,6 +27,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import CameraError, Fault
 from gateway.base.supervise import TaskOwner
 from gateway.media.model import Codec, TrackKind
+from gateway.rtsp import backchannel as back
 from gateway.rtsp.auth import AuthenticationError, ClientAuthentication
 from gateway.rtsp.batches import Batches
 from gateway.rtsp.headers import Pair, RtpInfo, Session, Transport, public
@@ -52,6 +55,10 @@ MAX_ALIVE_SECONDS = 30.0
 """The keep-alive is sent at least so often, for the sake of NAT tables on the way."""
 MAX_WAITING = 64 << 10
 """Bytes that a camera may leave untaken before no more reports are sent to it."""
+MAX_SOUND_WAITING = 4 << 10
+"""Bytes of sound that a camera may leave untaken, half a second of G.711: what is said after that is not sent."""
+SOUND_BUFFER = 8 << 10
+"""Asked of the kernel for a connection that carries sound to a camera: what waits there is old when it arrives."""
 
 _METHOD_UNKNOWN = frozenset((405, 501, 551))
 
@@ -103,7 +110,14 @@ class RtspClient:
     """One session. Made by `open`; close it in the end, or use it as an asynchronous context manager."""
 
     def __init__(
-        self, wire: Wire, authentication: ClientAuthentication, *, clock: Clock, udp: bool, timeouts: Timeouts
+        self,
+        wire: Wire,
+        authentication: ClientAuthentication,
+        *,
+        clock: Clock,
+        udp: bool,
+        timeouts: Timeouts,
+        backchannel: bool = False,
     ) -> None:
         self.tracks: tuple[TrackDescription, ...] = ()
         """Those chosen of the camera's; `track.id` is the place in this tuple."""
@@ -116,12 +130,15 @@ class RtspClient:
         self._clock = clock
         self._udp = udp
         self._timeouts = timeouts
+        self._required = (("Require", back.OPTION),) if backchannel else ()
+        """Of DESCRIBE, SETUP and PLAY."""
         self._url = wire.target.url
         self._base = self._url
         self._aggregate = self._url
         self._methods: frozenset[str] = frozenset()
         self._session: Session | None = None
         self._receptions: dict[int, Reception] = {}
+        self._rtp_channels: dict[int, int] = {}
         self._rtcp_channels: dict[int, int] = {}
         self._ports: dict[int, PortPair] = {}
         self._our_ssrc = random.getrandbits(32)
@@ -141,15 +158,17 @@ class RtspClient:
         choose: Choose = choose_supported,
         batches: Batches | None = None,
         timeouts: Timeouts = Timeouts(),
+        backchannel: bool = False,
     ) -> RtspClient:
         """Connect, log in and ask what the camera sends, following a few redirects.
 
         A user name in the URL counts when none is given. `allow_basic`: send the password in clear text, if the camera
         wants it so, even without encryption. `tls_verify`: rtsps only to a camera whose certificate is trusted.
-        `batches`: read the connection through these, where many are read.
+        `batches`: read the connection through these, where many are read. `backchannel`: ask what can be sent to the
+        camera, not what it sends; `choose` then takes one of `backchannel.back_tracks`.
 
         Raises:
-            CameraError: it did not come to that.
+            CameraError: it did not come to that; NoBackchannelError: the camera cannot be talked to.
         """
         target, url_username, url_password = Target.parse(url)
         if not username:
@@ -169,7 +188,14 @@ class RtspClient:
             if batches is not None:
                 wire.read_in_batches(batches)
             authentication = ClientAuthentication(username, password, allow_basic=allow_basic or target.tls)
-            session = cls(wire, authentication, clock=clock, udp=transport == "udp", timeouts=timeouts)
+            session = cls(
+                wire,
+                authentication,
+                clock=clock,
+                udp=transport == "udp",
+                timeouts=timeouts,
+                backchannel=backchannel,
+            )
             try:
                 location = await session._describe(choose)
             except BaseException:
@@ -224,12 +250,33 @@ class RtspClient:
         """
         for index in range(len(self.tracks)):
             await self._set_up(index, receiver)
-        response = await self._ask("PLAY", self._aggregate, ("Range", "npt=0.000-"))
+        response = await self._ask("PLAY", self._aggregate, ("Range", "npt=0.000-"), *self._required)
         self._check(response, "PLAY")
         self._note_rtp_info(response.headers.get("RTP-Info"))
         self._wire.over.add_done_callback(lambda over: _tell(receiver, over.result()))
         self._tasks.start(self._keep_alive(), name="keep-alive")
-        self._tasks.start(self._report(), name="reports")
+        if self._required:
+            self._wire.keep_short(SOUND_BUFFER)
+        else:
+            self._tasks.start(self._report(), name="reports")
+
+    def send(self, packet: bytes) -> bool:
+        """Send an RTP packet to the camera's backchannel; False: it was dropped, as the camera takes nothing now."""
+        return self._send(packet, 0)
+
+    def send_report(self, packet: bytes) -> bool:
+        """Send an RTCP packet beside it."""
+        return self._send(packet, 1)
+
+    def _send(self, packet: bytes, which: int) -> bool:
+        """`which`: 0 for RTP, 1 for RTCP."""
+        if (pair := self._ports.get(0)) is not None:
+            return pair.send(packet) if which == 0 else pair.report(packet)
+        if self._wire.over.done() or 0 not in self._rtcp_channels or self._wire.waiting > MAX_SOUND_WAITING:
+            return False
+        channel = (self._rtcp_channels if which else self._rtp_channels)[0]
+        self._wire.write(interleaved_header(channel, len(packet)) + packet)
+        return True
 
     async def wait_closed(self) -> None:
         """Return once the session was closed by us.
@@ -261,7 +308,10 @@ class RtspClient:
         response = await self._ask("OPTIONS", self._url)
         if response.status == 200:
             self._methods = public(response.headers.get("Public"))
-        response = await self._ask("DESCRIBE", self._url, ("Accept", "application/sdp"))
+        response = await self._ask("DESCRIBE", self._url, ("Accept", "application/sdp"), *self._required)
+        if response.status == 551 and self._required:
+            reason = "The camera has no backchannel (551 Option not supported): it cannot be talked to."
+            raise back.NoBackchannelError(reason, where=self.where)
         if 300 <= response.status < 400 and response.headers.get("Location"):
             return response.headers.get("Location")
         self._check(response, "DESCRIBE")
@@ -273,7 +323,8 @@ class RtspClient:
         self._base = base_url(self._url, headers.get("Content-Base"), headers.get("Content-Location"))
         self._aggregate = aggregate_url(description, self._base)
         try:
-            chosen = choose(tracks(description, self._base))
+            read = back.back_tracks if self._required else tracks
+            chosen = choose(read(description, self._base))
         except CameraError as error:
             error.where = error.where or self.where
             raise
@@ -290,8 +341,8 @@ class RtspClient:
             offer = await self._open_ports(index, reception)
         else:
             offer = Transport(tcp=True, interleaved=(2 * index, 2 * index + 1))
-        response = await self._ask("SETUP", described.control, ("Transport", offer.encode()))
-        if response.status != 200 and described.track.kind is not TrackKind.VIDEO:
+        response = await self._ask("SETUP", described.control, ("Transport", offer.encode()), *self._required)
+        if response.status != 200 and described.track.kind is not TrackKind.VIDEO and not self._required:
             self.refused[index] = _status(response)
             return
         if response.status == 461:
@@ -305,7 +356,9 @@ class RtspClient:
         if answer.tcp is not offer.tcp or not answer.unicast:
             raise self._wire.error(Fault.REFUSED, "The camera chose a transport that it was not offered.")
         if self._udp:
-            self._ports[index].connect(self._wire.peer_ip, answer.server_port, answer.source)
+            if self._required and not answer.server_port:
+                raise self._wire.error(Fault.REFUSED, "The camera does not say by which UDP port it takes sound.")
+            self._ports[index].connect(self._wire.peer_ip, answer.server_port, answer.source, knock=not self._required)
         else:
             self._route(index, answer.interleaved or (2 * index, 2 * index + 1), reception)
         self._receptions[index] = reception
@@ -324,7 +377,7 @@ class RtspClient:
         if any(routes[channel] is not None for channel in channels):
             raise self._wire.error(Fault.BAD_STREAM, "The camera sends two tracks on one channel.")
         routes[channels[0]], routes[channels[1]] = reception.rtp, reception.rtcp
-        self._rtcp_channels[index] = channels[1]
+        self._rtp_channels[index], self._rtcp_channels[index] = channels
         self._wire.connection.channels |= set(channels)
 
     def _note_rtp_info(self, value: str) -> None:

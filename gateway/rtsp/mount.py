@@ -13,6 +13,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.base.clock import Clock
@@ -22,7 +23,7 @@ from gateway.media.payloads import payloads
 from gateway.media.rtcp import Bye, ReceiverReport, SenderReport, SourceDescription, build_rtcp, utc_ns_to_ntp
 from gateway.media.rtp import build_packets
 from gateway.rtsp.fan import Fan
-from gateway.rtsp.presentation import LIVE, Burst, Client, Description, Playing, Receiver, RefusalError, Start
+from gateway.rtsp.presentation import LIVE, Back, Burst, Client, Description, Playing, Receiver, RefusalError, Start
 from gateway.rtsp.protocol import Headers
 from gateway.rtsp.sdp import payload_type
 
@@ -134,13 +135,20 @@ class Mount:
     """Serves one camera, live, and is a Presentation for everybody. Reads its feed only while somebody is attached.
 
     `tracks()` says what the camera carries now; `subscribe()` opens a feed that begins with the last keyframe. Close
-    it in the end, or use it as an async context manager.
+    it in the end, or use it as an async context manager. `back` is what it hears, if it does.
     """
 
     def __init__(
-        self, name: str, tracks: Callable[[], tuple[Track, ...]], subscribe: Callable[[], Feed], clock: Clock
+        self,
+        name: str,
+        tracks: Callable[[], tuple[Track, ...]],
+        subscribe: Callable[[], Feed],
+        clock: Clock,
+        *,
+        back: Back | None = None,
     ) -> None:
         self.name = name
+        self._description = LIVE if back is None else replace(LIVE, back=back)
         self._tracks = tracks
         self._subscribe = subscribe
         self._clock = clock
@@ -162,7 +170,7 @@ class Mount:
 
     @property
     def description(self) -> Description:  # noqa: D102
-        return LIVE
+        return self._description
 
     @property
     def options(self) -> frozenset[str]:  # noqa: D102

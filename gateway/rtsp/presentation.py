@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.media.model import AccessUnit, Track, TrackKind
+from gateway.media.model import AccessUnit, Codec, Track, TrackKind
 from gateway.rtsp.fan import Fan
 from gateway.rtsp.protocol import Headers, Response
 
@@ -49,6 +49,17 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """What a presentation takes from a client that requires the backchannel: G.711 (`backchannel.OPTION`)."""
+
+    track_id: int
+    """None of the tracks that are sent."""
+    codecs: tuple[Codec, ...]
+    take: Callable[[list[bytes]], None]
+    """Called with RTP packets, or what a client takes for such."""
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What DESCRIBE says of a presentation beside its tracks."""
 
@@ -56,6 +67,8 @@ class Description:
     """The session's attributes of the name `range` (RFC 2326 C.1.5), the one that says more first."""
     attributes: Mapping[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """More attributes of tracks, name and value, by the track's id."""
+    back: Back | None = None
+    """None: there is no backchannel."""
 
 
 LIVE = Description()

@@ -233,6 +233,8 @@ class Server:
             return
         session.pause(why)
         session.outlet.close()
+        for ending in session.on_end:
+            ending()
         self._by_rtcp = {address: other for address, other in self._by_rtcp.items() if other is not session}
 
     # ---- inside

@@ -10,16 +10,19 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from gateway.base.errors import RefusedError, StorageError
 from gateway.media.model import NS
+from gateway.rtsp import backchannel
 from gateway.rtsp.auth import ServerAuthentication, claimed_name
 from gateway.rtsp.delivery import DatagramOutlet, InterleavedOutlet
 from gateway.rtsp.headers import Pair, RtpInfo, Transport
 from gateway.rtsp.headers import Session as SessionField
-from gateway.rtsp.presentation import Client, Presentation, RefusalError
+from gateway.rtsp.hearing import hear_datagrams, hear_within
+from gateway.rtsp.presentation import Back, Client, Presentation, RefusalError
 from gateway.rtsp.protocol import Connection, Headers, RemoteProtocolError, Request, Response, Role
 from gateway.rtsp.sdp import describe
 from gateway.rtsp.sending import Sending
@@ -199,12 +202,16 @@ class ServerConnection:
             raise RefusalError(406)
         path, _ = _split(request.url)
         presentation = await self._find(path, client)
-        _check_options(request, presentation)
+        back = _required_back(request, presentation)
         started = self._server.started_ns // NS
         said = presentation.description
-        body = describe(
+        description = describe(
             presentation.tracks, name=path, session_id=started, ranges=said.ranges, attributes=said.attributes
-        ).encode()
+        )
+        if back is not None:
+            heard = backchannel.back_media(back.track_id, back.codecs)
+            description = replace(description, media=(*description.media, heard))
+        body = description.encode()
         base = request.url.partition("?")[0].rstrip("/") + "/"
         return Response(200, Headers.of({"Content-Type": "application/sdp", "Content-Base": base}), body)
 
@@ -214,8 +221,10 @@ class ServerConnection:
         if session is not None and session.path != path:
             raise RefusalError(459)
         presentation = await self._find(path, client) if session is None else session.presentation
-        _check_options(request, presentation)
+        back = _required_back(request, presentation)
         tracks = {track.id for track in presentation.tracks}
+        if back is not None:
+            tracks.add(back.track_id)
         if track_id is None and len(tracks) == 1:
             (track_id,) = tracks
         if track_id is None:
@@ -229,16 +238,17 @@ class ServerConnection:
             if not offer.unicast or offer.mode not in {"", "PLAY"}:
                 continue
             if offer.tcp or (offer.client_port is not None and self._can_have_datagrams):
-                chosen, session = await self._carry(offer, track_id, opening, session)
+                chosen, session = await self._carry(offer, track_id, opening, session, back)
                 fields = {"Transport": chosen.encode(), "Session": self._field(session)}
                 return Response(200, Headers.of(fields))
         raise RefusalError(461)
 
     async def _carry(
-        self, offer: Transport, track_id: int, opening: Opening, session: Session | None
+        self, offer: Transport, track_id: int, opening: Opening, session: Session | None, back: Back | None
     ) -> tuple[Transport, Session]:
         """Have `track_id` carried as offered, in `session` or a new one."""
-        ssrc = opening.presentation.ssrc(track_id)
+        heard = back if back is not None and back.track_id == track_id else None
+        ssrc = opening.presentation.ssrc(track_id) if heard is None else None
         if offer.tcp:
             if session is None:
                 session = self._server.open_session(opening, self, InterleavedOutlet(self._sending))
@@ -247,6 +257,10 @@ class ServerConnection:
             pair = self._channels(offer.interleaved)
             session.outlet.channels[track_id] = pair
             session.tracks.add(track_id)
+            if heard is not None:
+                chosen, ending = hear_within(heard, pair, self._parser.routes)
+                session.on_end.append(ending)
+                return chosen, session
             return Transport(tcp=True, interleaved=pair, ssrc=ssrc, mode="PLAY"), session
         try:
             ports = await self._server.udp_ports(self._sending.local)
@@ -262,9 +276,23 @@ class ServerConnection:
         session.outlet.client_ports[track_id] = offer.client_port
         session.tracks.add(track_id)
         self._server.expect_rtcp((self._sending.remote, offer.client_port[1]), session)
+        if heard is not None:
+            return await self._hear_datagrams(heard, offer.client_port, session), session
         # The answer names no destination: packets go to where the request came from and nowhere else.
         chosen = Transport(tcp=False, client_port=offer.client_port, server_port=ports.numbers, ssrc=ssrc, mode="PLAY")
         return chosen, session
+
+    async def _hear_datagrams(self, back: Back, client_port: Pair, session: Session) -> Transport:
+        def alive() -> None:
+            session.seen_at = self._server.clock.monotonic()
+
+        try:
+            chosen, ending = await hear_datagrams(back, client_port, self._sending.local, self._sending.remote, alive)
+        except OSError as error:
+            log.warning("RTSP client %s: no UDP ports: %s", self.peer, error)
+            raise RefusalError(453) from None
+        session.on_end.append(ending)
+        return chosen
 
     def _channels(self, wanted: Pair | None) -> Pair:
         """The pair of channels asked for, or the next that is free in this connection."""
@@ -284,7 +312,7 @@ class ServerConnection:
 
     async def _play(self, request: Request, client: Client) -> tuple[Response, Callable[[], None] | None]:
         session = self._session(request, client)
-        _check_options(request, session.presentation)
+        _required_back(request, session.presentation)
         playing = await session.presentation.play(session.delivery, request.headers, client)
         if self._server.sessions.get(session.id) is not session:
             session.presentation.detach(session.delivery, "the client was gone before it began")
@@ -339,11 +367,17 @@ def _of(session: Session) -> Response:
     return Response(200, Headers.of({"Session": session.id}))
 
 
-def _check_options(request: Request, presentation: Presentation) -> None:
-    """Refuse what the client requires and the presentation does not know (RFC 2326 12.32)."""
+def _required_back(request: Request, presentation: Presentation) -> Back | None:
+    """The backchannel, if the client requires it and there is one.
+
+    What the client requires and the presentation does not know is refused (RFC 2326 12.32).
+    """
     required = {tag.strip() for tag in request.headers.get("Require").split(",")} - {""}
-    if unknown := required - presentation.options:
+    back = presentation.description.back
+    known = presentation.options if back is None else presentation.options | {backchannel.OPTION}
+    if unknown := required - known:
         raise RefusalError(551, {"Unsupported": ", ".join(sorted(unknown))})
+    return back if backchannel.OPTION in required else None
 
 
 def _split(url: str) -> tuple[str, int | None]:

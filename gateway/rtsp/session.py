@@ -49,6 +49,8 @@ class Session:
         self.playing = False
         self.seen_at = clock.monotonic()
         self.tracks: set[int] = set()
+        self.on_end: list[Callable[[], None]] = []
+        """Called once when it is over."""
         self.delivery = Delivery(outlet, clock, lambda why: on_end(self, why), on_moved)
 
     @property

@@ -1,4 +1,7 @@
-"""The UDP ports by which a client receives one track: an even one for RTP, the next for RTCP (RFC 3550 11)."""
+"""The UDP ports of one track that is received, or sent by a backchannel: an even one for RTP, the next for RTCP.
+
+Source: RFC 3550 11.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ class _Port(asyncio.DatagramProtocol):
 
 
 class PortPair:
-    """Receives one track's packets from the camera and from no one else. Close it in the end."""
+    """Receives one track's packets from the other side and from no one else, or sends it one. Close it in the end."""
 
     def __init__(self) -> None:
         self.numbers: Pair = (0, 0)
@@ -85,21 +88,31 @@ class PortPair:
         pair._rtcp, _ = await loop.create_datagram_endpoint(lambda: _Port(pair, rtcp), sock=second)
         return pair
 
-    def connect(self, camera_ip: str, ports: Pair | None, source: str = "") -> None:
+    def connect(self, camera_ip: str, ports: Pair | None, source: str = "", *, knock: bool = True) -> None:
         """The camera at `camera_ip` sends from `ports` (None: it did not say) and perhaps from the address `source`.
 
-        A packet is sent to the first of them, so that a firewall on our side lets the media in; reports open
-        the second.
+        With `knock` a packet is sent to the first of them, so that a firewall on our side lets the media in; reports
+        open the second.
         """
         self.senders = frozenset(filter(None, (camera_ip, source)))
         if ports is not None and all(ports):
             self._camera = (camera_ip, ports)
-            self._rtp.sendto(_DUMMY_RTP, (camera_ip, ports[0]))
+            if knock:
+                self._rtp.sendto(_DUMMY_RTP, (camera_ip, ports[0]))
 
-    def report(self, packet: bytes) -> None:
-        """Send an RTCP packet to the camera."""
-        if self._camera is not None and not self._rtcp.is_closing():
-            self._rtcp.sendto(packet, (self._camera[0], self._camera[1][1]))
+    def send(self, packet: bytes) -> bool:
+        """Send an RTP packet to the camera; False: it is not known where to, or the ports are closed."""
+        return self._send(self._rtp, packet, 0)
+
+    def report(self, packet: bytes) -> bool:
+        """Send an RTCP packet to the camera; as `send`."""
+        return self._send(self._rtcp, packet, 1)
+
+    def _send(self, transport: asyncio.DatagramTransport, packet: bytes, which: int) -> bool:
+        if self._camera is None or transport.is_closing():
+            return False
+        transport.sendto(packet, (self._camera[0], self._camera[1][which]))
+        return True
 
     def close(self) -> None:
         """Release both ports."""

@@ -134,6 +134,11 @@ class Wire(asyncio.Protocol):
         """Bytes that the camera has not taken yet."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
+    def keep_short(self, size: int) -> None:
+        """Let the kernel hold about `size` bytes that the camera has not taken, and no more."""
+        if self._transport is not None and (sock := self._transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+
     def read_in_batches(self, batches: Batches) -> None:
         """Read through `batches` instead of the transport from now on. TLS goes on as it is."""
         if self.target.tls or self._transport is None or self.over.done():

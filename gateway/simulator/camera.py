@@ -1,4 +1,4 @@
-"""One simulated body-worn camera: picture, sound and position into a Hub, and out by RTSP and ONVIF.
+"""One simulated body-worn camera: picture, sound and position into a Hub, and out by RTSP and ONVIF; and what it hears.
 
 Here belongs what the camera does over time, its faults included. How a picture, a sound or a position is made belongs
 to `encoder`, `sound` and `walk`.
@@ -28,17 +28,18 @@ from gateway.media.model import (
     VideoParameters,
 )
 from gateway.rtsp.mount import Mount
-from gateway.rtsp.presentation import Client, Presentation
+from gateway.rtsp.presentation import Back, Client, Presentation
 from gateway.rtsp.server import Server
 from gateway.simulator.battery import battery_percent
 from gateway.simulator.device import SERVICE_PATH, CameraModel, DeviceSite, identity
 from gateway.simulator.encoder import Encoder, EncoderSettings
+from gateway.simulator.loudspeaker import Loudspeaker
 from gateway.simulator.sound import FRAME_SAMPLES, SAMPLE_RATE, Street
 from gateway.simulator.walk import Walk
 from onvif_protocol.discovery import Responder, Target
 from onvif_protocol.metadata import Carrier, Position, battery_document, event_document, navigational_document
 
-VIDEO, AUDIO, METADATA = range(3)
+VIDEO, AUDIO, METADATA, BACK = range(4)
 """Ids of the tracks."""
 VIDEO_RATE = 90_000
 METADATA_RATE = 90_000
@@ -64,6 +65,8 @@ class CameraSettings:
     password: str
     carrier: Carrier = Carrier.MILESTONE
     """MILESTONE, which has speed and course, or EVENT, which has the time."""
+    hears: tuple[Codec, ...] = (Codec.PCMU, Codec.PCMA)
+    """What its loudspeaker takes by the backchannel; nothing: it has none."""
 
 
 class SimulatedCamera:
@@ -96,7 +99,9 @@ class SimulatedCamera:
         self._site = DeviceSite(self._model(), self._password_of, self._still, clock)
         self._responder: Responder | None = None
         subscribe = lambda: self.hub.subscribe("rtsp", start=Start.KEYFRAME)  # noqa: E731
-        self._mount = Mount(settings.id, lambda: self.hub.tracks, subscribe, clock)
+        self.loudspeaker = Loudspeaker()
+        back = Back(BACK, settings.hears, self.loudspeaker.play) if settings.hears else None
+        self._mount = Mount(settings.id, lambda: self.hub.tracks, subscribe, clock, back=back)
         self._video = Track(VIDEO, TrackKind.VIDEO, Codec.H264, VIDEO_RATE, VideoParameters())
         self._audio = Track(AUDIO, TrackKind.AUDIO, Codec.PCMU, SAMPLE_RATE, AudioParameters(SAMPLE_RATE))
         self._metadata = Track(METADATA, TrackKind.METADATA, Codec.ONVIF_METADATA, METADATA_RATE, MetadataParameters())

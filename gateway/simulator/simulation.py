@@ -14,7 +14,7 @@ from typing import Self
 from gateway.base.clock import Clock, SystemClock
 from gateway.base.errors import CameraError, Fault
 from gateway.base.supervise import TaskOwner
-from gateway.media.model import UtcNs
+from gateway.media.model import Codec, UtcNs
 from gateway.simulator.camera import CameraSettings, SimulatedCamera
 from gateway.simulator.encoder import Encoder, EncoderSettings
 from onvif_protocol.metadata import Carrier
@@ -22,6 +22,8 @@ from onvif_protocol.metadata import Carrier
 NUMBERS = (12, 7, 3, 21)
 """Of the first units; the others follow from 31 on."""
 USERNAME = "operator"
+HEARS = ((Codec.PCMU, Codec.PCMA), (Codec.PCMA,), (Codec.PCMU,), ())
+"""What loudspeakers of one unit after the other take; each fourth has none."""
 START_SECONDS = 30.0
 FLAKY_SECONDS = 40.0
 """Between two faults of a flaky camera."""
@@ -73,6 +75,7 @@ class Simulation:
                     password=secrets.token_urlsafe(9) if password is None else password,
                     # One of four speaks the standard's own form, which knows no speed.
                     carrier=Carrier.EVENT if seed % 4 == 3 else Carrier.MILESTONE,
+                    hears=HEARS[seed % len(HEARS)],
                 ),
                 pictures[seed],
                 self.encoder,

@@ -6,6 +6,7 @@ Here belongs the life of a peer from the answer to its end. The socket is in `po
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.base.clock import Clock
@@ -37,22 +38,26 @@ CONSENT_SECONDS = 25.0
 
 
 class PeerListener(Protocol):
-    """Hears of the peer's life while it runs."""
+    """Hears of the peer's life while it runs. Whoever inherits from this need not care for what is sent to a viewer."""
 
     def connected(self) -> None:
         """Keys are agreed: media may flow."""
 
     def keyframe_wanted(self) -> None:
         """The viewer's decoder cannot go on (PLI, FIR)."""
+        return
 
     def packets_wanted(self, outlet: Outlet, count: int) -> int:
         """The viewer lacks so many packets of `outlet` (NACK); how many are to be sent again."""
+        return count
 
     def reported(self, outlet: Outlet, block: ReportBlock) -> None:
         """The viewer says how `outlet` arrives (receiver report)."""
+        return
 
     def estimated(self, bitrate: int) -> None:
         """The viewer says how many bits a second it believes to get through (REMB)."""
+        return
 
 
 class Peer:
@@ -66,7 +71,9 @@ class Peer:
         clock: Clock,
         *,
         sctp_port: int | None = None,
+        on_rtp: Callable[[bytes], None] | None = None,
     ) -> None:
+        """`on_rtp` takes the RTP packets of a peer that speaks; without it, what comes is refused."""
         self.port = port
         self.credentials = Credentials.make()
         self.address: Route | None = None
@@ -76,6 +83,7 @@ class Peer:
         self.data: DataChannels | None = None
         """Set once the handshake is done, for a viewer that offered data channels at `sctp_port`."""
         self._sctp_port = sctp_port
+        self._on_rtp = on_rtp
         self._clock = clock
         self._listener: PeerListener | None = None
         self._outlets: dict[int, Outlet] = {}
@@ -173,6 +181,20 @@ class Peer:
                     self._listener.estimated(bitrate)
                 case _:
                     pass
+
+    def rtp_received(self, datagram: bytes) -> None:
+        """See `port.PortPeer`."""
+        if self.srtp is None or self._listener is None:
+            return
+        if self._on_rtp is None:
+            BAD_INPUT.labels("", "media of a viewer").inc()
+            return
+        try:
+            packet = self.srtp.unprotect(datagram)
+        except SrtpError:
+            BAD_INPUT.labels("", "SRTP").inc()
+            return
+        self._on_rtp(packet)
 
     def _send(self, datagram: bytes) -> None:
         if self.address is not None:

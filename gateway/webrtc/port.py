@@ -66,6 +66,9 @@ class PortPeer(Protocol):
     def rtcp_received(self, datagram: bytes) -> None:
         """An SRTCP packet came by one of the peer's routes."""
 
+    def rtp_received(self, datagram: bytes) -> None:
+        """An SRTP packet came by one of the peer's routes."""
+
 
 class Port:
     """All calls from the event loop's thread. Made by `open_port`; call `listen_tcp` before viewers are told of it."""
@@ -239,8 +242,11 @@ class Port:
             self._refuse("datagram of a stranger")
         elif 20 <= datagram[0] <= 63:
             peer.dtls_received(datagram)
-        elif 128 <= datagram[0] <= 191 and len(datagram) > 1 and 192 <= datagram[1] <= 223:
-            peer.rtcp_received(datagram)
+        elif 128 <= datagram[0] <= 191 and len(datagram) > 1:
+            if 192 <= datagram[1] <= 223:
+                peer.rtcp_received(datagram)
+            else:
+                peer.rtp_received(datagram)
         else:
             self._refuse("datagram of no known kind")
 

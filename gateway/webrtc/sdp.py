@@ -44,6 +44,8 @@ class Media:
     formats: tuple[Format, ...]
     receives: bool
     """The viewer wants to get media by it."""
+    sends: bool
+    """The other side would send media by it."""
     refused: bool
     """Offered with port 0 and not `bundle-only`."""
     rtcp_mux: bool
@@ -142,20 +144,30 @@ def negotiate(offer: Offer, tracks: tuple[Track, ...]) -> Agreement:
     """
     video = _choose_video(offer, [track for track in tracks if track.kind is TrackKind.VIDEO])
     media = offer.media[video.index]
+    credentials = check_transport(media)
+    audio = _choose_audio(offer, tracks, media)
+    extension = media.extensions.get(PLAYOUT_DELAY)
+    if audio is None and extension is not None and 1 <= extension <= 14:
+        # No delay for video alone: with sound the browser would give up keeping it in step with the lips.
+        video = replace(video, playout_delay=extension)
+    return Agreement(video, audio, _choose_data(offer, media), media.fingerprints, credentials)
+
+
+def check_transport(media: Media) -> Credentials:
+    """The ICE credentials of an m-line that can be answered.
+
+    Raises:
+        BadRequestError: it lacks what WebRTC demands.
+    """
     if not media.rtcp_mux:
-        raise BadRequestError("the offer's video has no a=rtcp-mux, which WebRTC demands")
+        raise BadRequestError(f"the offer's {media.kind} has no a=rtcp-mux, which WebRTC demands")
     if media.setup not in ("actpass", "active"):
         raise BadRequestError(f"the offer says a=setup:{media.setup}: the gateway is the DTLS server, offer actpass")
     if not media.fingerprints:
         raise BadRequestError("the offer has no a=fingerprint that a certificate could be checked against")
     if media.credentials is None:
         raise BadRequestError("the offer has no a=ice-ufrag and a=ice-pwd")
-    audio = _choose_audio(offer, tracks, media)
-    extension = media.extensions.get(PLAYOUT_DELAY)
-    if audio is None and extension is not None and 1 <= extension <= 14:
-        # No delay for video alone: with sound the browser would give up keeping it in step with the lips.
-        video = replace(video, playout_delay=extension)
-    return Agreement(video, audio, _choose_data(offer, media), media.fingerprints, media.credentials)
+    return media.credentials
 
 
 def build_answer(
@@ -176,6 +188,23 @@ def build_answer(
     data = agreement.data
     indexes = sorted([*answered, *([data.index] if data is not None else [])])
     mids = [offer.media[index].mid for index in indexes]
+    lines = answer_head(offer, mids, session_id)
+    lines.append(f"a=msid-semantic: WMS {CNAME}")
+    for index, media in enumerate(offer.media):
+        stream = answered.get(index)
+        if data is not None and index == data.index:
+            lines += _answered_data(media, local)
+        elif stream is None:
+            lines += refusal(media)
+        else:
+            lines += _answered_media(
+                media, stream, local, ssrcs[index], rtx_ssrc if stream is agreement.video else None
+            )
+    return "\r\n".join(lines) + "\r\n"
+
+
+def answer_head(offer: Offer, mids: list[str | None], session_id: int) -> list[str]:
+    """What an answer begins with; `mids` are those of the m-lines that are not refused."""
     lines = [
         "v=0",
         f"o=- {session_id} 1 IN IP4 127.0.0.1",
@@ -188,18 +217,7 @@ def build_answer(
         lines.append("a=group:BUNDLE " + " ".join(mid for mid in mids if mid in offer.bundle))
     if offer.mixed_extensions:
         lines.append("a=extmap-allow-mixed")
-    lines.append(f"a=msid-semantic: WMS {CNAME}")
-    for index, media in enumerate(offer.media):
-        stream = answered.get(index)
-        if data is not None and index == data.index:
-            lines += _answered_data(media, local)
-        elif stream is None:
-            lines += _refusal(media)
-        else:
-            lines += _answered_media(
-                media, stream, local, ssrcs[index], rtx_ssrc if stream is agreement.video else None
-            )
-    return "\r\n".join(lines) + "\r\n"
+    return lines
 
 
 # ---- reading
@@ -233,6 +251,7 @@ def _parse_media(lines: list[str], session: list[tuple[str, str]]) -> Media:
         mid=last("mid"),
         formats=_formats(format_list, own) if "RTP/" in protocol.upper() else (),
         receives=direction in ("", "sendrecv", "recvonly"),
+        sends=direction in ("", "sendrecv", "sendonly"),
         refused=port == "0" and "bundle-only" not in names,
         rtcp_mux="rtcp-mux" in names,
         setup=(last("setup") or "actpass").lower(),
@@ -332,7 +351,8 @@ def _choose_data(offer: Offer, video: Media) -> DataMedia | None:
 # ---- writing
 
 
-def _refusal(media: Media) -> list[str]:
+def refusal(media: Media) -> list[str]:
+    """The m-line of an answer that takes nothing (RFC 3264 6)."""
     lines = [f"m={media.kind} 0 {media.protocol} {media.format_list}", "c=IN IP4 0.0.0.0"]
     if media.mid is not None:
         lines.append(f"a=mid:{media.mid}")
@@ -351,7 +371,7 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
         "a=sendonly",
         f"a=msid:{CNAME} {media.kind}",
         "a=rtcp-mux",
-        *_transport(local),
+        *transport(local),
         *codecs.answer_lines(chosen, _FEEDBACK),
     ]
     if rtx is not None:
@@ -363,7 +383,7 @@ def _answered_media(media: Media, stream: Stream, local: LocalTransport, ssrc: i
     lines.append(f"a=ssrc:{ssrc} cname:{CNAME}")
     if rtx is not None:
         lines.append(f"a=ssrc:{rtx_ssrc} cname:{CNAME}")
-    return [*lines, *_candidates(local)]
+    return [*lines, *candidates(local)]
 
 
 def _answered_data(media: Media, local: LocalTransport) -> list[str]:
@@ -372,18 +392,20 @@ def _answered_data(media: Media, local: LocalTransport) -> list[str]:
         f"m=application 9 {media.protocol} {media.format_list}",
         "c=IN IP4 0.0.0.0",
         f"a=mid:{media.mid}",
-        *_transport(local),
+        *transport(local),
         f"a=sctp-port:{SCTP_PORT}",
         f"a=max-message-size:{MAX_MESSAGE}",
-        *_candidates(local),
+        *candidates(local),
     ]
 
 
-def _candidates(local: LocalTransport) -> list[str]:
+def candidates(local: LocalTransport) -> list[str]:
+    """All of ours; there are no others to come."""
     return [*(f"a=candidate:{candidate}" for candidate in local.candidates), "a=end-of-candidates"]
 
 
-def _transport(local: LocalTransport) -> list[str]:
+def transport(local: LocalTransport) -> list[str]:
+    """ICE and DTLS of an m-line of ours."""
     return [
         f"a=ice-ufrag:{local.credentials.ufrag}",
         f"a=ice-pwd:{local.credentials.password}",

@@ -62,6 +62,17 @@ class SrtpContext:
         assert self._sealer is not None
         return twin.Stream(self._sealer, ssrc, payload_type, sequence, offset, extension)
 
+    def unprotect(self, packet: bytes) -> bytes:
+        """Verify and decrypt an RTP packet.
+
+        Raises:
+            SrtpError: the packet is not from the peer that these keys were agreed with, or came before.
+        """
+        try:
+            return self._inbound.unprotect(packet)
+        except (pylibsrtp.Error, ValueError) as error:
+            raise SrtpError(str(error)) from error
+
     def unprotect_rtcp(self, packet: bytes) -> bytes:
         """Verify and decrypt.
 

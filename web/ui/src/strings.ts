@@ -322,6 +322,7 @@ export const strings = {
       log_in: "logged in",
       log_out: "logged out",
       live_view: "watched live",
+      talk: "talked to",
       follow: "followed what happens",
       snapshot: "took a snapshot",
       positions: "read positions",
