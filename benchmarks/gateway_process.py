@@ -89,8 +89,10 @@ class GatewayProcess:
         self._data_dir = folder / "data"
         self._config = folder / "sightline.toml"
         self._configure({})
+        self.password = ""
+        """Of the user, where it was made here."""
         if not token:
-            self._command("user", "add", USER, "--role", "administrator")
+            self.password = self._command("user", "add", USER, "--role", "administrator")
             token = self._command("token", "create", USER, "--user", USER)
         self.token = token
         self.child = Child(sys.executable, "-m", "gateway", "serve", "--config", self._config)

@@ -2,7 +2,7 @@
  * The gateway's HTTP calls, and their failures as sentences. No state but the CSRF token that belongs to the cookie.
  */
 
-import type { Camera, CameraChange, CameraSettings, Device, Fix, NewCamera, Provider, Session } from "./model";
+import type { Camera, CameraChange, CameraSettings, Device, NewCamera, Provider, Session } from "./model";
 import { strings } from "./strings";
 
 /** What the page reads of a problem document (RFC 9457). */
@@ -134,11 +134,6 @@ export async function removeCamera(id: string): Promise<void> {
 /** Ask the network for ONVIF devices. Takes about three seconds. */
 export async function discover(signal: AbortSignal): Promise<Device[]> {
   return (await json<{ devices: Device[] }>("/api/discovery", "POST", {}, signal)).devices;
-}
-
-export async function positions(id: string, from: Date): Promise<Fix[]> {
-  const query = new URLSearchParams({ from: from.toISOString() });
-  return (await json<{ fixes: Fix[] }>(`${cameraPath(id)}/positions?${query.toString()}`)).fixes;
 }
 
 /** Where a camera's whole trail can be had as a file. */

@@ -16,6 +16,8 @@ const EARTH_RADIUS_M = 6_371_008.8;
 const LEAST_TRAVEL_M = 1.5;
 /** A trail needs no more points than one a second. */
 const MOST_FIXES = 1_200;
+/** Of what is older than a minute, a trail to look at needs no more than a point in so long. */
+export const COARSE_MS = 5_000;
 
 const radians = (degrees: number) => (degrees * Math.PI) / 180;
 const degrees = (value: number) => (value * 180) / Math.PI;
@@ -74,10 +76,12 @@ export class Trail {
   /**
    * @param reach how long it reaches back from the newest, milliseconds
    * @param most how many fixes it keeps
+   * @param coarse of those that are older than a minute it keeps one in so long, milliseconds; 0: all
    */
   constructor(
     private readonly reach = TRAIL_MS,
     private readonly most = MOST_FIXES,
+    private readonly coarse = 0,
   ) {}
 
   /** Grows with each change, so that watchers can compare. */
@@ -102,7 +106,15 @@ export class Trail {
     const newest = this.dated.at(-1)?.at ?? at;
     const keepFrom = Math.max(this.placeOf(newest - this.reach), this.dated.length - this.most);
     if (keepFrom > 0) this.dated.splice(0, keepFrom);
+    if (this.coarse > 0) this.thin(newest - OLD_MS);
     this.version++;
+  }
+
+  /** Let go of the last fix before a moment if the one before it is near enough in time. */
+  private thin(before: number): void {
+    const index = this.placeOf(before) - 1;
+    const [earlier, here] = [this.dated[index - 1], this.dated[index]];
+    if (earlier && here && here.at - earlier.at < this.coarse) this.dated.splice(index, 1);
   }
 
   /** Index of the first fix at or after a moment. */

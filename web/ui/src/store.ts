@@ -9,12 +9,14 @@ import { DiskWatch } from "./disk-news";
 import { Duty } from "./duty";
 import type { Circumstances, RightEnded } from "./faces";
 import { EventStream } from "./events";
-import { TRAIL_MS, Trail } from "./fixes";
+import type { Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
+import { MapDesk } from "./map-desk";
 import { Reasons } from "./reasons";
 import type { NewIncident, Origin } from "./model-incidents";
 import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
+import { Trails } from "./trails";
 
 export type Theme = "dark" | "light" | "system";
 export type DialogName = "find" | "add" | "help" | "reason";
@@ -34,7 +36,6 @@ const RETURN_KEY = "sightline.return";
 const GRACE_MS = 1_500;
 /** Sessions that are known here: more than a wall can open. */
 const MOST_SESSIONS = 64;
-const TRAIL_REQUESTS = 4;
 
 /** The right that a page of the settings needs, without a limit; the gateway has the last word. */
 const NEEDED: Record<Section, Right | null> = {
@@ -45,7 +46,13 @@ const NEEDED: Record<Section, Right | null> = {
   nvr: "configure",
   audit: "audit",
   storage: "metrics",
+  fleet: "configure",
+  cameras: "configure",
+  phones: "configure",
+  notifications: "metrics",
 };
+/** Pages for who may configure some cameras, too. */
+const OF_SOME: ReadonlySet<Section> = new Set(["fleet", "cameras", "phones"]);
 
 /** What is left of a unit that one may not know of any more. */
 const NOTHING_TO_SEE: Partial<Camera> = {
@@ -87,6 +94,7 @@ export class Store {
   exports: readonly ExportJob[] = [];
   readonly disk = new DiskWatch(sessionStorage);
   readonly duty = new Duty(() => this.changed());
+  readonly map = new MapDesk(() => this.changed());
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -96,7 +104,15 @@ export class Store {
   /** The rights to watch that ended while this page was open, by unit. */
   private readonly endedRights = new Map<string, RightEnded>();
 
-  private readonly trails = new Map<string, Trail>();
+  readonly trails = new Trails(
+    () => this.now(),
+    (id) => this.reasonFor(id),
+    () => {
+      this.fixVersion++;
+      this.changed();
+    },
+  );
+  private readonly byId = new Map<string, Camera>();
   private readonly frameClocks = new Map<string, FrameClock>();
   private readonly streams = new Map<string, StreamState>();
   private readonly listeners = new Set<() => void>();
@@ -124,7 +140,7 @@ export class Store {
   }
 
   camera(id: string): Camera | undefined {
-    return this.cameras?.find((camera) => camera.id === id);
+    return this.byId.get(id);
   }
 
   /** The cameras that match the search. */
@@ -136,9 +152,7 @@ export class Store {
   }
 
   trail(id: string): Trail {
-    let trail = this.trails.get(id);
-    if (!trail) this.trails.set(id, (trail = new Trail()));
-    return trail;
+    return this.trails.of(id);
   }
 
   /** The anchors of one WHEP session. They may come before the answer that names the session. */
@@ -200,6 +214,7 @@ export class Store {
   get sections(): readonly Section[] {
     return SECTIONS.filter((section) => {
       const right = NEEDED[section];
+      if (right !== null && OF_SOME.has(section)) return this.may(right);
       return right === null || (this.session?.user.everywhere.includes(right) ?? false);
     });
   }
@@ -221,7 +236,13 @@ export class Store {
 
   private set(part: Partial<Pick<Store, "session" | "link" | "cameras" | "view" | "theme" | "query" | "lit" | "dialog" | "asked" | "exports">>) {
     Object.assign(this, part);
+    if (part.cameras !== undefined) this.index();
     this.changed();
+  }
+
+  private index(): void {
+    this.byId.clear();
+    for (const camera of this.cameras ?? []) this.byId.set(camera.id, camera);
   }
 
   // ---- the person
@@ -284,6 +305,7 @@ export class Store {
     this.reasons.forget();
     this.disk.forget();
     this.duty.forget();
+    this.map.forget();
     this.set({
       session: null,
       cameras: null,
@@ -410,11 +432,10 @@ export class Store {
   }
 
   private takeState(cameras: readonly Camera[]): void {
-    const followed = new Set((this.cameras ?? []).filter(seesPosition).map((camera) => camera.id));
+    if (!this.begun) this.trails.renew();
     for (const camera of cameras) this.follow(camera);
     this.set({ cameras: sorted([...cameras, ...this.lost(cameras)]) });
-    // On the same socket it comes again when rights have changed: what is new, and what may this person do now?
-    void this.loadTrails(this.begun ? cameras.filter((camera) => !followed.has(camera.id)) : cameras);
+    // On the same socket it comes again when rights have changed: what may this person do now?
     void this.duty.learn((right) => this.may(right));
     if (this.begun) void this.checkSession();
     this.begun = true;
@@ -422,7 +443,7 @@ export class Store {
 
   /** Add to a unit's trail, or forget it with the right to it. */
   private follow(camera: Camera): void {
-    if (!seesPosition(camera)) this.trails.delete(camera.id);
+    if (!seesPosition(camera)) this.trails.forget(camera.id);
     else if (camera.position) this.trail(camera.id).add(camera.position);
   }
 
@@ -433,20 +454,23 @@ export class Store {
     return (this.cameras ?? [])
       .filter((camera) => this.endedRights.has(camera.id) && !listed.has(camera.id))
       .map((camera) => {
-        this.trails.delete(camera.id);
+        this.trails.forget(camera.id);
         return { ...camera, ...NOTHING_TO_SEE };
       });
   }
 
   /** A camera as the gateway has just described it, in an event or in the answer to a change. */
   take(camera: Camera): void {
-    const others = (this.cameras ?? []).filter((other) => other.id !== camera.id);
     this.follow(camera);
-    this.set({ cameras: sorted([...others, camera]) });
+    const before = this.camera(camera.id);
+    const all = this.cameras ?? [];
+    // Among hundreds, one is told of many times a second: its place in the order changes with its name only.
+    if (before?.name === camera.name) this.set({ cameras: all.map((other) => (other.id === camera.id ? camera : other)) });
+    else this.set({ cameras: sorted([...all.filter((other) => other.id !== camera.id), camera]) });
   }
 
   forget(id: string): void {
-    this.trails.delete(id);
+    this.trails.forget(id);
     this.endedRights.delete(id);
     this.set({ cameras: (this.cameras ?? []).filter((camera) => camera.id !== id) });
   }
@@ -472,21 +496,6 @@ export class Store {
     else this.streams.set(session, { quality, trouble });
     forgetOldest(this.streams);
     this.changed();
-  }
-
-  private async loadTrails(cameras: readonly Camera[]): Promise<void> {
-    const waiting = cameras.filter((camera) => camera.position).map((camera) => camera.id);
-    const from = new Date(this.now() - TRAIL_MS);
-    const work = async () => {
-      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-        try {
-          for (const fix of await api.positions(id, from)) this.takeFix(id, fix);
-        } catch {
-          // The trail begins with the next fix instead; a lost link is told of by the socket.
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: TRAIL_REQUESTS }, work));
   }
 
   private linkUp(): void {

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { areaLayers, areaSources, draftLayers } from "../src/map/areas";
 import { earthLayers, earthSources, streetLayers } from "../src/map/basemap";
 import type { Palette } from "../src/map/palette";
-import { EMPTY, gridLayer, unitLayers, unitSources } from "../src/map/units";
+import { EMPTY, gridLayer, groundSources, pathLayer } from "../src/map/units";
 
-const COLORS = "ground panel line text quiet accent live stale offline water land street building green".split(" ");
+const COLORS = "ground panel line text quiet accent live stale offline alarm water land street building green".split(" ");
 const palette = Object.fromEntries(COLORS.map((name) => [name, "rgb(1, 2, 3)"])) as Palette;
 
 describe("the map's style", () => {
@@ -16,14 +16,14 @@ describe("the map's style", () => {
         ...earthSources({ land: EMPTY, borders: EMPTY }),
         ...(streets && { streets: { type: "vector", url: "pmtiles://region" } }),
         ...areaSources,
-        ...unitSources,
+        ...groundSources,
       },
       layers: [
         ...earthLayers(palette, streets),
         ...(streets ? streetLayers(palette) : []),
         gridLayer(palette),
         ...areaLayers(palette),
-        ...unitLayers(palette),
+        pathLayer(palette),
         ...draftLayers(palette),
       ],
     } as StyleSpecification;

@@ -14,6 +14,13 @@ export const mapStyles = [
       overflow: hidden;
       background: var(--ground);
     }
+    .unit-overlay {
+      position: absolute;
+      inset: 0;
+      width: 100%;
+      height: 100%;
+      pointer-events: none;
+    }
     .map,
     .note {
       position: absolute;

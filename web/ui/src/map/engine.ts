@@ -11,19 +11,11 @@ import type { Place } from "../fixes";
 import type { Draft } from "../geofence-draft";
 import { areaLayers, areaSources, draftLayers, drawAreas, drawDraft, type Area } from "./areas";
 import { earthLayers, earthSources, loadEarth, streetLayers, type Earth } from "./basemap";
+import type { Cluster, Clustered } from "./clusters";
 import { gridLines, type Bounds } from "./grid";
+import { UnitOverlay, type Hit } from "./overlay";
 import type { Palette } from "./palette";
-import {
-  drawPaths,
-  drawUnits,
-  gridLayer,
-  UNIT_LAYERS,
-  unitImage,
-  unitLayers,
-  unitSources,
-  type MapUnit,
-  type Path,
-} from "./units";
+import { drawPaths, gridLayer, groundSources, pathLayer, type MapUnit, type Path } from "./units";
 
 export type { Area } from "./areas";
 export type { MapUnit, Path } from "./units";
@@ -31,6 +23,10 @@ export type { MapUnit, Path } from "./units";
 const REGION = "/region.pmtiles";
 const CLOSEST_FIT = 16;
 const FOLLOW_ZOOM = 16.5;
+const NEAR_ZOOM = 13;
+const MOST_ZOOM = 20;
+/** Nearer than this, units that lie over each other stay so. */
+const LAST_SPLIT_ZOOM = 18.5;
 const EMPTY_VIEW: { center: [number, number]; zoom: number } = { center: [10, 30], zoom: 1.2 };
 /** A pointer this near to a unit means it. */
 const REACH_PX = 10;
@@ -47,6 +43,8 @@ export interface ViewChange {
 export interface MapListener {
   hovered(id: string | null): void;
   picked(id: string): void;
+  /** Somebody clicked on units that no view takes apart. */
+  crowd?(place: Place): void;
   /** Somebody clicked beside the units. `reach`: metres that a pointer does not tell apart. */
   pointed?(place: Place, reach: number): void;
   /** Somebody wants to do something with a place: by the other button, or a long touch. */
@@ -79,12 +77,13 @@ function findStreets(): Promise<boolean> {
 
 export class MapEngine {
   private readonly map: MapLibreMap;
-  private units: readonly MapUnit[] = [];
+  private readonly overlay: UnitOverlay;
+  private told: ViewChange | null = null;
+  /** What the grid is drawn for: more than is in view. */
+  private gridded: { bounds: Bounds; zoom: number } | null = null;
   private paths: readonly Path[] = [];
   private areas: readonly Area[] = [];
   private draft: Draft | null = null;
-  private lit: string | null = null;
-  private now = 0;
 
   private constructor(
     container: HTMLElement,
@@ -102,17 +101,15 @@ export class MapEngine {
       pitchWithRotate: false,
       touchPitch: false,
       maxPitch: 0,
-      maxZoom: 20,
+      maxZoom: MOST_ZOOM,
       fadeDuration: 0,
       renderWorldCopies: true,
       keyboard: true,
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
-    this.map.on("styleimagemissing", ({ id }) => {
-      const image = unitImage(id, this.palette, 2);
-      if (image && !this.map.hasImage(id)) this.map.addImage(id, image, { pixelRatio: 2 });
-    });
+    this.overlay = new UnitOverlay(this.map.getCanvasContainer(), palette);
+    this.map.on("render", () => this.lookOver());
     this.map.on("style.load", () => this.redraw());
     this.map.on("move", () => this.drawGrid());
     this.map.on("resize", () => {
@@ -124,14 +121,13 @@ export class MapEngine {
         if (event.originalEvent) listener.taken();
       });
     this.map.on("mousemove", ({ point }) => {
-      const id = this.unitAt(point);
-      if (this.draft === null) this.map.getCanvas().style.cursor = id === null ? "" : "pointer";
-      listener.hovered(id);
+      const hit = this.overlay.at(point, REACH_PX);
+      if (this.draft === null) this.map.getCanvas().style.cursor = hit === null ? "" : "pointer";
+      listener.hovered(hit && "unit" in hit ? hit.unit : null);
     });
     this.map.on("mouseout", () => listener.hovered(null));
     this.map.on("click", ({ point, lngLat }) => {
-      const id = this.unitAt(point);
-      if (id !== null && !listener.pointed) listener.picked(id);
+      if (!listener.pointed) this.pick(this.overlay.at(point, REACH_PX));
       listener.pointed?.({ lat: lngLat.lat, lon: lngLat.lng }, this.metresPerPixel * POINTED_PX);
     });
     this.map.on("contextmenu", ({ lngLat }) => listener.asked?.({ lat: lngLat.lat, lon: lngLat.lng }));
@@ -153,10 +149,26 @@ export class MapEngine {
 
   /** @param now the time the trails fade by, milliseconds since the Unix epoch */
   show(units: readonly MapUnit[], lit: string | null, now: number): void {
-    this.units = units;
-    this.lit = lit;
-    this.now = now;
-    this.drawUnits();
+    this.overlay.show(units, lit, now);
+  }
+
+  /** Who stands in the view, alone or with others. */
+  get inView(): Clustered {
+    return this.overlay.inView;
+  }
+
+  private pick(hit: Hit | null): void {
+    if (hit === null) return;
+    if ("unit" in hit) this.listener.picked(hit.unit);
+    else this.open(hit.cluster, true);
+  }
+
+  /** Go so near to a cluster that its units stand apart. */
+  open({ units }: Cluster, animate: boolean): void {
+    const [first] = units;
+    if (this.map.getZoom() >= LAST_SPLIT_ZOOM && first) return this.listener.crowd?.(first);
+    this.listener.taken();
+    this.frame(units, Math.min(MOST_ZOOM, this.map.getZoom() + 4), animate);
   }
 
   /** Where somebody has been, under the units. */
@@ -188,18 +200,24 @@ export class MapEngine {
 
   setPalette(palette: Palette): void {
     this.palette = palette;
+    this.gridded = null;
+    this.overlay.setPalette(palette);
     this.map.setStyle(this.style(), { diff: false });
   }
 
   /** Bring units into view, unless they are there already and `force` is false. */
   fit(units: readonly Place[], force: boolean, animate: boolean): void {
     if (units.length === 0) return;
-    const bounds = new maplibre.LngLatBounds();
-    for (const unit of units) bounds.extend([unit.lon, unit.lat]);
     if (!force && this.allInside(units)) return;
+    this.frame(units, CLOSEST_FIT, animate);
+  }
+
+  private frame(places: readonly Place[], maxZoom: number, animate: boolean): void {
+    const bounds = new maplibre.LngLatBounds();
+    for (const { lat, lon } of places) bounds.extend([lon, lat]);
     const { clientWidth, clientHeight } = this.map.getContainer();
     const padding = Math.min(70, clientWidth / 5, clientHeight / 5);
-    this.map.fitBounds(bounds, { padding, maxZoom: CLOSEST_FIT, animate, duration: 500 });
+    this.map.fitBounds(bounds, { padding, maxZoom, animate, duration: 500 });
   }
 
   private allInside(units: readonly Place[]): boolean {
@@ -216,6 +234,16 @@ export class MapEngine {
     this.map.easeTo({ center: [unit.lon, unit.lat], zoom, animate, duration: first ? 500 : 900 });
   }
 
+  /** Mark a place that is spoken of; null: none. */
+  pin(place: Place | null): void {
+    this.overlay.pin(place);
+  }
+
+  /** Bring a place into the middle, near enough to see who is around. */
+  bring(place: Place, animate: boolean): void {
+    this.map.easeTo({ center: [place.lon, place.lat], zoom: Math.max(NEAR_ZOOM, this.map.getZoom()), animate, duration: 500 });
+  }
+
   zoom(by: 1 | -1, animate: boolean): void {
     this.map.zoomTo(Math.round(this.map.getZoom()) + by, { animate, duration: 200 });
   }
@@ -230,14 +258,14 @@ export class MapEngine {
           streets: { type: "vector" as const, url: `pmtiles://${new URL(REGION, window.location.href).href}` },
         }),
         ...areaSources,
-        ...unitSources,
+        ...groundSources,
       },
       layers: [
         ...earthLayers(this.palette, this.hasStreets),
         ...(this.hasStreets ? streetLayers(this.palette) : []),
         grid,
         ...areaLayers(this.palette),
-        ...unitLayers(this.palette),
+        pathLayer(this.palette),
         ...draftLayers(this.palette),
       ],
     };
@@ -247,38 +275,47 @@ export class MapEngine {
     drawPaths(this.map.getSource<GeoJSONSource>("paths"), this.paths);
     drawAreas(this.map.getSource<GeoJSONSource>("areas"), this.areas);
     drawDraft(this.map.getSource<GeoJSONSource>("draft"), this.draft);
-    this.drawUnits();
+    this.gridded = null;
     this.drawGrid();
   }
 
-  private drawUnits(): void {
-    drawUnits((id) => this.map.getSource<GeoJSONSource>(id), this.units, this.lit, this.palette, this.now);
+  /** The units move with the map beneath them. */
+  private lookOver(): void {
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    this.overlay.look({ middle: this.middle, zoom: this.map.getZoom(), width: clientWidth, height: clientHeight });
   }
 
   private drawGrid(): void {
     const box = this.map.getBounds();
     const view: Bounds = { west: box.getWest(), east: box.getEast(), south: box.getSouth(), north: box.getNorth() };
     const { metresPerPixel } = this;
-    const { lines, step } = gridLines(view, metresPerPixel);
+    const zoom = this.map.getZoom();
+    if (this.gridded?.zoom === zoom && within(view, this.gridded.bounds)) return;
+    const bounds = widened(view);
+    this.gridded = { bounds, zoom };
+    const { lines, step } = gridLines(bounds, metresPerPixel);
     this.map.getSource<GeoJSONSource>("grid")?.setData(lines);
-    this.listener.viewed({ metresPerPixel, grid: step });
+    this.tell({ metresPerPixel, grid: step });
+  }
+
+  private tell(view: ViewChange): void {
+    if (view.metresPerPixel === this.told?.metresPerPixel && view.grid === this.told.grid) return;
+    this.told = view;
+    this.listener.viewed(view);
   }
 
   private get metresPerPixel(): number {
     const latitude = (this.map.getCenter().lat * Math.PI) / 180;
     return (EQUATOR_M * Math.cos(latitude)) / (512 * 2 ** this.map.getZoom());
   }
+}
 
-  private unitAt(point: { x: number; y: number }): string | null {
-    if (!this.map.getLayer("unit-discs")) return null;
-    const found = this.map.queryRenderedFeatures(
-      [
-        [point.x - REACH_PX, point.y - REACH_PX],
-        [point.x + REACH_PX, point.y + REACH_PX],
-      ],
-      { layers: UNIT_LAYERS },
-    );
-    const id: unknown = found[0]?.properties.id;
-    return typeof id === "string" ? id : null;
-  }
+function within(view: Bounds, { west, east, south, north }: Bounds): boolean {
+  return view.west >= west && view.east <= east && view.south >= south && view.north <= north;
+}
+
+/** With as much again on every side, so that dragging a little draws nothing anew. */
+function widened({ west, east, south, north }: Bounds): Bounds {
+  const [width, height] = [east - west, north - south];
+  return { west: west - width, east: east + width, south: south - height, north: north + height };
 }

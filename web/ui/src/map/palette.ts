@@ -12,6 +12,7 @@ const NAMES = [
   "live",
   "stale",
   "offline",
+  "alarm",
   "water",
   "land",
   "street",

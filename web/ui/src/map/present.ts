@@ -9,6 +9,7 @@ import type { MapUnit } from "./units";
 export function mapUnits(): MapUnit[] {
   const now = store.now();
   const away = store.link.downSince !== null;
+  const alarmed = new Set(store.duty.alerts.high.map(({ camera }) => camera));
   return (store.cameras ?? []).flatMap((camera) => {
     const trail = store.trail(camera.id);
     const seen = trail.latest();
@@ -22,6 +23,7 @@ export function mapUnits(): MapUnit[] {
         lon: seen.lon,
         course: seen.course,
         accuracy: seen.measured.accuracy_m,
+        alarm: alarmed.has(camera.id),
         old: now - seen.measuredAt > OLD_MS,
         trail: trail.fixes,
       },
