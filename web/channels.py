@@ -64,6 +64,12 @@ def channel_json(state: ChannelState) -> dict[str, Any]:
         "delivered_utc": utc(state.delivered_ns),
         "failed_utc": utc(state.failed_ns),
         "error": state.error,
+        "grades": [grade.value for grade in state.told.grades],
+        "kinds": [kind.value for kind in state.told.kinds],
+        "groups": list(state.told.groups),
+        "resolved": state.told.resolved,
+        "positions": state.told.positions,
+        "deliveries": [{"alert": delivery.alert, **delivery_json(delivery)} for delivery in state.last],
     }
 
 

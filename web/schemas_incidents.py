@@ -177,20 +177,17 @@ ALERTS = object_of(
     alerts={"type": "array", "items": ref("Alert")},
     before={"type": ["integer", "null"], "description": "ask with it for the next page; null: this is the last"},
 )
-DELIVERIES = list_of(
-    "deliveries",
-    object_of(
-        ["id", "channel", "type", "created", "attempts", "next", "delivered", "error"],
-        id={**TEXT, "description": "the same at each attempt: what the receiver has as webhook-id"},
-        channel={**TEXT, "description": "webhook:NAME or mail:NAME"},
-        type={"enum": ["alert.opened", "alert.resolved"]},
-        created=TIME,
-        attempts={"type": "integer"},
-        next={**TIME_OR_NULL, "description": "when it is tried again; null: it is over"},
-        delivered=TIME_OR_NULL,
-        error={**TEXT_OR_NULL, "description": "of the last attempt"},
-    ),
-)
+_DELIVERY = {
+    "id": {**TEXT, "description": "the same at each attempt: what the receiver has as webhook-id"},
+    "channel": {**TEXT, "description": "webhook:NAME or mail:NAME"},
+    "type": {"enum": ["alert.opened", "alert.resolved"]},
+    "created": TIME,
+    "attempts": {"type": "integer"},
+    "next": {**TIME_OR_NULL, "description": "when it is tried again; null: it is over"},
+    "delivered": TIME_OR_NULL,
+    "error": {**TEXT_OR_NULL, "description": "of the last attempt"},
+}
+DELIVERIES = list_of("deliveries", object_of(list(_DELIVERY), **_DELIVERY))
 CHANNELS = list_of(
     "channels",
     object_of(
@@ -203,6 +200,16 @@ CHANNELS = list_of(
         delivered_utc={**TIME_OR_NULL, "description": "when it was told something last"},
         failed_utc={**TIME_OR_NULL, "description": "when an attempt failed last, since the start"},
         error={**TEXT_OR_NULL, "description": "why the last attempt failed; null: it did not"},
+        grades={"type": "array", "items": TEXT, "description": "of the alerts that it is told of"},
+        kinds={"type": "array", "items": TEXT, "description": "of these kinds; none: of all"},
+        groups={"type": "array", "items": TEXT, "description": "about cameras in one of these; none: about any"},
+        resolved={"type": "boolean", "description": "it is told when an alert is resolved, too"},
+        positions={"type": "boolean", "description": "it is told where"},
+        deliveries={
+            "type": "array",
+            "description": "the last few messages, the newest first",
+            "items": object_of(["alert", *_DELIVERY], alert={"type": "integer"}, **_DELIVERY),
+        },
     ),
 )
 TESTED = object_of(["delivered", "error"], delivered={"type": "boolean"}, error=TEXT_OR_NULL)

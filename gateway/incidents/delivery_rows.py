@@ -34,6 +34,12 @@ def of_alert(connection: Connection, alert: int) -> list[Delivery]:
     return [_delivery(row) for row in connection.execute(query)]
 
 
+def newest(connection: Connection, channel: str, limit: int) -> list[Delivery]:
+    """What a channel was, or is to be, told last, the newest first."""
+    query = select(_deliveries).where(_deliveries.c.channel == channel).order_by(_deliveries.c.id.desc()).limit(limit)
+    return [_delivery(row) for row in connection.execute(query)]
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """What the database knows of a channel."""

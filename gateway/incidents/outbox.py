@@ -38,6 +38,8 @@ from gateway.store.engine import Database
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
+LAST_SHOWN = 5
+"""Of each channel's messages as many are shown beside its state."""
 LAST_SECONDS = 2.0
 """How long what is being sent may take when the gateway ends: cut off, it would be sent again after the start."""
 
@@ -60,6 +62,10 @@ class ChannelState:
     """When an attempt failed last, since the gateway started."""
     error: str | None
     """Why the last attempt failed, a sentence; None: it did not."""
+    told: Settings
+    """As the settings have it: what it is told of. Where it leads, and its secrets, are for nobody to see."""
+    last: Sequence[Delivery]
+    """Its newest messages, the newest first."""
 
 
 class Outbox:
@@ -164,14 +170,20 @@ class Outbox:
         Raises:
             StorageError: the database refused.
         """
-        counts = await self._database.read(delivery_rows.counts)
+        keys = list(self._channels)
+
+        def read(connection: Connection) -> tuple[dict[str, delivery_rows.Count], dict[str, list[Delivery]]]:
+            newest = {key: delivery_rows.newest(connection, key, LAST_SHOWN) for key in keys}
+            return delivery_rows.counts(connection), newest
+
+        counts, last = await self._database.read(read)
         found = []
         for key, channel in self._channels.items():
             lane, count = self._lanes[key], counts.get(key, delivery_rows.Count(0, 0, 0, None))
             found.append(
                 ChannelState(
                     channel.name, key.partition(":")[0], count.waiting, count.delivered, count.given_up,
-                    count.delivered_ns, lane.failed_ns, lane.error,
+                    count.delivered_ns, lane.failed_ns, lane.error, channel, last.get(key, ()),
                 )
             )  # fmt: skip
         return found

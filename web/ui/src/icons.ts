@@ -64,6 +64,11 @@ export const icons = {
   markOut: icon(svg`<path d="M11 3.500h4v13h-4M11.5 10H4"/>`),
   bookmark: icon(svg`<path d="M5.5 3h9v14L10 13.2 5.5 17V3Z"/>`),
   hold: icon(svg`<rect x="4.5" y="9" width="11" height="8" rx="1.5"/><path d="M7 9V6.200a3 3 0 0 1 6 0V9"/>`),
+  /** Recording: the filled dot of every recorder. */
+  record: icon(svg`<circle cx="10" cy="10" r="4" fill="currentColor" stroke="none"/>`),
+  fleet: icon(svg`<path d="M3 5h14M3 10h14M3 15h14"/><path d="M7 3v14" opacity=".6"/>`),
+  phones: icon(svg`<rect x="5.5" y="2.5" width="9" height="15" rx="2"/><path d="M9 14.500h2"/>`),
+  notifications: icon(svg`<path d="M2.500 5.500h15v9.500h-15v-9.500ZM2.500 6l7.500 5.500L17.500 6"/>`),
   nvr: icon(svg`<rect x="2.8" y="4.5" width="14.4" height="5" rx="1"/><rect x="2.8" y="10.500" width="14.4" height="5" rx="1"/><path d="M5.8 7h.01M5.8 13h.01M9 7h5M9 13h5"/>`),
   storage: icon(svg`<ellipse cx="10" cy="5" rx="6.5" ry="2.3"/><path d="M3.5 5v10c0 1.3 2.9 2.3 6.5 2.300s6.5-1 6.5-2.300V5M3.5 10c0 1.3 2.9 2.3 6.5 2.300s6.5-1 6.5-2.3"/>`),
   live: icon(svg`<circle cx="10" cy="10" r="2.2" fill="currentColor"/><path d="M6.3 13.700a5.2 5.2 0 0 1 0-7.400M13.7 6.300a5.2 5.2 0 0 1 0 7.4"/>`),

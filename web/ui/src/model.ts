@@ -60,6 +60,7 @@ export interface Camera {
   health: UnitHealth | null;
   viewers: number;
   recording: boolean;
+  record_on: "always" | "event";
   /** While offline: when the next attempt starts. */
   retry_utc: string | null;
   /** UTC of the last picture the gateway has. */
@@ -240,6 +241,8 @@ export interface NewCamera {
   password?: string;
   transport?: "tcp" | "udp";
   record?: boolean;
+  connect?: "always" | "on_demand";
+  position?: string;
   groups?: string[];
 }
 
@@ -251,6 +254,10 @@ export interface CameraSettings {
   has_password: boolean;
   transport: "tcp" | "udp";
   record: boolean;
+  record_on: "always" | "event";
+  connect: "always" | "on_demand";
+  /** `metadata`, `onvif`, `http` (a phone), or the address of a receiver. */
+  position: string;
 }
 
 export type CameraChange = Partial<Omit<NewCamera, "id">>;

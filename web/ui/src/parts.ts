@@ -1,9 +1,10 @@
 /** The parts of the page that are fetched when somebody goes there: each is much, and the wall is not to wait for it. */
 
-export type Part = "archive" | "incidents" | "share";
+export type Part = "archive" | "devices" | "incidents" | "share";
 
 const FETCH: Record<Part, () => Promise<unknown>> = {
   archive: () => import("./elements/archive-page"),
+  devices: () => import("./elements/device-pages"),
   incidents: () => import("./elements/incident-pages"),
   share: () => import("./elements/share-page"),
 };

@@ -4,8 +4,13 @@
  */
 
 /** The pages of the settings, in the order of their menu. */
-export const SECTIONS = ["account", "policy", "groups", "users", "nvr", "audit", "storage"] as const;
-export type Section = (typeof SECTIONS)[number];
+export const PARTS = {
+  people: ["account", "users", "groups", "policy", "audit"],
+  units: ["fleet", "cameras", "phones"],
+  gateway: ["storage", "nvr", "notifications"],
+} as const;
+export type Section = (typeof PARTS)[keyof typeof PARTS][number];
+export const SECTIONS: readonly Section[] = Object.values(PARTS).flat();
 
 export type View =
   | { name: "wall" }
@@ -20,8 +25,11 @@ export type View =
   | { name: "incident"; id: number }
   /** What somebody without an account was given. `key` null: it was used, and the cookie stands for it now. */
   | { name: "share"; key: string | null }
-  /** `section` null: the menu alone, as a phone shows it. `query`: what the page is asked, as in a URL. */
-  | { name: "settings"; section: Section | null; query: string };
+  /**
+   * `section` null: the menu alone, as a phone shows it. `query`: what the page is asked, as in a URL. `id`: of what is
+   * shown alone, where the page has single ones.
+   */
+  | { name: "settings"; section: Section | null; query: string; id?: string };
 
 /** More pictures than this are not played in step. */
 export const MOST_TOGETHER = 4;
@@ -29,6 +37,11 @@ export const MOST_TOGETHER = 4;
 /** The address of a page of the settings, for links. */
 export function settingsPath(section: Section, query: Record<string, string> = {}): string {
   return hashOf({ name: "settings", section, query: new URLSearchParams(query).toString() });
+}
+
+/** The address of the page on which one camera is set up and tested. */
+export function cameraPath(id: string): string {
+  return hashOf({ name: "settings", section: "cameras", query: "", id });
 }
 
 /** The fragment that `viewOf` turns into `view` again. */
@@ -56,7 +69,7 @@ export function hashOf(view: View): string {
       return view.key === null ? "#/share" : `#/share/${encodeURIComponent(view.key)}`;
     case "settings": {
       const path = view.section === null ? "#/settings" : `#/settings/${view.section}`;
-      return asked(path, view.query);
+      return asked(view.id === undefined ? path : `${path}/${encodeURIComponent(view.id)}`, view.query);
     }
   }
 }
@@ -66,7 +79,7 @@ const asked = (path: string, query: string) => (query ? `${path}?${query}` : pat
 /** The view a fragment stands for; the wall when it is mistyped. */
 export function viewOf(hash: string): View {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
-  const [name, part] = path.split("/");
+  const [name, part, single] = path.split("/");
   if (name === "unit" && part) {
     const id = decoded(part);
     return id === null ? { name: "wall" } : { name: "unit", id };
@@ -79,7 +92,8 @@ export function viewOf(hash: string): View {
   }
   if (name === "settings") {
     const section = SECTIONS.find((known) => known === part) ?? null;
-    return { name: "settings", section, query: section === null ? "" : query };
+    const id = section === "cameras" && single ? decoded(single) : null;
+    return { name: "settings", section, query: section === null ? "" : query, ...(id === null ? {} : { id }) };
   }
   const id = numberOf(part);
   if (name === "alerts") return { name, id, query: id === null ? query : "" };

@@ -15,6 +15,7 @@ const camera = (part: Partial<Camera>): Camera => ({
   health: null,
   viewers: 0,
   recording: false,
+  record_on: "always",
   retry_utc: null,
   video_utc: null,
   source: "database",

@@ -19,6 +19,9 @@ const views: View[] = [
   { name: "settings", section: "users", query: "" },
   { name: "settings", section: "storage", query: "" },
   { name: "settings", section: "nvr", query: "" },
+  { name: "settings", section: "cameras", query: "" },
+  { name: "settings", section: "cameras", query: "", id: "unit-12" },
+  { name: "settings", section: "fleet", query: "problem=lost&sort=battery" },
   { name: "settings", section: "audit", query: "actor=anna&camera=unit-12" },
 ];
 

@@ -7,6 +7,7 @@ import { freshId } from "../format";
 import type { Camera, CameraChange, CameraSettings } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import "./camera-test";
 import { controls } from "./controls";
 import "./modal-dialog";
 
@@ -67,14 +68,18 @@ export class CameraForm extends LitElement {
 
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
+  /** What was entered, or null with an error where it is no address. */
+  private readonly checked = (): CameraChange | null => {
+    const entered = this.entered();
+    const known = /^(rtsps?|https?):\/\/./i.test(entered.url ?? entered.onvif ?? "");
+    this.error = known ? "" : words.addressUnknown;
+    return known ? entered : null;
+  };
+
   private readonly submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    const entered = this.entered();
-    this.error = "";
-    if (!/^(rtsps?|https?):\/\/./i.test(entered.url ?? entered.onvif ?? "")) {
-      this.error = words.addressUnknown;
-      return;
-    }
+    const entered = this.checked();
+    if (entered === null) return;
     this.busy = true;
     try {
       store.take(this.camera ? await changeCamera(this.camera.id, entered) : await this.add(entered));
@@ -99,6 +104,9 @@ export class CameraForm extends LitElement {
       username: field("username"),
       record: data.has("record"),
       transport: field("transport") === "udp" ? "udp" : "tcp",
+      connect: field("connect") === "on_demand" ? "on_demand" : "always",
+      position: field("position"),
+      groups: field("groups").split(/[\s,]+/).filter(Boolean),
     };
     if (/^http/i.test(address)) change.onvif = address;
     else change.url = address;
@@ -143,12 +151,32 @@ export class CameraForm extends LitElement {
             <option value="udp" ?selected=${settings?.transport === "udp"}>${words.udp}</option>
           </select>
         </label>
-        <label class="check"
+        <label
+          >${words.position}
+          <select name="position" data-testid="form-position">
+            ${this.positions().map(
+              (one) =>
+                html`<option value=${one} ?selected=${one === (settings?.position ?? "metadata")}>
+                  ${words.positions[one] ?? one}
+                </option>`,
+            )}
+          </select>
+        </label>
+        <label
+          >${words.connect}
+          <select name="connect">
+            <option value="always">${words.always}</option>
+            <option value="on_demand" ?selected=${settings?.connect === "on_demand"}>${words.onDemand}</option>
+          </select>
+        </label>
+        ${this.renderField("groups", words.groups, (camera?.groups ?? this.ownGroups()).join(" "))}
+        <label class="check whole"
           ><input type="checkbox" name="record" .checked=${settings?.record ?? true} /> ${words.record}</label
         >
         ${this.error
           ? html`<p class="error whole" role="alert" data-testid="form-error">${this.error}</p>`
           : nothing}
+        <camera-test class="whole" .camera=${camera?.id ?? null} .entered=${this.checked}></camera-test>
         <div class="actions whole">
           <button type="button" @click=${this.leave}>${words.cancel}</button>
           <button
@@ -161,6 +189,19 @@ export class CameraForm extends LitElement {
         </div>
       </form>
     </modal-dialog>`;
+  }
+
+  /** Where its position can come from; what the settings file knows beyond that stays as it is. */
+  private positions(): string[] {
+    const now = this.settings?.position;
+    const known = Object.keys(words.positions);
+    return now === undefined || known.includes(now) ? known : [...known, now];
+  }
+
+  /** Whoever is limited to groups has to put a camera into one of them, or would lose it. */
+  private ownGroups(): string[] {
+    const user = store.session?.user;
+    return user && !user.everywhere.includes("configure") ? user.groups : [];
   }
 
   private renderField(name: string, label: string, value: string, placeholder = "", width = "", help = "") {

@@ -25,12 +25,16 @@ export class ConfirmDialog extends LitElement {
 
   @property() heading = "";
   @property() text = "";
+  /** What has to be written first, so that no slip of a finger does it; empty: nothing. `wordLabel` asks for it. */
+  @property() word = "";
+  @property() wordLabel = "";
   /** What the button that does it says. */
   @property() confirm = "";
   /** What it does; the dialog stays open with the reason when that fails. */
   @property({ attribute: false }) act: () => Promise<void> = () => Promise.resolve();
   @state() private busy = false;
   @state() private error = "";
+  @state() private written = "";
 
   private async perform(): Promise<void> {
     this.busy = true;
@@ -49,10 +53,26 @@ export class ConfirmDialog extends LitElement {
   override render() {
     return html`<modal-dialog heading=${this.heading} @close=${this.leave}>
       <p>${this.text}</p>
+      ${this.word
+        ? html`<label
+            >${this.wordLabel}
+            <input
+              data-testid="confirm-word"
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck="false"
+              @input=${(event: Event) => (this.written = (event.target as HTMLInputElement).value.trim())}
+          /></label>`
+        : nothing}
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
       <div class="actions">
         <button @click=${this.leave}>${strings.form.cancel}</button>
-        <button class="primary" data-testid="confirm" ?disabled=${this.busy} @click=${() => void this.perform()}>
+        <button
+          class="primary"
+          data-testid="confirm"
+          ?disabled=${this.busy || this.written !== this.word}
+          @click=${() => void this.perform()}
+        >
           ${this.confirm}
         </button>
       </div>

@@ -240,7 +240,7 @@ export class ControlRoom extends LitElement {
     const { view } = store;
     switch (view.name) {
       case "settings":
-        return html`<settings-view class="stage" .section=${view.section} .query=${view.query}></settings-view>`;
+        return html`<settings-view class="stage" .section=${view.section} .query=${view.query} .only=${view.id ?? null}></settings-view>`;
       case "archive":
         return this.renderPart("archive", html`<archive-page class="stage" .cameras=${view.cameras} .moment=${view.at}></archive-page>`);
       case "alerts":

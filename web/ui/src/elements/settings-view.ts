@@ -3,11 +3,13 @@
  * or a page with a way back; a wide window both.
  */
 
-import { css, html, LitElement, nothing } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import { keyed } from "lit/directives/keyed.js";
 import { Watch } from "../controllers";
 import { icons } from "../icons";
-import { settingsPath, type Section } from "../route";
+import { Parts } from "../parts";
+import { PARTS, settingsPath, type Section } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
 import "./account-page";
@@ -41,11 +43,18 @@ export class SettingsView extends LitElement {
         background: var(--panel);
         overflow: auto;
       }
-      h2 {
+      h2,
+      h3 {
         margin: 0 0 var(--s2);
         padding: 0 var(--s2);
         font-size: var(--small);
         font-weight: 600;
+      }
+      h3 {
+        margin: var(--s3) 0 0;
+        color: var(--quiet);
+        font-size: 12px;
+        font-weight: 500;
       }
       nav a {
         display: flex;
@@ -140,6 +149,9 @@ export class SettingsView extends LitElement {
 
   @property({ attribute: false }) section: Section | null = null;
   @property() query = "";
+  /** The one camera that is shown alone. */
+  @property({ attribute: false }) only: string | null = null;
+  private readonly parts = new Parts(() => this.requestUpdate());
 
   constructor() {
     super();
@@ -152,17 +164,7 @@ export class SettingsView extends LitElement {
     this.toggleAttribute("chosen", this.section !== null);
     return html`<nav aria-label=${words.title}>
         <h2>${words.title}</h2>
-        ${store.sections.map(
-          (section) =>
-            html`<a
-              href=${settingsPath(section)}
-              data-testid="settings-${section}"
-              aria-current=${section === shown ? "page" : nothing}
-              >${icons[section]}<span class="label"
-                >${words.sections[section]}<span class="explain">${words.explain[section]}</span></span
-              ><span class="to">${icons.next}</span></a
-            >`,
-        )}
+        ${(Object.keys(PARTS) as (keyof typeof PARTS)[]).map((part) => this.renderMenu(part, shown))}
       </nav>
       <div class="page">
         <a class="back" href="#/settings" data-testid="settings-back">${icons.back} ${words.title}</a>
@@ -170,6 +172,31 @@ export class SettingsView extends LitElement {
           ? this.renderPage(shown)
           : html`<p class="missing" data-testid="no-right">${words.noRight(words.sections[shown])}</p>`}
       </div>`;
+  }
+
+  private renderMenu(part: keyof typeof PARTS, shown: Section) {
+    const sections = store.sections.filter((section) => (PARTS[part] as readonly Section[]).includes(section));
+    if (sections.length === 0) return nothing;
+    return html`<h3>${words.parts[part]}</h3>
+      ${sections.map(
+        (section) =>
+          html`<a
+            href=${settingsPath(section)}
+            data-testid="settings-${section}"
+            aria-current=${section === shown ? "page" : nothing}
+            >${icons[section === "cameras" ? "camera" : section]}<span class="label"
+              >${words.sections[section]}<span class="explain">${words.explain[section]}</span></span
+            ><span class="to">${icons.next}</span></a
+          >`,
+      )}`;
+  }
+
+  private renderDevices(page: TemplateResult) {
+    const state = this.parts.want("devices");
+    if (state === "here") return page;
+    return html`<p class="missing" role=${state === "failed" ? "alert" : "status"}>
+      ${state === "failed" ? strings.page.partFailed : strings.page.loading}
+    </p>`;
   }
 
   private renderPage(section: Section) {
@@ -188,6 +215,18 @@ export class SettingsView extends LitElement {
         return html`<audit-page .query=${this.query}></audit-page>`;
       case "storage":
         return html`<storage-page></storage-page>`;
+      case "fleet":
+        return this.renderDevices(html`<fleet-page .query=${this.query}></fleet-page>`);
+      case "cameras":
+        return this.renderDevices(
+          this.only === null
+            ? html`<cameras-page></cameras-page>`
+            : html`${keyed(this.only, html`<camera-page .camera=${this.only}></camera-page>`)}`,
+        );
+      case "phones":
+        return this.renderDevices(html`<phones-page></phones-page>`);
+      case "notifications":
+        return this.renderDevices(html`<notifications-page></notifications-page>`);
     }
   }
 }
