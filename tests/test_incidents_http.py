@@ -212,6 +212,33 @@ async def test_one_sees_of_an_incident_the_cameras_that_one_may_see(gateway):
     assert (await everywhere.call("DELETE", f"{path}/cameras/unit-3", headers=everywhere.headers | WHY))[0] == 200
 
 
+async def test_they_are_found_by_each_word_of_title_tags_notes_and_the_cameras_that_one_sees(gateway):
+    admin = gateway.client()
+    bridge = await opened(admin, title="Fight at the 50% bridge", cameras=["unit-1"], tags=["Größe", "night"])
+    both = await opened(admin, title="A lost child", cameras=["unit-2", "unit-3"])
+    path = f"/api/incidents/{both['id']}"
+    assert (await admin.call("POST", f"{path}/notes", json={"text": "Red jacket, near the RIVER"}))[0] == 201
+    await admin.call("POST", f"{path}/close")
+
+    async def found(client: Client, q: str, **more: str) -> list[int]:
+        listed = (await client.get("/api/incidents", params={"q": q, **more}))["incidents"]
+        return [one["id"] for one in listed if one["id"] in {bridge["id"], both["id"]}]
+
+    assert await found(admin, "fight NIGHT") == [bridge["id"]]
+    assert await found(admin, "Größe") == [bridge["id"]]
+    assert await found(admin, "50%") == [bridge["id"]]
+    assert await found(admin, "5%b") == [], "no pattern"
+    assert await found(admin, "river jacket") == [both["id"]]
+    assert await found(admin, "unit") == [both["id"], bridge["id"]]
+    assert await found(admin, "unit-3 lost", open="false") == [both["id"]]
+    assert await found(admin, "unit-3", open="true") == []
+    north = await another(gateway, "north-finder", groups=["north"])
+    assert await found(north, "unit-2") == [both["id"]]
+    assert await found(north, "unit-3") == [], "that it has a camera one does not see is not told"
+    for wrong in ({"q": "w " * 9}, {"q": "w" * 201}, {"open": "perhaps"}):
+        assert (await admin.call("GET", "/api/incidents", params=wrong))[0] == 400, wrong
+
+
 async def test_a_socket_tells_who_sees_it_what_they_see_of_it(gateway):
     north = await another(gateway, "nina", groups=["north"])
     client = gateway.client(Role.DISPATCHER)

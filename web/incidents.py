@@ -13,11 +13,12 @@ from aiohttp import web
 from gateway.access.rights import Right
 from gateway.base.errors import BadRequestError, NotFoundError, RefusedError
 from gateway.incidents.incident import Incident, Opening
+from gateway.incidents.incident_rows import Word
 from gateway.incidents.incident_steps import By
 from web.body import interval, json_object, member, moment, moment_or_none, no_others, texts, whole_number
 from web.guard import refuse
 from web.incident_openings import alert_of, opening_from
-from web.incident_views import incident_json, lacking, note_json, seen
+from web.incident_views import LOOKING, incident_json, lacking, note_json, seen
 from web.reasons import HEADER, checked, reason
 from web.routes import Body, Route
 from web.schema_forms import ref
@@ -35,6 +36,7 @@ from web.services import Services, address, principal, services
 
 LIMIT, MAX_LIMIT = 100, 500
 _PAGE = 200
+_LONGEST_SEARCH, _MOST_WORDS = 200, 8
 _LARGEST = 2**63 - 1
 
 
@@ -43,11 +45,12 @@ async def incidents(request: web.Request) -> web.Response:
     parts, who, (start, end) = services(request), principal(request), interval(request)
     limit = whole_number(request, "limit", MAX_LIMIT) or LIMIT
     before = whole_number(request, "before", _LARGEST)
+    words, is_open = _words(request), _is_open(request)
     shown: list[Incident] = []
     while len(shown) < limit:
         page = await parts.desk.incidents.search(
             camera=request.query.get("camera"), from_ns=start, to_ns=end,
-            open_only=request.query.get("open") == "true", before_id=before, limit=_PAGE,
+            is_open=is_open, words=words, before_id=before, limit=_PAGE,
         )  # fmt: skip
         shown += [incident for incident in page if seen(parts, who, incident)]
         if len(page) < _PAGE:
@@ -265,6 +268,31 @@ def category(parts: Services, values: dict[str, Any]) -> str | None:
 # ---- inside
 
 
+def _words(request: web.Request) -> list[Word]:
+    """What is looked for: each word, with those cameras of whoever asks that it names.
+
+    Raises:
+        BadRequestError: it is too much.
+    """
+    parts, who, text = services(request), principal(request), request.query.get("q", "")
+    words = text.lower().split()
+    if len(text) > _LONGEST_SEARCH or len(words) > _MOST_WORDS:
+        raise BadRequestError(f'"q" has at most {_MOST_WORDS} words and {_LONGEST_SEARCH} letters')
+    names = {
+        camera: f"{camera} {parts.fleet.label(camera)}".lower()
+        for camera in (parts.fleet.cameras if words else ())
+        if not LOOKING.isdisjoint(parts.authority.lasting_rights(who, camera))
+    }
+    return [Word(word, [camera for camera, name in names.items() if word in name]) for word in words]
+
+
+def _is_open(request: web.Request) -> bool | None:
+    text = request.query.get("open", "")
+    if text not in {"", "true", "false"}:
+        raise BadRequestError('"open" is true or false')
+    return None if text == "" else text == "true"
+
+
 async def _changeable(request: web.Request, *, everything: bool = False) -> Incident:
     """The incident that the path names, for who may respond for one of its cameras, or `everything`: for all of them.
 
@@ -325,7 +353,8 @@ ROUTES = [
         "List incidents, newest first",
         "incidents",
         query={
-            "open": "true: those that nobody has closed",
+            "q": "with each of these words in title, tags, notes, or the name of a camera that one sees",
+            "open": "true: those that nobody has closed; false: the others",
             "camera": "with this one",
             "from": "RFC 3339; those that touch the interval",
             "to": "RFC 3339",

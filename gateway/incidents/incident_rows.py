@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Text, cast, exists, func, or_, select
 
 from gateway.base.errors import NotFoundError
 from gateway.incidents.incident import Incident, IncidentCamera, LinkedAlert
@@ -15,6 +17,25 @@ from gateway.store.tables import incident_alerts as _linked
 from gateway.store.tables import incident_cameras as _cameras
 from gateway.store.tables import incident_notes as _notes
 from gateway.store.tables import incidents as _incidents
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A part of a word that somebody looks for, in whichever case (the database decides what that is beyond ASCII)."""
+
+    text: str
+    cameras: Collection[str] = ()
+    """The ids of those whose name or id has it, as far as whoever asks may know of them."""
+
+
+def having(word: Word) -> ColumnElement[bool]:
+    """Whether an incident has `word` in its title, a tag or a note, or has one of its cameras."""
+    i = _incidents.c
+    noted = exists().where(_notes.c.incident == i.id, _notes.c.text.icontains(word.text, autoescape=True))
+    taken_in = exists().where(_cameras.c.incident == i.id, _cameras.c.camera.in_(list(word.cameras)))
+    as_stored = json.dumps(word.text)[1:-1]  # tags are a JSON document
+    tagged = cast(i.tags, Text).icontains(as_stored, autoescape=True)
+    return or_(i.title.icontains(word.text, autoescape=True), tagged, taken_in, noted)
 
 
 def find(connection: Connection, number: int) -> Incident:

@@ -8,7 +8,7 @@ Who may do what is `web.incidents`' to ask; shares are `gateway.incidents.shares
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
@@ -28,7 +28,7 @@ from gateway.incidents.incident import (
     title_of,
 )
 from gateway.incidents.incident_document import incident_document
-from gateway.incidents.incident_rows import find, select_incidents
+from gateway.incidents.incident_rows import Word, find, having, select_incidents
 from gateway.incidents.incident_steps import By, IncidentSteps, camera_of, span
 from gateway.media.model import UtcNs
 from gateway.recording.holds import Holds
@@ -75,11 +75,15 @@ class Incidents:
         camera: str | None = None,
         from_ns: UtcNs | None = None,
         to_ns: UtcNs | None = None,
-        open_only: bool = False,
+        is_open: bool | None = None,
+        words: Sequence[Word] = (),
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[Incident]:
-        """Those that touch [from_ns, to_ns), the newest first; `open_only`: that nobody has closed."""
+        """Those that touch [from_ns, to_ns), the newest first; `is_open`: that nobody has closed, or somebody has.
+
+        With `words`: those that have each of them in their title, a tag, a note, or a camera.
+        """
         i = _incidents.c
         where: list[ColumnElement[bool]] = []
         if camera is not None:
@@ -88,10 +92,11 @@ class Incidents:
             where.append(or_(i.end_ns.is_(None), i.end_ns > from_ns))
         if to_ns is not None:
             where.append(i.start_ns < to_ns)
-        if open_only:
-            where.append(i.closed_ns.is_(None))
+        if is_open is not None:
+            where.append(i.closed_ns.is_(None) if is_open else i.closed_ns.is_not(None))
         if before_id is not None:
             where.append(i.id < before_id)
+        where += [having(word) for word in words]
         return await self._database.read(lambda connection: select_incidents(connection, *where, limit=limit))
 
     async def notes(self, number: int) -> list[Note]:
