@@ -4,17 +4,23 @@
  */
 
 import * as api from "./api";
-import { openIncident } from "./api-incidents";
+import { alerts, openIncident } from "./api-incidents";
+import { Away } from "./away";
+import { backoff } from "./backoff";
 import { DiskWatch } from "./disk-news";
 import { Duty } from "./duty";
 import type { Circumstances, RightEnded } from "./faces";
 import { EventStream } from "./events";
 import type { Trail } from "./fixes";
 import { FrameClock } from "./frame-clock";
+import { GatewayClock } from "./gateway-clock";
+import { LinkHealth } from "./link-health";
 import { MapDesk } from "./map-desk";
+import { App } from "./pwa";
 import { Reasons } from "./reasons";
 import type { NewIncident, Origin } from "./model-incidents";
 import type { Camera, ExportJob, Fix, Right, ServerEvent, Session, StreamState } from "./model";
+import { talkEnded } from "./talk";
 import { hashOf, SECTIONS, viewOf, type Section, type View } from "./route";
 import { Trails } from "./trails";
 
@@ -34,6 +40,11 @@ const THEME_KEY = "sightline.theme";
 const RETURN_KEY = "sightline.return";
 /** The socket may be gone this long before the page says so: a reconnect usually takes less. */
 const GRACE_MS = 1_500;
+/** Between two questions who is logged in, while the gateway is out of reach from the start. */
+const FIRST_ATTEMPT_MS = 1_000;
+const LAST_ATTEMPT_MS = 5_000;
+/** More alerts than this are not looked through for what was missed. */
+const MOST_MISSED = 100;
 /** Sessions that are known here: more than a wall can open. */
 const MOST_SESSIONS = 64;
 
@@ -60,6 +71,8 @@ const NOTHING_TO_SEE: Partial<Camera> = {
   position: null,
   health: null,
   recording: false,
+  talk: false,
+  talking: null,
   watched: null,
   reason: null,
   reason_needed: false,
@@ -95,6 +108,13 @@ export class Store {
   readonly disk = new DiskWatch(sessionStorage);
   readonly duty = new Duty(() => this.changed());
   readonly map = new MapDesk(() => this.changed());
+  readonly health = new LinkHealth();
+  readonly app = new App(() => this.changed());
+  readonly away = new Away(
+    () => ({ cameras: this.cameras ?? [], alerts: this.duty.alerts.open, incidents: this.duty.incidents.told }),
+    (since) => alerts({ from: new Date(since).toISOString(), limit: MOST_MISSED }),
+    () => this.changed(),
+  );
   /** Grows with every fix of any unit. */
   fixVersion = 0;
   /** Grows with every reason that is given. */
@@ -117,16 +137,26 @@ export class Store {
   private readonly streams = new Map<string, StreamState>();
   private readonly listeners = new Set<() => void>();
   private readonly events = new EventStream({
-    received: (event) => this.receive(event),
+    received: (event) => {
+      this.away.hearing(event, Date.now(), this.clock.offset);
+      this.receive(event);
+      this.away.heard();
+    },
+    echoed: (utc, sent) => {
+      this.clock.echoed(utc, sent, Date.now());
+      this.health.echo(Date.now() - sent);
+    },
+    awaiting: (since) => this.health.awaiting(since),
     connecting: () => {
+      this.health.begin();
       this.begun = false;
       this.set({ link: { ...this.link, retryAt: null } });
     },
     lost: (retryAt) => this.linkLost(retryAt),
     loggedOut: () => this.leave(true),
   });
-  /** The gateway's clock minus this computer's, milliseconds. */
-  private clockOffset = 0;
+  private readonly clock = new GatewayClock();
+  private attempts = 0;
   /** The socket that is open now has sent the full state. */
   private begun = false;
   private notifying = 0;
@@ -136,16 +166,16 @@ export class Store {
 
   /** The gateway's time, milliseconds since the Unix epoch. */
   now(): number {
-    return Date.now() + this.clockOffset;
+    return Date.now() + this.clock.offset;
   }
 
   camera(id: string): Camera | undefined {
     return this.byId.get(id);
   }
 
-  /** The cameras that match the search. */
-  matching(): readonly Camera[] {
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
+  /** The cameras that match a search, without one those that the wall is narrowed to. */
+  matching(query = this.query): readonly Camera[] {
+    const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const all = this.cameras ?? [];
     if (words.length === 0) return all;
     return all.filter((camera) => words.every((word) => `${camera.name} ${camera.id}`.toLowerCase().includes(word)));
@@ -282,14 +312,17 @@ export class Store {
       const session = await api.currentSession();
       if (session) this.enter(session);
       else this.leave(this.session !== undefined && this.session !== null);
+      this.attempts = 0;
     } catch {
-      this.linkLost(Date.now() + 2_000);
-      window.setTimeout(() => void this.askWho(), 2_000);
+      const wait = backoff(this.attempts++, FIRST_ATTEMPT_MS, LAST_ATTEMPT_MS);
+      this.linkLost(Date.now() + wait);
+      window.setTimeout(() => void this.askWho(), wait);
     }
   }
 
   private enter(session: Session): void {
     this.sessionEnded = false;
+    this.app.begin();
     this.set({ session, link: { downSince: null, retryAt: null, back: null } });
     this.events.start();
   }
@@ -305,6 +338,7 @@ export class Store {
     this.reasons.forget();
     this.disk.forget();
     this.duty.forget();
+    this.away.forget();
     this.map.forget();
     this.set({
       session: null,
@@ -392,7 +426,7 @@ export class Store {
     this.duty.receive(event);
     switch (event.type) {
       case "state":
-        this.clockOffset = Date.parse(event.utc) - Date.now();
+        if (!this.begun) this.clock.begin(Date.parse(event.utc), Date.now());
         this.linkUp();
         this.takeState(event.cameras);
         break;
@@ -421,12 +455,15 @@ export class Store {
       case "export_removed":
         this.takeExports(this.exports.filter((job) => job.id !== event.id));
         break;
+      case "talk_ended":
+        talkEnded(event.session, event.reason);
+        break;
       case "storage":
         this.disk.take(event);
         this.changed();
         break;
       case "ping":
-        this.clockOffset = Date.parse(event.utc) - Date.now();
+        this.clock.heard(Date.parse(event.utc), Date.now());
         break;
     }
   }
@@ -503,6 +540,7 @@ export class Store {
     this.graceTimer = 0;
     const since = this.link.downSince;
     const back = since === null ? null : { after: Date.now() - since, at: Date.now() };
+    if (back) void this.app.compare();
     this.set({ link: { downSince: null, retryAt: null, back } });
   }
 

@@ -5,10 +5,11 @@ import { customElement, query } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
 import { stateOf, type Look } from "../faces";
 import { localTime, utcTime } from "../format";
-import { icons } from "../icons";
 import { store } from "../store";
 import { strings } from "../strings";
 import { controls } from "./controls";
+import "./search-palette";
+import type { SearchPalette } from "./search-palette";
 import "./state-mark";
 
 const ORDER: Look[] = ["live", "stale", "connecting", "offline", "disabled", "unknown"];
@@ -27,34 +28,8 @@ export class TopBar extends LitElement {
         border-bottom: 1px solid var(--line);
         background: var(--panel);
       }
-      form {
-        position: relative;
+      search-palette {
         flex: 0 1 300px;
-        min-width: 0;
-      }
-      form > svg,
-      form > span {
-        position: absolute;
-        top: 50%;
-        left: 8px;
-        transform: translateY(-50%);
-        color: var(--quiet);
-        pointer-events: none;
-      }
-      form > span {
-        left: auto;
-        right: 8px;
-      }
-      input {
-        padding: 0 var(--s8) 0 34px;
-      }
-      .clear {
-        position: absolute;
-        right: 2px;
-        top: 50%;
-        min-height: 28px;
-        width: 28px;
-        transform: translateY(-50%);
       }
       .counts {
         display: flex;
@@ -89,14 +64,9 @@ export class TopBar extends LitElement {
           gap: var(--s3);
           padding-inline: var(--s2) var(--s3);
         }
-        form {
+        search-palette {
           flex: 1 1 110px;
         }
-        input {
-          padding-right: var(--s2);
-          font-size: 16px; /* smaller, and a phone zooms in on focus */
-        }
-        form > span,
         .space {
           display: none;
         }
@@ -117,35 +87,18 @@ export class TopBar extends LitElement {
     `,
   ];
 
-  @query("input") private input!: HTMLInputElement;
+  @query("search-palette") private palette!: SearchPalette;
 
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.cameras, s.query, s.link.downSince]);
+    new Watch(this, (s) => [s.cameras, s.link.downSince]);
   }
 
   /** Put the cursor into the search. */
   search(): void {
-    this.input.focus();
-    this.input.select();
+    this.palette.focus();
   }
-
-  private readonly submit = (event: Event): void => {
-    event.preventDefault();
-    const [first] = store.matching();
-    if (!first || !store.query) return;
-    store.search("");
-    store.go({ name: "unit", id: first.id });
-    this.input.blur();
-  };
-
-  private readonly key = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape") return;
-    event.stopPropagation();
-    store.search("");
-    this.input.blur();
-  };
 
   override render() {
     const now = store.now();
@@ -158,25 +111,7 @@ export class TopBar extends LitElement {
     }
     const short = window.matchMedia("(max-width: 720px)").matches;
     return html`<header>
-      <form role="search" @submit=${this.submit}>
-        ${icons.search}
-        <input
-          type="text"
-          data-testid="search"
-          aria-label=${strings.bar.search}
-          placeholder=${strings.bar.search}
-          autocomplete="off"
-          spellcheck="false"
-          .value=${store.query}
-          @input=${() => store.search(this.input.value)}
-          @keydown=${this.key}
-        />
-        ${store.query
-          ? html`<button type="button" class="plain clear" aria-label=${strings.bar.clear} @click=${() => store.search("")}>
-              ${icons.close}
-            </button>`
-          : html`<span><kbd aria-hidden="true">${strings.bar.searchHint}</kbd></span>`}
-      </form>
+      <search-palette></search-palette>
       <ul class="counts figures" aria-label=${strings.bar.counts} data-testid="counts">
         ${ORDER.map((look) => {
           const n = counts.get(look);

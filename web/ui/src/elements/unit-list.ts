@@ -88,7 +88,7 @@ export class UnitList extends LitElement {
     `,
   ];
 
-  private readonly rows = new Windowed(this, () => ROW_PX);
+  private readonly rows: Windowed = new Windowed(this, () => ROW_PX);
 
   constructor() {
     super();
