@@ -141,6 +141,11 @@ export function positionsFile(id: string, format: "gpx" | "geojson" | "kml"): st
   return `${cameraPath(id)}/positions?format=${format}`;
 }
 
+/** Where a camera is talked to (WHIP). `takeOver`: whoever talks now is cut off. */
+export function talkEndpoint(id: string, takeOver: boolean): string {
+  return `${cameraPath(id)}/talk${takeOver ? "?take_over=true" : ""}`;
+}
+
 /** Where a camera is watched (WHEP). */
 export function whepEndpoint(id: string): string {
   return `${cameraPath(id)}/whep`;

@@ -35,6 +35,7 @@ export const icons = {
   muted: icon(svg`<path d="M3 8v4h3l4 3.5v-11L6 8H3ZM13 8l4 4M17 8l-4 4"/>`),
   minus: icon(svg`<path d="M4.5 10h11"/>`),
   fit: icon(svg`<circle cx="10" cy="10" r="2.2"/><path d="M10 2.5v3.2M10 14.3v3.2M2.5 10h3.2M14.3 10h3.2"/><circle cx="10" cy="10" r="5.8"/>`),
+  microphone: icon(svg`<rect x="7.5" y="2.5" width="5" height="9" rx="2.5"/><path d="M4.5 9.5a5.5 5.5 0 0 0 11 0M10 15v2.5"/>`),
   camera: icon(svg`<rect x="5" y="2.5" width="10" height="15" rx="2.5"/><circle cx="10" cy="8" r="2.8"/><path d="M8 14h4"/>`),
   edit: icon(svg`<path d="m4 16 .8-3.4L13 4.4a1.4 1.4 0 0 1 2 0l.6.6a1.4 1.4 0 0 1 0 2L7.4 15.2 4 16Z"/>`),
   settings: icon(svg`<circle cx="10" cy="10" r="2.4"/><path d="M10 2.6v2.6m0 9.6v2.6M17.4 10h-2.6M5.2 10H2.6m12.6-5.2-1.8 1.8m-6.8 6.8-1.8 1.8m10.4 0-1.8-1.8M6.6 6.6 4.8 4.8"/><circle cx="10" cy="10" r="5"/>`),

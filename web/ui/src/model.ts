@@ -59,6 +59,10 @@ export interface Camera {
   /** The newest known value of each; null: it never said how it is. */
   health: UnitHealth | null;
   viewers: number;
+  /** It has a backchannel: it can be talked to. */
+  talk: boolean;
+  /** Who talks to it now. */
+  talking: string | null;
   recording: boolean;
   record_on: "always" | "event";
   /** While offline: when the next attempt starts. */
@@ -374,6 +378,8 @@ export type ServerEvent =
   | ({ type: "quality"; session: string } & StreamState)
   /** A WHEP session was ended because of a right it had needed; `reason` is a clause. */
   | { type: "ended"; session: string; camera: string; right: Right; reason: string }
+  /** A talk of this log-in is over; `reason` is a clause. */
+  | { type: "talk_ended"; session: string; camera: string; reason: string }
   | ({ type: "export" } & ExportJob)
   | { type: "export_removed"; id: string }
   | { type: "alert"; alert: Alert }

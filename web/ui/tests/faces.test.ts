@@ -27,6 +27,8 @@ const camera = (part: Partial<Camera>): Camera => ({
   private: false,
   privacy: null,
   has_privacy: false,
+  talk: false,
+  talking: null,
   ...part,
 });
 const face = (

@@ -21,6 +21,7 @@ import "./live-picture";
 import "./quality-mark";
 import "./reason-form";
 import "./state-mark";
+import "./talk-button";
 import { unitMessage } from "./unit-message";
 import "./water-mark";
 
@@ -103,6 +104,8 @@ export class UnitView extends LitElement {
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
   @state() private muted = true;
+  /** What the camera hears must not come out here, or it howls. */
+  @state() private talking = false;
   @state() private dialog: "edit" | "remove" | "privacy" | "sos" | "incident" | null = null;
   private asked = false;
 
@@ -159,7 +162,7 @@ export class UnitView extends LitElement {
         <live-picture
           eager
           .camera=${camera}
-          .muted=${this.muted}
+          .muted=${this.muted || this.talking}
           look=${face.look}
           @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
@@ -231,6 +234,7 @@ export class UnitView extends LitElement {
     const sound = this.muted ? strings.unit.unmute : strings.unit.mute;
     const owned = camera.source === "file";
     return html`
+      <talk-button .camera=${camera} @talk=${(event: CustomEvent<boolean>) => (this.talking = event.detail)}></talk-button>
       ${store.mayRespond(camera.id)
         ? html`<button
             class="sos"
