@@ -74,6 +74,11 @@ async def test_a_call_for_help_reaches_both_and_its_resolution_the_web_hook(stag
         ("ops", "webhook", 0, None), ("desk", "mail", 0, None),
     ]  # fmt: skip
     assert SECRET not in json.dumps(states)
+    ops, desk = states
+    assert (ops["grades"], ops["resolved"], desk["grades"]) == (["high", "activity"], True, ["high"])
+    newest, first = ops["deliveries"]
+    assert (newest["type"], first["type"], first["id"]) == ("alert.resolved", "alert.opened", found[0]["id"])
+    assert newest["alert"] == first["alert"] == alert["id"]
 
 
 async def test_a_channel_is_tried_out_and_the_audit_has_it(stage):

@@ -112,7 +112,7 @@ export const adminStrings = {
       serial: "Serial number",
       firmware: "Firmware",
     },
-    kept: "kept, encrypted",
+    kept: { database: "kept, encrypted", file: "in the settings file" },
     none: "none",
     connect: { always: "always", on_demand: "only while somebody watches" },
     record: { always: "always", event: "on an event", never: "never" },
@@ -222,7 +222,7 @@ secret = "whsec_…"            # echo whsec_$(openssl rand -base64 32)
 [[alerts.mail]]
 name = "duty"
 host = "mail.example.org"
-sender = "Sightline <sightline@example.org>"
+from = "Sightline <sightline@example.org>"
 to = ["duty@example.org"]`,
     where: "Channels are added, changed and removed in the settings file ([[alerts.webhook]], [[alerts.mail]]). Addresses and secrets are shown nowhere.",
     read: "Policy: read the file again",

@@ -46,7 +46,7 @@ export class CameraPage extends LitElement {
       .state {
         display: flex;
         flex-wrap: wrap;
-        align-items: baseline;
+        align-items: center;
         gap: var(--s1) var(--s3);
         margin-bottom: var(--s3);
       }
@@ -139,7 +139,7 @@ export class CameraPage extends LitElement {
           </button>
         </div>
       </div>
-      ${owned ? html`<p class="quiet">${words.file}</p>` : nothing}
+      ${owned ? html`<p class="lead">${words.file}</p>` : nothing}
       <div class="state">
         <state-mark look=${stateOf(camera, store.link.downSince !== null)} data-testid="camera-state"></state-mark>
         ${unit ? html`<span class="quiet">${adminStrings.fleet.since} <time data-at=${Date.parse(unit.since)}></time></span>` : nothing}
@@ -174,7 +174,7 @@ export class CameraPage extends LitElement {
     const row = (name: string, value: string) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing);
     return html`<dl>
       ${row(facts.address, settings.onvif ?? settings.url ?? "")} ${row(facts.username, settings.username || words.none)}
-      ${row(facts.password, settings.has_password ? words.kept : words.none)}
+      ${row(facts.password, settings.has_password ? words.kept[camera.source] : words.none)}
       ${row(facts.transport, settings.transport.toUpperCase())} ${row(facts.connect, words.connect[settings.connect])}
       ${row(facts.record, words.record[settings.record ? settings.record_on : "never"])}
       ${row(facts.position, words.positions[settings.position] ?? settings.position)}

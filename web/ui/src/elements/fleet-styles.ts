@@ -154,7 +154,7 @@ export const fleetStyles = css`
   .line {
     display: flex;
     flex-wrap: wrap;
-    align-items: baseline;
+    align-items: center;
     gap: 0 var(--s2);
   }
 
@@ -229,6 +229,10 @@ export const fleetStyles = css`
 
     .summary {
       grid-template-columns: repeat(2, 1fr);
+    }
+
+    .summary > :last-child {
+      grid-column: 1 / -1;
     }
   }
 `;

@@ -61,9 +61,9 @@ export class NotificationsPage extends LitElement {
         margin-top: var(--s2);
       }
       summary {
-        display: inline-flex;
-        align-items: center;
+        width: fit-content;
         min-height: var(--control);
+        line-height: var(--control);
         color: var(--quiet);
         cursor: pointer;
       }
