@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measure import BenchmarkError, Table, machine
 
 PARTS = (
-    *("ingest", "viewers", "start", "latency", "positions", "units", "page", "audit", "archive", "export"),
+    *("ingest", "viewers", "start", "latency", "positions", "units", "page", "slow_link", "audit", "archive", "export"),
     *("restream", "restream_recording", "replay", "go_servers"),
 )
 """Each a module with `run() -> Table`."""

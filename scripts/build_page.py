@@ -5,7 +5,6 @@ npm is the machine's own when its Node is new enough, else the one of the Python
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
 import os
 import re
@@ -53,16 +52,10 @@ def npm(root: Path, *arguments: str) -> int:
 
 
 def build(root: Path) -> None:
-    """Install the page's packages as locked, build it, and leave a gzipped copy beside each large file.
-
-    The server hands the copy to browsers that take it.
-    """
+    """Install the page's packages as locked, and build it."""
     for arguments in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
         if code := npm(root, *arguments):
             sys.exit(f"npm {arguments[0]} failed with code {code}")
-    for file in (root / "web/static/assets").iterdir():
-        if file.suffix in {".js", ".css", ".json"}:
-            file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
 
 
 if __name__ == "__main__":

@@ -51,25 +51,26 @@ class Direction:
         self._due: list[tuple[float, int, bytes, Callable[[bytes], None]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def push(self, datagram: bytes, send: Callable[[bytes], None]) -> None:
-        """Hand `datagram` to `send` when its time comes."""
+    def push(self, datagram: bytes, send: Callable[[bytes], None]) -> bool:
+        """Hand `datagram` to `send` when its time comes; False: it never does."""
         weather, now = self.weather, self._loop.time()
         chance, lateness = self._random.random(), self._random.random()
         if chance < weather.loss:
             self._counts["lost"] += 1
-            return
+            return False
         leaves = now
         if weather.bits_per_second is not None:
             leaves = max(now, self._free_at)
             if leaves - now > weather.queue_seconds:
                 self._counts["overflowed"] += 1
-                return
+                return False
             leaves += len(datagram) * 8 / weather.bits_per_second
             self._free_at = leaves
         self._number += 1
         due = leaves + weather.delay + lateness * weather.jitter
         heapq.heappush(self._due, (due, self._number, datagram, send))
         self._flush()
+        return True
 
     def close(self) -> None:
         self._due.clear()

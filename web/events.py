@@ -2,7 +2,8 @@
 
 A socket first gets the full state, then changes; of each camera what its user may see, and nothing of those that they
 may not know of. When rights change it gets the full state again. Each has a bounded queue: one that does not read is
-closed and gets the full state again when it comes back, so nobody waits for it and nothing is wrong on its page. A
+closed and gets the full state again when it comes back, so nobody waits for it and nothing is wrong on its page. Who
+sends `{"type": "ping", "id": N}` is answered with a pong of that id and the gateway's time: how long the way takes. A
 socket whose log-in no longer holds is closed with code 4401, one whose user lost the right to any log-in with 4403.
 """
 
@@ -40,6 +41,8 @@ from web.storage import disk_json
 from web.views import camera_json
 
 PING_SECONDS = 10.0
+PONG_SECONDS = 0.5
+"""Between two answers to one socket's pings."""
 SETTLE_SECONDS = 0.1
 """Changes of one camera within this time are told once."""
 TOGETHER_SECONDS = 0.1
@@ -61,6 +64,8 @@ class Listener(Reader):
         """Whether it takes many fixes in one message."""
         self.seen: dict[str, Look] = {}
         """The cameras that it was told of, as they looked to it."""
+        self.next_pong = 0.0
+        """By the monotonic clock."""
         self.places: set[str] = set()
         """Those of them whose position it may know: asked for each fix and socket."""
 
@@ -302,7 +307,11 @@ async def events(request: web.Request) -> web.WebSocketResponse:
     hub, parts = request.app[EVENTS], services(request)
     together = request.query.get("fixes") == "together"
     return await follow(
-        request, hub, lambda who: hub.open(who, together=together), beside=lambda listener: _ping(listener, parts)
+        request,
+        hub,
+        lambda who: hub.open(who, together=together),
+        beside=lambda listener: _ping(listener, parts),
+        heard=lambda listener, said: _pong(listener, said, parts),
     )
 
 
@@ -310,6 +319,20 @@ async def _ping(listener: Listener, parts: Services) -> None:
     while True:
         await parts.clock.sleep(PING_SECONDS)
         listener.send(_message("ping", utc=format_utc(parts.clock.utc_ns())))
+
+
+def _pong(listener: Listener, said: str, parts: Services) -> None:
+    """Answer a ping; anything else has no meaning."""
+    try:
+        message = json.loads(said)
+    except ValueError:
+        return
+    if not isinstance(message, dict) or message.get("type") != "ping" or type(message.get("id")) is not int:
+        return
+    now = parts.clock.monotonic()
+    if now >= listener.next_pong:  # one that asks faster is answered less often
+        listener.next_pong = now + PONG_SECONDS
+        listener.send(_message("pong", id=message["id"], utc=format_utc(parts.clock.utc_ns())))
 
 
 def _quality(session: str, quality: Quality, trouble: Trouble | None) -> str:

@@ -12,6 +12,7 @@ from web.services import services
 
 STATIC = Path(__file__).parent / "static"
 MAP_FILE = "region.pmtiles"
+MANIFEST = "manifest.webmanifest"
 _YEAR = "public, max-age=31536000, immutable"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -26,8 +27,11 @@ async def index(_: web.Request) -> web.StreamResponse:
 
 
 async def top_file(request: web.Request) -> web.StreamResponse:
-    """`GET /{file}`: a file beside index.html (icon, manifest)."""
-    return _file(STATIC / request.match_info["file"], "no-cache")
+    """`GET /{file}`: a file beside index.html (icon, manifest, service worker)."""
+    response = _file(STATIC / request.match_info["file"], "no-cache")
+    if request.match_info["file"] == MANIFEST:
+        response.content_type = "application/manifest+json"  # W3C appmanifest, 4; no table of types knows it
+    return response
 
 
 async def asset(request: web.Request) -> web.StreamResponse:

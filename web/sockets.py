@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -149,9 +150,12 @@ async def follow(
     join: Callable[[Principal], R],
     *,
     beside: Callable[[R], Coroutine[Any, Any, None]] | None = None,
+    heard: Callable[[R, str], None] | None = None,
     **detail: Any,
 ) -> web.WebSocketResponse:
     """Serve a socket to its end: `join` makes its queue, `beside` runs meanwhile, `detail` is for the audit.
+
+    `heard` takes what the other side says; without it that has no meaning.
 
     Raises:
         StorageError: the audit cannot be written, so nothing must be shown.
@@ -172,7 +176,8 @@ async def follow(
             return socket
         reader = join(who)
         try:
-            await _converse(socket, reader, None if beside is None else beside(reader))
+            listen = None if heard is None else partial(heard, reader)
+            await _converse(socket, reader, None if beside is None else beside(reader), listen)
         finally:
             audience.discard(reader)
         return socket
@@ -180,8 +185,13 @@ async def follow(
         parts.views.end(view, "the connection ended")
 
 
-async def _converse(socket: web.WebSocketResponse, reader: Reader, beside: Coroutine[Any, Any, None] | None) -> None:
-    """Send what is queued until that is closed, or the other side has gone. What it sends has no meaning."""
+async def _converse(
+    socket: web.WebSocketResponse,
+    reader: Reader,
+    beside: Coroutine[Any, Any, None] | None,
+    heard: Callable[[str], None] | None,
+) -> None:
+    """Send what is queued until that is closed, or the other side has gone."""
     tasks = [asyncio.create_task(_write(socket, reader), name="socket: write")]
     if beside is not None:
         tasks.append(asyncio.create_task(beside, name="socket: beside"))
@@ -189,6 +199,8 @@ async def _converse(socket: web.WebSocketResponse, reader: Reader, beside: Corou
         async for message in socket:
             if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
                 break
+            if heard is not None and message.type is WSMsgType.TEXT:
+                heard(message.data)
     finally:
         for task in tasks:
             task.cancel()

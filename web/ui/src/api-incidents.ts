@@ -11,6 +11,8 @@ const camera = (id: string) => `/api/cameras/${encodeURIComponent(id)}`;
 export interface AlertsAsked {
   camera?: string;
   kind?: string;
+  /** RFC 3339: of that time and since. */
+  from?: string;
   /** The number to go on from: older ones. */
   before?: number;
   limit?: number;

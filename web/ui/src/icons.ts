@@ -20,6 +20,7 @@ const icon = (content: TemplateResult) => html`<svg
 </svg>`;
 
 export const icons = {
+  duty: icon(svg`<path d="M3 10.5 10 4l7 6.5M5 9v7.5h10V9M8.5 16.5v-4h3v4" />`),
   wall: icon(svg`<rect x="2.5" y="3.5" width="6.5" height="5.5" rx="1"/><rect x="11" y="3.5" width="6.5" height="5.5" rx="1"/><rect x="2.5" y="11" width="6.5" height="5.5" rx="1"/><rect x="11" y="11" width="6.5" height="5.5" rx="1"/>`),
   map: icon(svg`<path d="M7.5 4 2.5 6v10l5-2 5 2 5-2V4l-5 2-5-2Zm0 0v10m5-8v10"/>`),
   find: icon(svg`<circle cx="10" cy="10" r="1.8"/><path d="M6.3 13.7a5.2 5.2 0 0 1 0-7.4M13.7 6.3a5.2 5.2 0 0 1 0 7.4M3.6 16.4a9 9 0 0 1 0-12.8M16.4 3.6a9 9 0 0 1 0 12.8"/>`),

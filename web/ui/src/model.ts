@@ -388,4 +388,6 @@ export type ServerEvent =
   | { type: "geofence"; geofence: Geofence }
   | { type: "geofence_removed"; id: number }
   | ({ type: "storage" } & DiskNews)
-  | { type: "ping"; utc: string };
+  | { type: "ping"; utc: string }
+  /** The echo of what this page sent; only `EventStream` sees it. */
+  | { type: "pong"; id: number; utc: string };

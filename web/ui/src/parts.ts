@@ -1,8 +1,9 @@
 /** The parts of the page that are fetched when somebody goes there: each is much, and the wall is not to wait for it. */
 
-export type Part = "archive" | "devices" | "incidents" | "share";
+export type Part = "duty" | "archive" | "devices" | "incidents" | "share";
 
 const FETCH: Record<Part, () => Promise<unknown>> = {
+  duty: () => import("./elements/duty-page"),
   archive: () => import("./elements/archive-page"),
   devices: () => import("./elements/device-pages"),
   incidents: () => import("./elements/incident-pages"),

@@ -14,6 +14,8 @@ export const SECTIONS: readonly Section[] = Object.values(PARTS).flat();
 
 export type View =
   | { name: "wall" }
+  /** What a phone begins with: alerts, incidents, units. */
+  | { name: "duty" }
   | { name: "map" }
   | { name: "unit"; id: string }
   /** `cameras`: at most four, the first leads; none: whichever there is. `at`: milliseconds since the Unix epoch. */
@@ -49,6 +51,8 @@ export function hashOf(view: View): string {
   switch (view.name) {
     case "wall":
       return "#/";
+    case "duty":
+      return "#/duty";
     case "map":
       return "#/map";
     case "unit":
@@ -101,6 +105,7 @@ export function viewOf(hash: string): View {
   if (name === "incident" && id !== null) return { name, id };
   if (name === "incidents" || name === "incident") return { name: "incidents", query };
   if (name === "share") return { name, key: part ? decoded(part) : null };
+  if (name === "duty") return { name };
   return { name: name === "map" ? "map" : "wall" };
 }
 

@@ -40,6 +40,7 @@ const THEME_KEY = "sightline.theme";
 const RETURN_KEY = "sightline.return";
 /** The socket may be gone this long before the page says so: a reconnect usually takes less. */
 const GRACE_MS = 1_500;
+const PHONE = "(max-width: 720px)";
 /** Between two questions who is logged in, while the gateway is out of reach from the start. */
 const FIRST_ATTEMPT_MS = 1_000;
 const LAST_ATTEMPT_MS = 5_000;
@@ -289,6 +290,8 @@ export class Store {
       if (this.session === undefined && this.view.name !== "share") void this.askWho();
     });
     this.applyTheme();
+    // Whoever opens the page on a phone wants to know what is going on, before any picture.
+    if (!window.location.hash && window.matchMedia(PHONE).matches) this.turnTo({ name: "duty" });
     if (this.view.name === "share") return; // whoever was sent one has no account
     await this.askWho();
     if (!this.session) return;

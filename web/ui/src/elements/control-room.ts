@@ -8,8 +8,10 @@ import type { View } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
 import { incidentStrings } from "../strings-incidents";
+import { linkStrings } from "../strings-link";
 import "./alert-banner";
 import type { ArchivePage } from "./archive-page";
+import "./away-note";
 import "./camera-form";
 import { controls } from "./controls";
 import "./disk-banner";
@@ -61,7 +63,7 @@ export class ControlRoom extends LitElement {
         min-height: 0;
       }
       top-bar,
-      link-banner,
+      .news,
       disk-banner {
         grid-column: 2;
       }
@@ -82,6 +84,12 @@ export class ControlRoom extends LitElement {
       }
       main.scrolls {
         overflow: auto;
+      }
+      .start {
+        max-width: 46ch;
+        margin: 20dvh auto;
+        padding: 0 var(--s4);
+        text-align: center;
       }
       .stage {
         min-width: 0;
@@ -107,7 +115,7 @@ export class ControlRoom extends LitElement {
           grid-template: auto auto auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
         }
         top-bar,
-        link-banner,
+        .news,
         disk-banner,
         main {
           grid-column: 1;
@@ -174,7 +182,7 @@ export class ControlRoom extends LitElement {
 
   override render() {
     if (store.view.name === "share") return this.renderPart("share", html`<share-page .key=${store.view.key}></share-page>`);
-    if (store.session === undefined) return html`<link-banner></link-banner>`; // not known yet; or the gateway is away
+    if (store.session === undefined) return this.renderStart();
     if (store.session === null) return html`<log-in></log-in>`;
     const { view } = store;
     const own = !WITH_MAP.has(view.name);
@@ -183,7 +191,10 @@ export class ControlRoom extends LitElement {
         <alert-banner></alert-banner>
         <nav-rail></nav-rail>
         <top-bar></top-bar>
-        <link-banner></link-banner>
+        <div class="news">
+          <link-banner></link-banner>
+          <away-note></away-note>
+        </div>
         <disk-banner></disk-banner>
         <main class="${view.name} ${bare ? "bare" : ""} ${SCROLL.has(view.name) ? "scrolls" : ""}">
           ${view.name === "unit" || own ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
@@ -191,6 +202,13 @@ export class ControlRoom extends LitElement {
         </main>
       </div>
       ${this.renderDialog()}`;
+  }
+
+  /** Who is logged in is not known yet, or the gateway is away. */
+  private renderStart() {
+    if (store.link.downSince === null) return nothing;
+    return html`<link-banner></link-banner>
+      <p class="start quiet" data-testid="offline-start">${linkStrings.app.starting}</p>`;
   }
 
   private renderAside() {
@@ -219,6 +237,8 @@ export class ControlRoom extends LitElement {
         return strings.nav.archive;
       case "map":
         return strings.nav.map;
+      case "duty":
+        return linkStrings.duty.title;
       case "wall":
         return strings.wall.label;
       case "alerts":
@@ -243,6 +263,8 @@ export class ControlRoom extends LitElement {
         return html`<settings-view class="stage" .section=${view.section} .query=${view.query} .only=${view.id ?? null}></settings-view>`;
       case "archive":
         return this.renderPart("archive", html`<archive-page class="stage" .cameras=${view.cameras} .moment=${view.at}></archive-page>`);
+      case "duty":
+        return this.renderPart("duty", html`<duty-page class="stage"></duty-page>`);
       case "alerts":
         return this.renderPart("incidents", html`<alerts-page class="stage" .only=${view.id} .query=${view.query}></alerts-page>`);
       case "geofences":

@@ -7,6 +7,7 @@ import { icons, mark } from "../icons";
 import { store, type Theme } from "../store";
 import { strings } from "../strings";
 import { incidentStrings } from "../strings-incidents";
+import { linkStrings } from "../strings-link";
 import { controls } from "./controls";
 
 const words = strings.nav;
@@ -66,6 +67,11 @@ export class NavRail extends LitElement {
         background: var(--alarm);
         color: var(--on-alarm);
       }
+      @media (min-width: 721px) {
+        .narrow {
+          display: none;
+        }
+      }
       @media (max-width: 720px) {
         nav {
           flex-direction: row;
@@ -77,7 +83,8 @@ export class NavRail extends LitElement {
         .mark,
         .space,
         .keys,
-        .wide {
+        .wide,
+        .desk {
           display: none;
         }
         button {
@@ -114,6 +121,7 @@ export class NavRail extends LitElement {
     const { view, theme, session } = store;
     return html`<nav aria-label=${words.label}>
       <span class="mark">${mark}</span>
+      ${this.button(icons.duty, linkStrings.duty.title, () => store.go({ name: "duty" }), "nav-duty", view.name === "duty", "narrow")}
       ${this.button(icons.wall, words.wall, () => store.go({ name: "wall" }), "nav-wall", view.name === "wall")}
       ${this.button(icons.map, words.map, () => store.go({ name: "map" }), "nav-map", view.name === "map")}
       ${store.may("recorded")
@@ -128,8 +136,8 @@ export class NavRail extends LitElement {
       ${this.button(icons.incidents, incidentStrings.nav.incidents, () => store.go({ name: "incidents", query: "" }), "nav-incidents", view.name === "incidents" || view.name === "incident")}
       ${this.renderAlerts()}
       ${store.mayChangeCameras
-        ? html`${this.button(icons.find, words.find, () => store.show("find"), "nav-find")}
-          ${this.button(icons.add, words.add, () => store.show("add"), "nav-add")}`
+        ? html`${this.button(icons.find, words.find, () => store.show("find"), "nav-find", false, "desk")}
+          ${this.button(icons.add, words.add, () => store.show("add"), "nav-add", false, "desk")}`
         : nothing}
       <span class="space"></span>
       ${this.button(
