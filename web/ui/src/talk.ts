@@ -63,7 +63,8 @@ export class Talk {
    */
   static async begin(endpoint: string, options: TalkOptions): Promise<Talk> {
     const microphone = await Microphone.open(options.signal);
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    const configuration: RTCConfiguration = { bundlePolicy: "max-bundle" };
+    const connection = new RTCPeerConnection(configuration);
     let resource: string | undefined;
     try {
       const transceiver = connection.addTransceiver(microphone.track, { direction: "sendonly" });
@@ -80,7 +81,7 @@ export class Talk {
       const answer = await response.text();
       options.signal.throwIfAborted();
       if (resource === undefined) throw new DOMException("no Location in the WHIP answer", "OperationError");
-      connection.setConfiguration({ iceServers: iceServers(response.headers.get("Link")) });
+      connection.setConfiguration({ ...configuration, iceServers: iceServers(response.headers.get("Link")) });
       await connection.setLocalDescription(offer);
       await connection.setRemoteDescription({ type: "answer", sdp: answer });
       options.signal.throwIfAborted();
