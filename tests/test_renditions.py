@@ -20,6 +20,7 @@ from gateway.viewing.budget import BusyError
 from gateway.viewing.link import HOLD
 from gateway.viewing.renditions import Lower, Place, Quality, Renditions, Trouble
 from gateway.viewing.sound import Sound
+from gateway.viewing.viewer import Phase
 from tests.viewing_stage import SOUND, TRACK, Stage, ascends
 from tests.webrtc_samples import UTC, picture
 
@@ -93,8 +94,8 @@ class Theatre(Stage):
         """The stream that is open now."""
         return next((stream for stream in self.made[quality] if not stream.hub.closed), None)
 
-    def enter(self, name: str, audio: Codec | None = None, *, small: bool = False) -> Place:
-        self.places[name] = self.renditions.join(self.viewer(name, audio), small=small)
+    def enter(self, name: str, audio: Codec | None = None, *, small: bool = False, slow: bool = False) -> Place:
+        self.places[name] = self.renditions.join(self.viewer(name, audio), small=small, slow=slow)
         return self.places[name]
 
     async def film(self, seconds: float) -> None:
@@ -433,3 +434,25 @@ async def test_a_small_picture_on_a_link_too_slow_even_for_it_is_reduced_and_com
     theatre.carries = 50e6
     await theatre.film(3 * HOLD)
     assert (place.quality, place.trouble) == (Quality.SECOND, None)
+
+
+@pytest.mark.parametrize(("has_second", "begins"), [(True, Quality.SECOND), (False, Quality.REDUCED)])
+async def test_who_says_that_the_link_is_slow_begins_with_less_and_rises(
+    theatre: Theatre, has_second: bool, begins: Quality
+) -> None:
+    theatre.has_second = has_second
+    place = theatre.enter("v", slow=True)
+    assert place.viewer.phase is Phase.SPARSE, "what does not fit is not sent first"
+    await theatre.film(0.5)
+    assert (place.quality, place.trouble) == (begins, Trouble.SLOW_LINK)
+    await theatre.film(3 * HOLD)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, None), "it was not slow after all"
+
+
+async def test_who_says_that_the_link_is_slow_gets_the_original_where_there_is_nothing_smaller(
+    theatre: Theatre,
+) -> None:
+    theatre.has_second, theatre.is_busy = False, True
+    place = theatre.enter("v", slow=True)
+    assert (place.quality, place.trouble) == (Quality.ORIGINAL, Trouble.BUSY)
+    assert place.viewer.phase is not Phase.SPARSE

@@ -45,6 +45,8 @@ class Size(StrEnum):
     """The camera's second stream will do, if it has one."""
 
 
+SLOW = "slow"
+"""What a viewer says whose link carries little: it begins with less, and rises."""
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, If-Match, {HEADER}",
@@ -61,6 +63,7 @@ async def open_session(request: web.Request) -> web.Response:
     if request.content_type != SDP:
         raise UnsupportedMediaError(f"send the offer as {SDP}")
     small = _is_small(request.query.get("size", Size.FULL))
+    slow = _is_slow(request.query.get("link"))
     offer = await text(request, "the offer", limit=MAX_OFFER)
     view = await parts.views.begin(Action.LIVE_VIEW, **_said(request, camera))
     try:
@@ -78,6 +81,7 @@ async def open_session(request: web.Request) -> web.Response:
                 position=(lambda: camera.fix) if portion.positions else None,
                 sound=portion.sound,
                 small=small,
+                slow=slow,
             )
     except BaseException as error:
         why = str(error) if isinstance(error, SightlineError) else "the request came to nothing"
@@ -120,6 +124,13 @@ def _is_small(size: str) -> bool:
         return Size(size) is Size.SMALL
     except ValueError:
         raise BadRequestError(f'"size" is one of {", ".join(Size)}', pointer="/size") from None
+
+
+def _is_slow(link: str | None) -> bool:
+    """Raises BadRequestError when that is nothing that a viewer says of its link."""
+    if link not in {None, SLOW}:
+        raise BadRequestError(f'"link" is {SLOW}, or left out', pointer="/link")
+    return link is not None
 
 
 async def close_session(request: web.Request) -> web.Response:
@@ -248,7 +259,10 @@ ROUTES = [
         "Watch a camera live (WHEP)",
         {201: _SDP},
         takes=_SDP,
-        query={"size": "small: the camera's second stream will do, if it has one; full, or nothing: it will not"},
+        query={
+            "size": "small: the camera's second stream will do, if it has one; full, or nothing: it will not",
+            "link": "slow: begin with what takes little, and rise as the link allows",
+        },
     ),
     _whep("GET", _ENDPOINT, endpoint, "Say that a camera can be watched by WHEP", {204: None}),
     _whep("OPTIONS", _ENDPOINT, preflight, "Answer a CORS preflight", {200: None}),

@@ -193,10 +193,12 @@ class Renditions:
 
     # ---- one viewer
 
-    def join(self, viewer: Viewer, *, small: bool = False) -> Place:
+    def join(self, viewer: Viewer, *, small: bool = False, slow: bool = False) -> Place:
         """Start `viewer` with the original, or if it is to be `small` with the camera's smaller stream when that flows.
 
-        Otherwise it gets the original until the smaller one does: see `resize`.
+        Otherwise it gets the original until the smaller one does: see `resize`. One that says that its link is `slow`
+        gets of the original keyframes alone until there is something smaller, and rises like any other whose link
+        has become better.
         """
         place = Place(viewer)
         viewer.link.begins(viewer.video.next_sequence, self._clock.monotonic())
@@ -208,6 +210,11 @@ class Renditions:
         self._stream(place.level).add(viewer)
         if small:
             self.resize(place, small=True)
+        if slow and place.level == 0:
+            place.slow_at = self._clock.monotonic()
+            self._descend(place)
+            if place.target is not None:
+                self.original.thin(viewer)
         return place
 
     def resize(self, place: Place, *, small: bool) -> None:

@@ -98,6 +98,7 @@ class Session:
         follow: Callable[[DataChannels], Callable[[], None]] | None,
         *,
         small: bool,
+        slow: bool,
     ) -> None:
         self.id = id_
         self.camera_id = camera_id
@@ -114,6 +115,7 @@ class Session:
         self._sound = sound
         self._follow = follow
         self._small = small
+        self._slow = slow
         self._unfollow: Callable[[], None] | None = None
 
     @property
@@ -152,7 +154,7 @@ class Session:
 
     def connected(self) -> None:
         """See `webrtc.peer.PeerListener`."""
-        self.place = self.renditions.join(self.viewer, small=self._small)
+        self.place = self.renditions.join(self.viewer, small=self._small, slow=self._slow)
         self._sound.add(self.viewer)
         if self.peer.data is not None and self._follow is not None:
             self._unfollow = self._follow(self.peer.data)
@@ -245,11 +247,13 @@ class Whep:
         position: Callable[[], Fix | None] | None = None,
         sound: bool = True,
         small: bool = False,
+        slow: bool = False,
     ) -> Session:
         """Answer `offer` with what fits the camera. `hold()` is entered for as long as the session lasts.
 
         `position` says where the camera was last; None: this viewer may not know, and gets no data channel. Without
         `sound` it may not hear, and its answer has no audio. `small`: its picture is shown small.
+        `slow`: it says that its link carries little.
 
         Raises:
             BadRequestError: the offer cannot be used.
@@ -301,6 +305,7 @@ class Whep:
             self._sound_of(camera_id, hub),
             follow if agreement.data is not None else None,
             small=small,
+            slow=slow,
         )
         task = self._tasks.start(session.run(hold), name=f"session of {camera_id}")
         task.add_done_callback(lambda _: self._forget(session))

@@ -4,6 +4,7 @@
  */
 
 import { ApiError } from "./api";
+import { backoff } from "./backoff";
 import { WhepSession, type Fetch } from "./whep";
 import { strings } from "./strings";
 
@@ -40,6 +41,8 @@ export class LiveFeed {
     private readonly fetch: Fetch,
     /** `session` or `failure` has changed. */
     private readonly changed: () => void,
+    /** Whether the link is known to carry little before anything was sent over it. */
+    private readonly isSlow: () => boolean = () => false,
   ) {}
 
   get running(): boolean {
@@ -99,7 +102,7 @@ export class LiveFeed {
     const attempt = new AbortController();
     this.attempt = attempt;
     try {
-      const session = await WhepSession.open(this.endpoint, {
+      const session = await WhepSession.open(this.isSlow() ? `${this.endpoint}?link=slow` : this.endpoint, {
         fetch: this.fetch,
         signal: attempt.signal,
         plain: this.plain,
@@ -119,7 +122,7 @@ export class LiveFeed {
 
   private retryLater(error: unknown): void {
     const refused = error instanceof ApiError && (error.status === 401 || error.status === 403);
-    const pause = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.failures) * (0.75 + Math.random() / 2);
+    const pause = backoff(this.failures, FIRST_RETRY_MS, LAST_RETRY_MS);
     const asked = error instanceof ApiError && error.retryAfter !== null ? error.retryAfter * 1000 : 0;
     const wait = refused ? REFUSED_RETRY_MS : Math.max(pause, asked);
     this.failures++;

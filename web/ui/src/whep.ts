@@ -3,6 +3,7 @@
  * network changes. Knows nothing of elements, cameras or retries.
  */
 
+import type { Vitals } from "./link-health";
 import { iceServers, restartFragment, restartedAnswer } from "./ice";
 
 /** How the HTTP part is done; rejects for anything but a 2xx. */
@@ -28,6 +29,9 @@ const CLOSE_MS = 1_000;
 export class WhepSession {
   private recoveryTimer = 0;
   private over = false;
+  /** What `vitals` has told of already: pictures, and the seconds that they waited. */
+  private emitted = 0;
+  private delayed = 0;
 
   private constructor(
     /** The gateway's name for this session: its anchors carry it. */
@@ -93,6 +97,24 @@ export class WhepSession {
       if (report.type === "inbound-rtp" && report.kind === "video") packets += report.packetsReceived ?? 0;
     });
     return packets > 0 ? "undecodable" : "silent";
+  }
+
+  /** How the pictures come. */
+  async vitals(): Promise<Vitals> {
+    const vitals: Vitals = { packetsReceived: 0, packetsLost: 0, roundTrip: null, buffer: 0 };
+    (await this.connection.getStats()).forEach((report: RTCInboundRtpStreamStats & RTCIceCandidatePairStats) => {
+      if (report.type === "candidate-pair" && report.nominated && report.currentRoundTripTime !== undefined)
+        vitals.roundTrip = report.currentRoundTripTime * 1000;
+      if (report.type !== "inbound-rtp" || report.kind !== "video") return;
+      vitals.packetsReceived = report.packetsReceived ?? 0;
+      vitals.packetsLost = report.packetsLost ?? 0;
+      const emitted = (report.jitterBufferEmittedCount ?? 0) - this.emitted;
+      const delay = (report.jitterBufferDelay ?? 0) - this.delayed;
+      this.emitted += emitted;
+      this.delayed += delay;
+      vitals.buffer = emitted > 0 ? (1000 * delay) / emitted : 0;
+    });
+    return vitals;
   }
 
   /** End it here and at the gateway. */

@@ -11,6 +11,7 @@ import { customElement, property, query } from "lit/decorators.js";
 import { request, whepEndpoint, withReason } from "../api";
 import { Watch } from "../controllers";
 import { BLANK, type Look, type PictureState } from "../faces";
+import { linkIsSlow } from "../first-load";
 import { LiveFeed, type FeedFailure } from "../live-feed";
 import type { Camera } from "../model";
 import { store } from "../store";
@@ -22,6 +23,8 @@ const FROZEN_MS = 3_000;
 const RESTART_MS = 8_000;
 const FRAME_EVENT_MS = 200;
 const CHECK_MS = 1_000;
+/** Between two looks at how the pictures come. */
+const EXAMINE_MS = 3_000;
 /** The picture that is kept needs no more pixels than this across. */
 const HELD_WIDTH = 960;
 
@@ -85,6 +88,7 @@ export class LivePicture extends LitElement {
   private told: PictureState | null = null;
   private frameToldAt = 0;
   private checkTimer = 0;
+  private examinedAt = 0;
   /** Ends this picture's part in an incident of watching. */
   private unwatch: (() => void) | null = null;
   private readonly sight = new IntersectionObserver((entries) => {
@@ -168,7 +172,7 @@ export class LivePicture extends LitElement {
       this.tell();
       return;
     }
-    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), this.fetch, this.feedChanged);
+    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), this.fetch, this.feedChanged, linkIsSlow);
     // A reason that is given now does not wait for the next attempt.
     if (this.feed.failure?.reasonNeeded && store.reasonFor(this.camera.id) !== null) this.feed.restart();
     else this.feed.start();
@@ -202,6 +206,7 @@ export class LivePicture extends LitElement {
   private hold(): void {
     if (!this.hasUpdated) return;
     const { videoWidth, videoHeight, srcObject } = this.video;
+    if (this.feed?.session) store.health.ended(this.feed.session.id);
     if (!srcObject) return;
     if (videoWidth > 0 && this.lastFrameAt !== null && this.obstacle === null) {
       const scale = Math.min(1, HELD_WIDTH / videoWidth);
@@ -236,6 +241,11 @@ export class LivePicture extends LitElement {
   private check(): void {
     const here = Date.now();
     const silence = here - Math.max(this.lastFrameAt ?? 0, this.sessionSince);
+    const session = this.feed?.session;
+    if (session && here - this.examinedAt > EXAMINE_MS) {
+      this.examinedAt = here;
+      void session.vitals().then((vitals) => store.health.picture(session.id, vitals));
+    }
     if (this.playing && silence > FROZEN_MS) {
       this.playing = false;
       this.tell();

@@ -2,10 +2,13 @@
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import { Watch } from "../controllers";
+import { EverySecond, Watch } from "../controllers";
 import { qualityOf } from "../faces";
 import { store } from "../store";
 import { strings } from "../strings";
+import { linkStrings } from "../strings-link";
+
+const NOTICED_MS = 400;
 
 @customElement("quality-mark")
 export class QualityMark extends LitElement {
@@ -32,14 +35,21 @@ export class QualityMark extends LitElement {
 
   constructor() {
     super();
+    new EverySecond(this);
     new Watch(this, (s) => [this.session === null ? undefined : s.stream(this.session)]);
+  }
+
+  /** By how much the link delays the picture, once that can be noticed. */
+  private get behind(): string {
+    const ms = this.session === null ? 0 : store.health.behind(this.session);
+    return ms < NOTICED_MS ? "" : ` · ${linkStrings.behind((ms / 1000).toFixed(1))}`;
   }
 
   override render() {
     const stream = this.session === null ? undefined : store.stream(this.session);
     if (!stream?.trouble) return nothing;
     return html`<span role="status" data-testid="quality" title=${strings.quality.explain[stream.quality]}
-      >${qualityOf(stream)}</span
+      >${qualityOf(stream)}${this.behind}</span
     >`;
   }
 }
