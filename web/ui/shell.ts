@@ -4,14 +4,14 @@
  */
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
 /** Parts that a phone shows first: kept from the start; the others once they were fetched. */
 const FIRST_PARTS = ["duty-page"];
-const COMPRESSED = /\.(?:js|css|json|html|svg|webmanifest)$/;
+const COMPRESSED = /\.(?:js|css|json|html)$/;
 const WORTH_IT = 1_000;
 /** What others wrote and drew: the last twentieth would take the build ten seconds. */
 const SLOW_TO_PACK = 600_000;
@@ -43,14 +43,13 @@ export function shell(): Plugin {
 export function compressed(): Plugin {
   return {
     name: "compressed",
-    writeBundle({ dir = "" }) {
-      for (const entry of readdirSync(dir, { recursive: true, encoding: "utf8" })) {
-        if (!COMPRESSED.test(entry)) continue;
-        const content = readFileSync(join(dir, entry));
-        if (content.length < WORTH_IT) continue;
-        const brotli = { [constants.BROTLI_PARAM_QUALITY]: content.length < SLOW_TO_PACK ? 11 : 9, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
-        writeFileSync(join(dir, `${entry}.gz`), gzipSync(content, { level: 9 }));
-        writeFileSync(join(dir, `${entry}.br`), brotliCompressSync(content, { params: brotli }));
+    writeBundle({ dir = "" }, bundle) {
+      for (const [name, file] of Object.entries(bundle)) {
+        const content = Buffer.from(file.type === "chunk" ? file.code : file.source);
+        if (!COMPRESSED.test(name) || content.length < WORTH_IT) continue;
+        const brotli = { [constants.BROTLI_PARAM_QUALITY]: content.length < SLOW_TO_PACK ? 11 : 9 };
+        writeFileSync(join(dir, `${name}.gz`), gzipSync(content, { level: 9 }));
+        writeFileSync(join(dir, `${name}.br`), brotliCompressSync(content, { params: brotli }));
       }
     },
   };
