@@ -1,4 +1,4 @@
-"""The page's words (web/ui/src/strings.ts) for what the gateway names: nobody should read `user_add` on it."""
+"""The page's words (web/ui/src/strings-settings.ts) for what the gateway names: nobody should read `user_add` on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from gateway.access.audit import Action, Outcome
 from gateway.access.rights import Role
 
-STRINGS = Path(__file__).resolve().parents[1] / "web/ui/src/strings.ts"
+STRINGS = Path(__file__).resolve().parents[1] / "web/ui/src/strings-settings.ts"
 
 
 def keys(name: str) -> set[str]:

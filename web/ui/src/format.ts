@@ -111,7 +111,7 @@ export function browser(agent: string): string {
   const system = SYSTEMS.find(([pattern]) => pattern.test(agent))?.[1];
   for (const [pattern, name] of BROWSERS) {
     const found = pattern.exec(agent);
-    if (found) return strings.account.browser(`${name} ${found[1] ?? ""}`, system);
+    if (found) return strings.browser(`${name} ${found[1] ?? ""}`, system);
   }
   return agent.slice(0, 80);
 }

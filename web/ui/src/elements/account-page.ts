@@ -7,13 +7,14 @@ import { Fetched, Watch } from "../controllers";
 import { icons } from "../icons";
 import { store, type Theme } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import "./change-password";
 import { pageStyles } from "./page-styles";
 import "./session-list";
 import "./token-list";
 
-const words = strings.account;
+const words = settingsStrings.account;
 const THEMES: Theme[] = ["dark", "light", "system"];
 
 @customElement("account-page")
@@ -55,7 +56,7 @@ export class AccountPage extends LitElement {
         </div>
       </div>
       <div class="who">
-        <span>${strings.roles[role].name}: ${strings.roles[role].may}</span>
+        <span>${settingsStrings.roles[role].name}: ${settingsStrings.roles[role].may}</span>
         <span class="quiet">${limits ? words.limited(limits) : words.unlimited}</span>
       </div>
       <section>

@@ -13,6 +13,7 @@ import { icons } from "../icons";
 import type { AuditPage as Rows } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import "./audit-row";
 import { controls } from "./controls";
 import "./evidence-state";
@@ -20,7 +21,7 @@ import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 import "./verify-day";
 
-const words = strings.audit;
+const words = settingsStrings.audit;
 const FILTERS = ["from", "to", "actor", "camera", "action", "outcome"] as const;
 const HOUR_MS = 3_600_000;
 const SPANS: [label: string, ms: number][] = [

@@ -6,9 +6,10 @@ import { localTime, plain, utcDateTime } from "../format";
 import type { AuditEntry } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 
-const words = strings.audit;
+const words = settingsStrings.audit;
 
 @customElement("audit-row")
 export class AuditRow extends LitElement {

@@ -5,10 +5,10 @@ import { customElement, query, state } from "lit/decorators.js";
 import { changePassword } from "../api-accounts";
 import { entered } from "../fields";
 import { store } from "../store";
-import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 
-const words = strings.account;
+const words = settingsStrings.account;
 /** What the gateway takes. */
 const LEAST = 8;
 

@@ -13,13 +13,14 @@ import { icons } from "../icons";
 import type { Camera, Group } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 import "./undo-note";
 import type { Change } from "./undo-note";
 
-const words = strings.groups;
+const words = settingsStrings.groups;
 
 @customElement("groups-page")
 export class GroupsPage extends LitElement {

@@ -13,7 +13,7 @@ import type { User } from "../model";
 import type { NvrSeen } from "../nvr";
 import { madePassword } from "../passwords";
 import { store } from "../store";
-import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { nvrStrings } from "../strings-nvr";
 import "./confirm-dialog";
 import { controls } from "./controls";
@@ -73,7 +73,7 @@ export class NvrAccounts extends LitElement {
     const { name, role, password } = detail.after;
     if (password !== undefined) this.made = { user: name, password };
     this.change = {
-      sentence: strings.users.changed(name, strings.roles[role].name, limitOf(detail.after)),
+      sentence: settingsStrings.users.changed(name, settingsStrings.roles[role].name, limitOf(detail.after)),
       undo: null,
     };
     this.tellChange();
@@ -113,10 +113,10 @@ export class NvrAccounts extends LitElement {
       </span>
       ${user.has_password
         ? nothing
-        : html`<span class="chip" title=${strings.users.noPasswordHint}>${strings.users.noPassword}</span>`}
+        : html`<span class="chip" title=${settingsStrings.users.noPasswordHint}>${settingsStrings.users.noPassword}</span>`}
       <span class="actions">
-        <button data-testid="nvr-edit" aria-label=${strings.users.editTitle(user.name)} @click=${act("edit")}>
-          ${strings.users.edit}
+        <button data-testid="nvr-edit" aria-label=${settingsStrings.users.editTitle(user.name)} @click=${act("edit")}>
+          ${settingsStrings.users.edit}
         </button>
         <button data-testid="nvr-password" aria-label=${words.newPasswordTitle(user.name)} @click=${act("password")}>
           ${words.newPassword}
@@ -180,5 +180,5 @@ export class NvrAccounts extends LitElement {
 
 function limitOf(user: User): string {
   const limits = [...user.groups, ...user.cameras.map((id) => store.camera(id)?.name ?? id)];
-  return limits.length > 0 ? strings.users.only(limits.join(", ")) : strings.users.everything;
+  return limits.length > 0 ? settingsStrings.users.only(limits.join(", ")) : settingsStrings.users.everything;
 }

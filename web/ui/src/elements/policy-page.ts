@@ -13,11 +13,12 @@ import { icons } from "../icons";
 import type { Policy, SettingsReading } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 
-const words = strings.policy;
+const words = settingsStrings.policy;
 /** Where a sentence names lines of the settings file. */
 const LINES = /(\blines? \d+(?:, \d+)*(?: and \d+)?)/;
 

@@ -7,12 +7,12 @@ import { EverySecond, Fetched } from "../controllers";
 import { age, browser } from "../format";
 import type { OpenSession } from "../model";
 import { store } from "../store";
-import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 
-const words = strings.account;
+const words = settingsStrings.account;
 const RECENT_MS = 120_000;
 
 @customElement("session-list")

@@ -9,14 +9,14 @@ import { age } from "../format";
 import { icons } from "../icons";
 import type { Token } from "../model";
 import { store } from "../store";
-import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import "./confirm-dialog";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
 import { pageStyles } from "./page-styles";
 import "./shown-once";
 
-const words = strings.account;
+const words = settingsStrings.account;
 /** How long a token may hold; empty: until it is revoked. */
 const LIFETIMES = ["30d", "90d", "365d", ""] as const;
 

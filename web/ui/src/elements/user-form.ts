@@ -12,11 +12,12 @@ import { entered } from "../fields";
 import type { Role, User } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import "./modal-dialog";
 
-const words = strings.users;
-const ROLES = Object.keys(strings.roles) as Role[];
+const words = settingsStrings.users;
+const ROLES = Object.keys(settingsStrings.roles) as Role[];
 
 @customElement("user-form")
 export class UserForm extends LitElement {
@@ -113,7 +114,7 @@ export class UserForm extends LitElement {
 
   override render() {
     const { user } = this;
-    const title = user ? words.editTitle(user.name) : this.only ? words.addTo(strings.roles[this.only].name) : words.addTitle;
+    const title = user ? words.editTitle(user.name) : this.only ? words.addTo(settingsStrings.roles[this.only].name) : words.addTitle;
     return html`<modal-dialog heading=${title} @close=${this.leave}>
       <form novalidate data-testid="user-form" @submit=${this.submit}>
         ${user
@@ -149,10 +150,10 @@ export class UserForm extends LitElement {
       >
         ${ROLES.map(
           (role) =>
-            html`<option value=${role} ?selected=${role === this.chosenRole}>${strings.roles[role].name}</option>`,
+            html`<option value=${role} ?selected=${role === this.chosenRole}>${settingsStrings.roles[role].name}</option>`,
         )}
       </select>
-      <span>${strings.roles[this.chosenRole].may}</span>
+      <span>${settingsStrings.roles[this.chosenRole].may}</span>
     </label>`;
   }
 

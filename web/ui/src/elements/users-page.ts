@@ -11,6 +11,7 @@ import { madePassword } from "../passwords";
 import { settingsPath } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import "./confirm-dialog";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
@@ -22,7 +23,7 @@ import "./undo-note";
 import type { Change } from "./undo-note";
 import "./user-form";
 
-const words = strings.users;
+const words = settingsStrings.users;
 
 type Dialog = { kind: "add" } | { kind: "edit" | "remove" | "password"; user: User };
 
@@ -85,7 +86,7 @@ export class UsersPage extends LitElement {
     };
     if (after.password !== undefined) this.made = { user: after.name, password: after.password };
     this.change = {
-      sentence: words.changed(after.name, strings.roles[after.role].name, this.limit(after)),
+      sentence: words.changed(after.name, settingsStrings.roles[after.role].name, this.limit(after)),
       undo: after.password === undefined ? undo : null, // the password before is gone
     };
     void this.found.again();
@@ -134,7 +135,7 @@ export class UsersPage extends LitElement {
       <span class="what">
         <strong>${user.name}</strong>
         <small>
-          ${strings.roles[user.role].name} · ${this.limit(user)} ·
+          ${settingsStrings.roles[user.role].name} · ${this.limit(user)} ·
           ${user.issuer === null ? words.since(utcDay(Date.parse(user.created_utc))) : words.vouched(user.issuer)}
         </small>
       </span>
@@ -185,9 +186,9 @@ export class UsersPage extends LitElement {
               ${icons.key} ${words.newPassword}
             </button>`}
       </div>
-      <h3>${strings.account.sessions}</h3>
+      <h3>${settingsStrings.account.sessions}</h3>
       <session-list .user=${user.name}></session-list>
-      <h3>${strings.account.tokens}</h3>
+      <h3>${settingsStrings.account.tokens}</h3>
       <token-list .user=${user.name}></token-list>`;
   }
 

@@ -8,9 +8,10 @@ import { icons } from "../icons";
 import type { Proof } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 
-const words = strings.audit;
+const words = settingsStrings.audit;
 
 @customElement("verify-day")
 export class VerifyDay extends LitElement {
