@@ -169,7 +169,7 @@ export class CameraForm extends LitElement {
             <option value="on_demand" ?selected=${settings?.connect === "on_demand"}>${words.onDemand}</option>
           </select>
         </label>
-        ${this.renderField("groups", words.groups, (camera?.groups ?? this.ownGroups()).join(" "))}
+        ${this.renderField("groups", words.groups, (camera?.groups ?? this.ownGroups()).join(" "), words.groupsPlaceholder)}
         <label class="check whole"
           ><input type="checkbox" name="record" .checked=${settings?.record ?? true} /> ${words.record}</label
         >
