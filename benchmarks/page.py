@@ -26,6 +26,8 @@ from benchmarks.units_peers import source
 
 TILES, UNITS = 16, 500
 SECONDS = 20
+START_TILES_SECONDS = 120
+"""A machine that others work on takes its time."""
 SETTLE_SECONDS = 8
 """After the last tile plays: connections, caches and compiled code are new."""
 TASK_MS = 50
@@ -196,7 +198,7 @@ def opened(browser: Any, gateway: GatewayProcess) -> tuple[Any, dict[str, float]
 
     Who looks is logged in; nothing of the page is cached.
     """
-    size = {"width": 1440, "height": 900}
+    size = {"width": 1920, "height": 1080}
     entrance = browser.new_context(viewport=size)
     answer = entrance.request.post(f"{gateway.url}/api/session", data={"username": USER, "password": gateway.password})
     if not answer.ok:
@@ -207,8 +209,9 @@ def opened(browser: Any, gateway: GatewayProcess) -> tuple[Any, dict[str, float]
     page.add_init_script(f"({_WATCH})()")
     page.goto(gateway.url)
     page.get_by_test_id("search").fill("cam-")
+    page.locator("[data-testid=found][data-kind=filter]").click()
     playing = 0
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + START_TILES_SECONDS
     while playing < TILES:
         if time.monotonic() > until:
             raise BenchmarkError(f"only {playing} of {TILES} tiles play")

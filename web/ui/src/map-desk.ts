@@ -12,6 +12,8 @@ export class MapDesk {
   near: Place | null = null;
   /** The units whose past is shown instead of what is: it is not live; null: it is. */
   replayed: readonly string[] | null = null;
+  /** How many could be seen when somebody began to look back: `replayed` are the nearest of them. */
+  inSight = 0;
 
   /** @param changed something to be seen is another than before */
   constructor(private readonly changed: () => void) {}
@@ -28,8 +30,9 @@ export class MapDesk {
     this.changed();
   }
 
-  replay(ids: readonly string[]): void {
+  replay(ids: readonly string[], inSight: number): void {
     this.replayed = ids;
+    this.inSight = inSight;
     this.near = null;
     this.followed = null;
     this.changed();

@@ -5,7 +5,6 @@ const units = (n: number) => (n === 1 ? "1 unit" : `${n} units`);
 export const mapStrings = {
   cluster: (n: number, worst: string) => `${units(n)} close together, the worst is ${worst}. Zoom in`,
   alarm: "alarm",
-  more: (n: number) => `… and ${units(n)} more in sight; zoom in`,
   follow: {
     chip: (name: string) => `Following ${name}`,
     silent: (name: string) => `${name} sends no position`,
@@ -26,7 +25,6 @@ export const mapStrings = {
     view: (name: string) => `Open ${name}`,
     follow: (name: string) => `Follow ${name}`,
     incident: "Open an incident here",
-    loading: "Looking for units…",
   },
   replay: {
     label: "Replay on the map",
@@ -34,7 +32,7 @@ export const mapStrings = {
     unit: (name: string) => `Look back: where ${name} was`,
     badge: "Replay, not live",
     of: (n: number) => units(n),
-    first: (shown: number, all: number) => `The ${shown} nearest to the middle of ${all} in sight.`,
+    first: (shown: number, all: number) => `the ${shown} nearest to the middle, of ${all} in sight`,
     play: "Play",
     pause: "Pause",
     time: "Time",
@@ -48,7 +46,6 @@ export const mapStrings = {
     missing: (n: number, why: string) => `${units(n)} missing: ${why}`,
     none: "No position was recorded in this time.",
     archive: "Pictures of this moment",
-    now: "now",
   },
   search: {
     label: "Search units, incidents, pages, or a place as 51.5007, -0.1246",

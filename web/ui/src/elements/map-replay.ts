@@ -76,6 +76,8 @@ export class MapReplay extends LitElement {
 
   /** Whose past is shown. */
   @property({ attribute: false }) units: readonly string[] = [];
+  /** They are the nearest of so many. */
+  @property({ type: Number }) outOf = 0;
   @state() private span: number = SPANS[0];
   @state() private loaded = 0;
   @state() private missing = 0;
@@ -160,10 +162,12 @@ export class MapReplay extends LitElement {
     const { at, from, to, playing, speed } = this.clock;
     const play = playing ? words.pause : words.play;
     const nothingThere = this.loaded === this.units.length && [...this.ways.values()].every((runs) => runs.length === 0);
+    const { length } = this.units;
+    const count = length < this.outOf ? words.first(length, this.outOf) : words.of(length);
     const spoken = `${utcDateTime(at)} ${strings.bar.utc}`;
     return html`<header>
         ${icons.archive}
-        <h2>${words.badge} <small>${words.of(this.units.length)}</small></h2>
+        <h2>${words.badge} <small>${count}</small></h2>
         <button class="live" data-testid="replay-live" title=${words.liveHint} @click=${() => this.dispatchEvent(new CustomEvent("live"))}>
           ${icons.live} ${words.live}
         </button>

@@ -7,7 +7,7 @@
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { EverySecond, Watch } from "../controllers";
-import { OLD_MS, type Place } from "../fixes";
+import { distance, OLD_MS, type Place } from "../fixes";
 import { age, coordinates } from "../format";
 import { icons } from "../icons";
 import type { Cluster, Clustered } from "../map/clusters";
@@ -52,9 +52,12 @@ export class UnitMap extends LitElement {
         inset: 40px 0 0;
         overflow: auto;
       }
-      :host([past]) .map {
-        outline: 3px dashed var(--stale);
-        outline-offset: -3px;
+      :host([past])::after {
+        content: "";
+        position: absolute;
+        inset: 0;
+        border: 3px dashed var(--stale);
+        pointer-events: none;
       }
       .over {
         position: absolute;
@@ -283,10 +286,13 @@ export class UnitMap extends LitElement {
     const { engine } = this.map;
     if (!engine) return;
     const { singles, clusters } = engine.inView;
-    const seen = [...singles.map(({ unit }) => unit.id), ...clusters.flatMap(({ units }) => units.map(({ id }) => id))];
+    const { middle } = engine;
+    const seen = [...singles.map(({ unit }) => unit), ...clusters.flatMap(({ units }) => units)];
+    const nearest = seen.map((unit) => ({ id: unit.id, away: distance(unit, middle) })).sort((a, b) => a.away - b.away);
     this.moment = { at: 0, units: [] };
     this.taken = true;
-    store.map.replay(this.kept === null ? seen.slice(0, MOST_REPLAYED) : [this.kept]);
+    if (this.kept !== null) store.map.replay([this.kept], 1);
+    else store.map.replay(nearest.slice(0, MOST_REPLAYED).map(({ id }) => id), nearest.length);
   }
 
   // ---- rendering
@@ -359,6 +365,7 @@ export class UnitMap extends LitElement {
         aria-label=${mapStrings.replay.label}
         data-testid="map-replay"
         .units=${replayed}
+        .outOf=${store.map.inSight}
         @moment=${(event: CustomEvent<Moment>) => {
           this.moment = event.detail;
           this.draw();

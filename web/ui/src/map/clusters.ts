@@ -10,7 +10,7 @@ import type { MapUnit } from "./units";
 /** MapLibre's world has so many pixels across at zoom 0. */
 export const WORLD_PX = 512;
 /** Marks nearer to each other than this lie over each other. */
-const REACH_PX = 40;
+const REACH_PX = 32;
 const FARTHEST_LATITUDE = 85.05;
 
 /** Where a place lies on the Mercator square: x east from 180° W, y south. */
