@@ -31,6 +31,9 @@ export class PhoneKey extends LitElement {
       p {
         margin: 0 0 var(--s3);
       }
+      .error {
+        margin-bottom: var(--s3);
+      }
       .apps {
         display: flex;
         gap: var(--s2);
