@@ -72,11 +72,23 @@ export async function removeGeofence(id: number): Promise<void> {
 
 const incidentPath = (id: number) => `/api/incidents/${id}`;
 
-/** The newest first; `before` goes on below a number. */
-export async function incidents(
-  asked: { open?: string; camera?: string; before?: string; limit?: string },
-  signal?: AbortSignal,
-): Promise<Incident[]> {
+/** What incidents are looked for by; what is empty does not matter. */
+export interface IncidentsAsked {
+  /** Words. */
+  q?: string;
+  /** "true": nobody has closed it; "false": somebody has. */
+  open?: string;
+  camera?: string;
+  /** Those that touch the interval, RFC 3339. */
+  from?: string;
+  to?: string;
+  /** Goes on below a number. */
+  before?: string;
+  limit?: number;
+}
+
+/** The newest first. */
+export async function incidents(asked: IncidentsAsked, signal?: AbortSignal): Promise<Incident[]> {
   return (await json<{ incidents: Incident[] }>(`/api/incidents${query(asked)}`, "GET", undefined, signal)).incidents;
 }
 
@@ -107,6 +119,11 @@ export async function removeIncident(id: number, reason: string): Promise<void> 
 
 export function addToIncident(id: number, unit: string, from: string | null = null): Promise<Incident> {
   return json<Incident>(`${incidentPath(id)}/cameras`, "POST", { camera: unit, ...(from === null ? {} : { from }) });
+}
+
+/** Have it keep more of a unit: a moment before its begin, or after its end. */
+export function changeIncidentUnit(id: number, unit: string, change: { from?: string; to?: string }): Promise<Incident> {
+  return json<Incident>(`${incidentPath(id)}/cameras/${encodeURIComponent(unit)}`, "PATCH", change);
 }
 
 export async function takeFromIncident(id: number, unit: string, reason: string): Promise<Incident> {

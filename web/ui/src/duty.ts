@@ -59,7 +59,7 @@ export class Duty {
   /** Ask for what the socket tells only when it changes. */
   async learn(may: (right: Right) => boolean): Promise<void> {
     const drawn = may("position") ? geofences().then((all) => this.geofences.takeAll(all)) : null;
-    const open = incidents({ open: "true", limit: String(MOST_OPEN) }).then((all) => this.incidents.takeOpen(all));
+    const open = incidents({ open: "true", limit: MOST_OPEN }).then((all) => this.incidents.takeOpen(all));
     await Promise.allSettled([drawn, open]); // a lost link is told of by the socket; their pages ask themselves
     this.changed();
   }

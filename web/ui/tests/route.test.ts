@@ -13,6 +13,7 @@ const views: View[] = [
   { name: "geofences" },
   { name: "incidents", query: "q=market+square" },
   { name: "incident", id: 7 },
+  { name: "incident", id: 7, at: Date.parse("2026-11-22T14:02:11.250Z") },
   { name: "share", key: "AbC-_9" },
   { name: "share", key: null },
   { name: "settings", section: null, query: "" },

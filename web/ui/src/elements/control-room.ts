@@ -16,6 +16,7 @@ import "./camera-form";
 import { controls } from "./controls";
 import "./disk-banner";
 import "./find-cameras";
+import type { IncidentPage } from "./incident-page";
 import "./keyboard-help";
 import "./link-banner";
 import "./log-in";
@@ -162,6 +163,7 @@ export class ControlRoom extends LitElement {
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
   @query("archive-page") private archive!: ArchivePage | null;
+  @query("incident-page") private incident!: IncidentPage | null;
   private readonly parts = new Parts(() => this.requestUpdate());
 
   constructor() {
@@ -272,7 +274,7 @@ export class ControlRoom extends LitElement {
       case "incidents":
         return this.renderPart("incidents", html`<incidents-page class="stage" .query=${view.query}></incidents-page>`);
       case "incident":
-        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id}></incident-page>`);
+        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id} .moment=${view.at ?? null}></incident-page>`);
       case "unit":
         return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
       case "map":
@@ -318,7 +320,7 @@ export class ControlRoom extends LitElement {
     }
     const typing = TYPED.some((kind) => path[0] instanceof kind);
     if (typing || event.ctrlKey || event.metaKey) return;
-    if (this.archive?.key(event)) {
+    if (this.archive?.key(event) || this.unitView?.key(event) || this.incident?.key(event)) {
       event.preventDefault();
       return;
     }

@@ -10,11 +10,13 @@ import { momentIn } from "../archive/moments";
 import { Fetched, Watch } from "../controllers";
 import { utcDay, utcDateTime, utcTime } from "../format";
 import { icons } from "../icons";
+import { litNotes } from "../incident-marks";
 import type { Incident, Note } from "../model-incidents";
-import { hashOf, MOST_TOGETHER } from "../route";
+import { hashOf } from "../route";
 import type { Unsent } from "../note-outbox";
 import { store } from "../store";
 import { incidentStrings } from "../strings-incidents";
+import { roomStrings } from "../strings-room";
 import { controls } from "./controls";
 import { fetched } from "./page-state";
 
@@ -94,6 +96,15 @@ export class IncidentNotes extends LitElement {
         color: var(--quiet);
         font-weight: 600;
       }
+      .lit {
+        background: color-mix(in srgb, var(--accent), transparent 84%);
+        box-shadow: -3px 0 0 var(--accent);
+      }
+      .about {
+        flex: 1;
+        align-self: center;
+        color: var(--accent);
+      }
       .text {
         margin: 0;
         white-space: pre-wrap;
@@ -128,10 +139,15 @@ export class IncidentNotes extends LitElement {
   ];
 
   @property({ attribute: false }) incident!: Incident;
+  /** The moment that is replayed, which a note is about then; null: it is live. */
+  @property({ type: Number }) clock: number | null = null;
+  /** The moment that was replayed when somebody began to write. */
+  @state() private begun: number | null = null;
   @state() private another = false;
   @query("form") private form!: HTMLFormElement;
   @query("textarea") private field!: HTMLTextAreaElement;
   private readonly found = new Fetched(this, (signal) => notes(this.incident.id, signal));
+  private told: readonly Note[] | undefined = undefined;
 
   constructor() {
     super();
@@ -145,6 +161,30 @@ export class IncidentNotes extends LitElement {
     else if (before.notes !== this.incident.notes) void this.found.again();
   }
 
+  override updated(): void {
+    const { value } = this.found;
+    if (value === undefined || value === this.told) return;
+    this.told = value;
+    this.dispatchEvent(new CustomEvent<readonly Note[]>("came", { detail: value }));
+  }
+
+  /** Have somebody write. */
+  write(): void {
+    this.field.focus();
+    this.form.scrollIntoView({ block: "nearest" });
+  }
+
+  /** The moment of the replay that a note is about; null: now. */
+  private get about(): number | null {
+    return this.clock === null ? null : (this.begun ?? this.clock);
+  }
+
+  /** Who writes while it plays means the moment at which they began. */
+  private readonly typed = (): void => {
+    if (!this.field.value.trim()) this.begun = null;
+    else this.begun ??= this.clock;
+  };
+
   private readonly submit = (event: Event): void => {
     event.preventDefault();
     const text = this.field.value.trim();
@@ -152,11 +192,12 @@ export class IncidentNotes extends LitElement {
       this.field.focus();
       return;
     }
-    const at = this.another ? momentIn(this.form, "at") : null;
+    const at = this.another ? momentIn(this.form, "at") : this.about;
     const { id } = this.incident;
     void store.duty.notes.write(id, text, new Date(at ?? store.now()).toISOString()).then(() => this.found.again());
     this.form.reset();
     this.another = false;
+    this.begun = null;
     this.field.focus();
   };
 
@@ -180,11 +221,15 @@ export class IncidentNotes extends LitElement {
         aria-label=${words.label}
         placeholder=${words.placeholder}
         @keydown=${this.key}
+        @input=${this.typed}
       ></textarea>
       <div class="below">
         ${this.another
           ? html`<label>${words.about} <input type="datetime-local" step="1" name="at" data-testid="note-at" /></label>`
-          : html`<button type="button" class="plain" @click=${() => (this.another = true)}>${icons.calendar} ${words.another}</button>`}
+          : html`${this.about === null
+                ? nothing
+                : html`<span class="about figures" role="status" data-testid="note-about">${roomStrings.about(utcTime(this.about))}</span>`}
+              <button type="button" class="plain" @click=${() => (this.another = true)}>${icons.calendar} ${words.another}</button>`}
         <button class="primary" data-testid="note-add">${icons.note} ${words.add}</button>
       </div>
     </form>`;
@@ -196,20 +241,21 @@ export class IncidentNotes extends LitElement {
     const newest = [...found].sort((a, b) => Date.parse(b.utc) - Date.parse(a.utc) || b.id - a.id);
     const days = new Map(newest.map((note) => [note.id, utcDay(Date.parse(note.utc))]));
     const today = utcDay(store.now());
+    const lit: ReadonlySet<number> = this.clock === null ? new Set() : litNotes(found, this.clock);
     return html`<ol data-testid="notes">
       ${[...unsent].reverse().map((note) => this.renderUnsent(note))}
       ${newest.map((note, n) => {
         const day = days.get(note.id) ?? "";
         const before = n === 0 ? today : days.get(newest[n - 1]?.id ?? 0);
-        return html`${day === before ? nothing : html`<li class="day figures">${day}</li>`}${this.renderNote(note)}`;
+        return html`${day === before ? nothing : html`<li class="day figures">${day}</li>`}${this.renderNote(note, lit.has(note.id))}`;
       })}
     </ol>`;
   }
 
-  private renderNote(note: Note) {
+  private renderNote(note: Note, lit: boolean) {
     const at = Date.parse(note.utc);
     const later = Math.abs(Date.parse(note.created) - at) > 60_000;
-    return html`<li data-testid="note">
+    return html`<li data-testid="note" data-note=${note.id} class=${lit ? "lit" : ""} aria-current=${lit ? "time" : nothing}>
       ${this.renderMoment(at)}
       <p class="text">${note.text}</p>
       <small class="figures"
@@ -218,15 +264,18 @@ export class IncidentNotes extends LitElement {
     </li>`;
   }
 
-  /** The moment, as a way to what was recorded then. */
+  /** The moment, as a way to what was recorded then: in the room above. */
   private renderMoment(at: number) {
     const time = utcTime(at);
-    const there = this.incident.cameras
-      .filter(({ camera }) => store.camera(camera)?.rights.includes("recorded"))
-      .map(({ camera }) => camera)
-      .slice(0, MOST_TOGETHER);
-    if (there.length === 0) return html`<span class="figures">${time}</span>`;
-    return html`<a class="when figures" title=${words.toMoment} href=${hashOf({ name: "archive", cameras: there, at })}>${time}</a>`;
+    if (!this.incident.cameras.some(({ camera }) => store.camera(camera)?.rights.includes("recorded")))
+      return html`<span class="figures">${time}</span>`;
+    const go = (event: Event) => {
+      event.preventDefault();
+      this.dispatchEvent(new CustomEvent<number>("go", { detail: at }));
+    };
+    return html`<a class="when figures" data-testid="note-when" title=${words.toMoment} href=${hashOf({ name: "incident", id: this.incident.id, at })} @click=${go}
+      >${time}</a
+    >`;
   }
 
   private renderUnsent(note: Unsent) {

@@ -4,12 +4,13 @@
  */
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
 import { alert, closeIncident, exportIncident, incident, removeIncident, reopenIncident, takeFromIncident } from "../api-incidents";
 import { EverySecond, Fetched, Watch } from "../controllers";
 import { age, utcDateTime, utcMinute } from "../format";
 import { icons } from "../icons";
-import type { Alert, Incident, IncidentCamera } from "../model-incidents";
+import type { Alert, Incident, IncidentCamera, Note } from "../model-incidents";
+import type { RoomCommand } from "../room-commands";
 import { hashOf } from "../route";
 import { store } from "../store";
 import { incidentStrings } from "../strings-incidents";
@@ -18,8 +19,13 @@ import "./confirm-dialog";
 import { controls } from "./controls";
 import "./export-list";
 import "./incident-edit";
+import "./incident-holds";
 import "./incident-notes";
+import type { IncidentNotes } from "./incident-notes";
+import "./incident-room";
+import type { IncidentRoom } from "./incident-room";
 import "./incident-shares";
+import type { IncidentShares } from "./incident-shares";
 import "./incident-state";
 import "./incident-units";
 import { fetched } from "./page-state";
@@ -36,7 +42,7 @@ export class IncidentPage extends LitElement {
     pageStyles,
     css`
       :host {
-        --page: 1240px;
+        --page: 1500px;
         margin: 0 auto;
       }
       .head h1 {
@@ -61,6 +67,9 @@ export class IncidentPage extends LitElement {
         gap: var(--s2);
         margin-bottom: var(--s4);
         color: var(--quiet);
+      }
+      incident-room {
+        margin-bottom: var(--s6);
       }
       .columns {
         display: grid;
@@ -98,10 +107,20 @@ export class IncidentPage extends LitElement {
   ];
 
   @property({ type: Number }) number = 0;
-  @state() private dialog: "edit" | "close" | "export" | "remove" | null = null;
+  /** The moment that the address names; null: what happens now. */
+  @property({ attribute: false }) moment: number | null = null;
+  @state() private dialog: "edit" | "close" | "export" | "remove" | "hold" | null = null;
+  /** The moment that is replayed; null: it is live. */
+  @state() private clock: number | null = null;
+  @state() private written: readonly Note[] = [];
   @state() private takingOut: IncidentCamera | null = null;
   @state() private resolving: Alert | null = null;
   @state() private error = "";
+  @query("incident-room") private room!: IncidentRoom | null;
+  @query("incident-notes") private notes!: IncidentNotes | null;
+  @query("incident-shares") private shares!: IncidentShares | null;
+  /** The alerts of it that are known; another array when there are others. */
+  private linked: readonly Alert[] = [];
   private readonly found = new Fetched(this, async (signal) => {
     const one = await incident(this.number, signal);
     store.duty.takeIncident(one); // what is told of it from now on is newer
@@ -121,7 +140,23 @@ export class IncidentPage extends LitElement {
     if (changed.has("number") && this.hasUpdated) void this.found.anew();
     for (const id of this.incident?.alerts ?? [])
       if (!store.duty.alerts.find(id) && !this.asked.has(id)) void this.learn(id);
+    const linked = (this.incident?.alerts ?? []).flatMap((id) => store.duty.alerts.find(id) ?? this.old.get(id) ?? []);
+    if (linked.length !== this.linked.length || linked.some((alert, n) => alert !== this.linked[n])) this.linked = linked;
   }
+
+  /** Do what a key says; whether there was anything to do. */
+  key(event: KeyboardEvent): boolean {
+    return this.room?.key(event) ?? false;
+  }
+
+  /** What the room leaves to the page. */
+  private readonly act = ({ detail }: CustomEvent<RoomCommand>): void => {
+    const may = this.incident?.may ?? [];
+    if (detail === "hold") this.dialog = "hold";
+    else if (detail === "note" && may.includes("change")) this.notes?.write();
+    else if (detail === "export" && may.includes("export")) this.dialog = "export";
+    else if (detail === "share") this.shares?.make();
+  };
 
   private async learn(id: number): Promise<void> {
     this.asked.add(id);
@@ -138,7 +173,7 @@ export class IncidentPage extends LitElement {
     return incidents.gone(this.number) ? undefined : (incidents.find(this.number) ?? this.found.value);
   }
 
-  private async act(work: Promise<Incident>): Promise<void> {
+  private async take(work: Promise<Incident>): Promise<void> {
     this.error = "";
     try {
       store.duty.takeIncident(await work);
@@ -175,10 +210,25 @@ export class IncidentPage extends LitElement {
       </div>
       <p class="held" data-testid="incident-held">${icons.hold} ${words.held}</p>
       ${this.error ? html`<p class="error" role="alert">${this.error}</p>` : nothing}
+      <incident-room
+        .incident=${one}
+        .moment=${this.moment}
+        .notes=${this.written}
+        .alerts=${this.linked}
+        @clock=${(event: CustomEvent<number | null>) => (this.clock = event.detail)}
+        @act=${this.act}
+      ></incident-room>
       <div class="columns">
         <div class="side">
-          ${this.renderAlerts(one)}
-          <section class="card"><incident-notes .incident=${one}></incident-notes></section>
+          <section class="card">
+            <incident-notes
+              .incident=${one}
+              .clock=${this.clock}
+              @came=${(event: CustomEvent<readonly Note[]>) => (this.written = event.detail)}
+              @go=${(event: CustomEvent<number>) => this.go(event.detail)}
+            ></incident-notes>
+          </section>
+          ${this.renderAlerts()}
         </div>
         <div class="side">
           <section class="card">
@@ -209,7 +259,7 @@ export class IncidentPage extends LitElement {
     ${one.may.includes("close")
       ? html`${one.closed === null
             ? html`<button data-testid="incident-close" @click=${() => (this.dialog = "close")}>${icons.check} ${words.close}</button>`
-            : html`<button data-testid="incident-reopen" @click=${() => void this.act(reopenIncident(one.id))}>
+            : html`<button data-testid="incident-reopen" @click=${() => void this.take(reopenIncident(one.id))}>
                 ${icons.undo} ${words.reopen}
               </button>`}
           <button class="icon" data-testid="incident-remove" title=${words.remove} aria-label=${words.remove} @click=${() => (this.dialog = "remove")}>
@@ -218,11 +268,16 @@ export class IncidentPage extends LitElement {
       : nothing}`;
   }
 
-  private renderAlerts(one: Incident) {
-    const linked = one.alerts.flatMap((id) => store.duty.alerts.find(id) ?? this.old.get(id) ?? []);
-    if (linked.length === 0) return nothing;
+  /** Replay a moment, and have it in sight. */
+  private go(at: number): void {
+    this.room?.go(at);
+    this.room?.scrollIntoView({ block: "nearest" });
+  }
+
+  private renderAlerts() {
+    if (this.linked.length === 0) return nothing;
     return html`<ul class="rows" data-testid="incident-alerts">
-      ${linked.map(
+      ${this.linked.map(
         (entry) => html`<li><alert-row inside .alert=${entry} @resolve=${() => (this.resolving = entry)}></alert-row></li>`,
       )}
     </ul>`;
@@ -246,6 +301,8 @@ export class IncidentPage extends LitElement {
     switch (this.dialog) {
       case "edit":
         return html`<incident-edit .incident=${one} @close=${close}></incident-edit>`;
+      case "hold":
+        return html`<incident-holds .incident=${one} .at=${this.clock} @close=${close}></incident-holds>`;
       case "close":
         return html`<confirm-dialog
           .heading=${words.closeTitle}

@@ -59,11 +59,16 @@ export class IncidentShares extends LitElement {
     await this.found.again();
   }
 
+  /** Ask for whom, as the button does. */
+  make(): void {
+    this.making = true;
+  }
+
   override render() {
     const { made, revoking } = this;
     return html`<div class="head">
         <h2>${words.title}</h2>
-        <button data-testid="share" @click=${() => (this.making = true)}>${icons.share} ${words.make}</button>
+        <button data-testid="share" @click=${() => this.make()}>${icons.share} ${words.make}</button>
       </div>
       ${fetched(this.found, (found) =>
         found.length === 0

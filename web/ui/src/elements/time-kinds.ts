@@ -46,6 +46,15 @@ export const kindStyles = css`
   .alert.high {
     fill: var(--alarm);
   }
+  .note-mark {
+    fill: var(--accent);
+    stroke: var(--panel);
+    stroke-width: 1;
+  }
+  .outside {
+    fill: var(--ground);
+    opacity: 0.6;
+  }
   .bookmark {
     fill: var(--text);
     stroke: var(--panel);
@@ -81,6 +90,9 @@ export function placeOf(kind: Kind, height: number): { y: number; height: number
 
 /** The outline of a bookmark whose point is at `x`. */
 export const flag = (x: number, top: number) => `M${x - 4.5} ${top - 2}h9v13l-4.5 -4l-4.5 4z`;
+
+/** The outline of a note's mark, a leaf whose point is at `x`. */
+export const leaf = (x: number, top: number) => `M${x - 5} ${top}h10v8h-3l-2 3l-2 -3h-3z`;
 
 /** The outline of an alert's mark, a triangle that stands at `x`. */
 export const warning = (x: number, top: number) => `M${x} ${top - 3}l6.5 12h-13z`;

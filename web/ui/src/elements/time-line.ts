@@ -8,7 +8,7 @@
 
 import { css, html, LitElement, nothing, svg, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import { merged, within, type Span } from "../archive/coverage";
+import { merged, within, without, type Span } from "../archive/coverage";
 import type { Lane } from "../archive/lane";
 import type { Alert } from "../model-incidents";
 import type { Thumbnails } from "../archive/thumbnails";
@@ -17,7 +17,7 @@ import { utcDateTime, utcDay, utcTime } from "../format";
 import { archiveStrings } from "../strings-archive";
 import { styled } from "../styled";
 import { controls } from "./controls";
-import { flag, kindStyles, patterns, placeOf, warning, type Kind } from "./time-kinds";
+import { flag, kindStyles, leaf, patterns, placeOf, warning, type Kind } from "./time-kinds";
 import "./time-tip";
 
 const words = archiveStrings.bar;
@@ -136,6 +136,10 @@ export class TimeLine extends LitElement {
   /** Names of the lanes. */
   @property({ attribute: false }) names: readonly string[] = [];
   @property({ attribute: false }) selection: { from: number | null; to: number | null } = { from: null, to: null };
+  /** Moments at which something was noted, for all lanes. */
+  @property({ attribute: false }) notes: readonly number[] = [];
+  /** What of each lane is spoken of; null: all of it. What is not is paler. */
+  @property({ attribute: false }) parts: readonly (Span | null)[] = [];
   @property({ attribute: false }) thumbnails!: Thumbnails;
 
   @state() private width = 0;
@@ -277,7 +281,7 @@ export class TimeLine extends LitElement {
         <svg height=${height} aria-hidden="true">
           ${patterns}
           ${this.drawTicks(height)} ${this.lanes.map((lane, n) => this.drawLane(lane, n))} ${this.drawFuture()}
-          ${this.drawSelection()}
+          ${this.drawSelection()} ${this.notes.map((at) => this.drawNote(at))}
         </svg>
         ${x > -12 && x < this.width + 12
           ? html`<div class="head" data-testid="playhead" ${styled({ "--x": `${x.toFixed(1)}px` })}></div>`
@@ -319,8 +323,19 @@ export class TimeLine extends LitElement {
       ${drawn("deleted", lane.deleted)} ${drawn("recorded", lane.coverage.spans)} ${drawn("imported", lane.imported)}
       ${drawn("gap", lane.gaps)} ${drawn("partial", lane.partial)} ${drawn("private", lane.privacy)}
       ${drawn("worn", lane.assignments)} ${drawn("held", lane.holds)}
+      ${this.outside(n).map((span) => this.box(span, "outside", top, height))}
       ${this.lanes.length > 1 ? svg`<text class="name" x="6" y=${top + 15}>${name}</text>` : nothing}
       ${lane.bookmarks.map(({ at }) => this.drawBookmark(at, top))} ${lane.alerts.map(({ at, alert }) => this.drawAlert(at, alert, top))}`;
+  }
+
+  private outside(n: number): Span[] {
+    const part = this.parts[n];
+    return part ? without([this.window], [part]) : [];
+  }
+
+  private drawNote(at: number) {
+    const x = pixelOf(this.window, this.width, at);
+    return x < -8 || x > this.width + 8 ? nothing : svg`<path class="note-mark" data-kind="note" d=${leaf(x, this.foot)} />`;
   }
 
   private drawAlert(at: number, { id, grade }: Alert, top: number) {

@@ -10,7 +10,7 @@ import type { Dated, Place } from "../fixes";
 import { coordinates } from "../format";
 import { icons } from "../icons";
 import { lengthText, scaleBar } from "../map/grid";
-import type { MapUnit } from "../map/engine";
+import type { Area, MapUnit } from "../map/engine";
 import { MapHost } from "../map/host";
 import { archiveStrings } from "../strings-archive";
 import { strings } from "../strings";
@@ -34,6 +34,8 @@ export class TrailMap extends LitElement {
   @property({ attribute: false }) units: readonly MapUnit[] = [];
   /** Where each has been around it; another array when something came. */
   @property({ attribute: false }) paths: readonly (readonly Dated[])[] = [];
+  /** Places with a name, and geofences; another array when there are others. */
+  @property({ attribute: false }) areas: readonly Area[] = [];
   @property({ type: Number }) at = 0;
   /** Said over the map, for a moment. */
   @property() note = "";
@@ -41,6 +43,7 @@ export class TrailMap extends LitElement {
   private taken = false;
   private fitted = "";
   private drawn: readonly (readonly Dated[])[] = [];
+  private drawnAreas: readonly Area[] = [];
   private readonly map: MapHost = new MapHost(this, () => this.container, {
     hovered: () => undefined,
     picked: () => undefined,
@@ -66,6 +69,7 @@ export class TrailMap extends LitElement {
     if (!engine) return;
     engine.show(this.units, null, this.at);
     if (this.paths !== this.drawn) engine.showPaths((this.drawn = this.paths));
+    if (this.areas !== this.drawnAreas) engine.showAreas((this.drawnAreas = this.areas));
     if (this.taken) return;
     const who = this.paths.map((path) => `${path.length} ${path[0]?.at ?? 0}`).join(",");
     if (who !== this.fitted) this.fit(this.fitted !== "");
@@ -119,7 +123,7 @@ export class TrailMap extends LitElement {
       return html`<div class="note"><span>${strings.map.failed}</span><span class="figures">${places}</span></div>`;
     }
     if (!this.map.engine) return html`<div class="note" role="status">${strings.map.loading}</div>`;
-    const note = this.note || (this.paths.every((path) => path.length === 0) ? words.none : "");
+    const note = this.note || (this.units.length === 0 && this.paths.every((path) => path.length === 0) ? words.none : "");
     return note ? html`<div class="note on-map" role="status"><span>${note}</span></div>` : nothing;
   }
 }

@@ -1,7 +1,7 @@
 /** `<unit-view>`: one unit, large: its picture, the overlay, and what can be done with it. */
 
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
+import { customElement, property, query, state } from "lit/decorators.js";
 import { removeCamera } from "../api";
 import { raiseSos } from "../api-incidents";
 import { setPrivacy } from "../api-oversight";
@@ -12,14 +12,17 @@ import type { Camera } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
 import { incidentStrings } from "../strings-incidents";
+import { replayStrings } from "../strings-replay";
 import "./camera-form";
 import "./confirm-dialog";
 import { controls } from "./controls";
 import "./fix-line";
 import "./incident-dialog";
+import type { InstantReplay } from "./instant-replay";
 import "./live-picture";
 import "./quality-mark";
 import "./reason-form";
+import { replayStyles } from "./replay-styles";
 import "./state-mark";
 import "./talk-button";
 import { unitMessage } from "./unit-message";
@@ -29,6 +32,7 @@ import "./water-mark";
 export class UnitView extends LitElement {
   static override styles = [
     controls,
+    replayStyles,
     css`
       :host {
         display: flex;
@@ -107,6 +111,8 @@ export class UnitView extends LitElement {
   /** What the camera hears must not come out here, or it howls. */
   @state() private talking = false;
   @state() private dialog: "edit" | "remove" | "privacy" | "sos" | "incident" | null = null;
+  @state() private replaying = false;
+  @query("instant-replay") private replayed!: InstantReplay | null;
   private asked = false;
 
   constructor() {
@@ -117,12 +123,25 @@ export class UnitView extends LitElement {
 
   /** Whoever opens a unit that wants a reason is asked at once; who declines finds the button in the picture. */
   override updated(changed: PropertyValues<this>): void {
-    if (changed.has("unit")) this.asked = false;
+    if (changed.has("unit")) this.asked = this.replaying = false;
     const camera = store.camera(this.unit);
     if (!camera || this.asked) return;
     if (faceOf(camera, this.picture, store.circumstances(camera.id)).look !== "reason") return;
     this.asked = true;
     store.askReason(camera.id);
+  }
+
+  /** Do what a key says; whether there was anything to do. */
+  key(event: KeyboardEvent): boolean {
+    if (this.replayed) return this.replayed.key(event);
+    if (event.key.toLowerCase() !== "r" || !store.camera(this.unit)?.rights.includes("recorded")) return false;
+    this.replay();
+    return true;
+  }
+
+  private replay(): void {
+    void import("./instant-replay"); // with what plays recordings, which the wall does not wait for
+    this.replaying = true;
   }
 
   fullScreen(): void {
@@ -158,7 +177,7 @@ export class UnitView extends LitElement {
         <span class="space"></span>
         ${this.renderTools(camera)}
       </header>
-      <div class="picture" data-testid="unit-picture">
+      <div class="picture ${this.replaying ? "replaying" : ""}" data-testid="unit-picture">
         <live-picture
           eager
           .camera=${camera}
@@ -168,7 +187,10 @@ export class UnitView extends LitElement {
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
         ></live-picture>
         ${camera.watermark && showsPicture(face, this.picture) ? html`<water-mark></water-mark>` : nothing}
-        ${unitMessage(camera, face)}
+        ${this.replaying
+          ? html`<span class="live-now">${strings.status[face.look]}</span
+              ><instant-replay .camera=${camera} @close=${() => (this.replaying = false)}></instant-replay>`
+          : unitMessage(camera, face)}
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${this.picture.playing ? this.frameUtc : null}></fix-line>
       </div>
@@ -256,13 +278,22 @@ export class UnitView extends LitElement {
         : nothing}
       ${camera.rights.includes("recorded")
         ? html`<button
-            data-testid="to-archive"
-            aria-label=${strings.unit.archive}
-            title="${strings.unit.archive} (T)"
-            @click=${() => store.go({ name: "archive", cameras: [camera.id], at: null })}
-          >
-            ${icons.archive} <span class="word">${strings.unit.archive}</span>
-          </button>`
+              data-testid="replay"
+              aria-label=${replayStrings.hint}
+              aria-pressed=${this.replaying}
+              title=${replayStrings.hint}
+              @click=${() => (this.replaying ? (this.replaying = false) : this.replay())}
+            >
+              ${icons.undo} <span class="word">${replayStrings.button}</span>
+            </button>
+            <button
+              data-testid="to-archive"
+              aria-label=${strings.unit.archive}
+              title="${strings.unit.archive} (T)"
+              @click=${() => store.go({ name: "archive", cameras: [camera.id], at: null })}
+            >
+              ${icons.archive} <span class="word">${strings.unit.archive}</span>
+            </button>`
         : nothing}
       ${hasAudio
         ? html`<button

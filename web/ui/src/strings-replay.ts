@@ -1,0 +1,28 @@
+/** Every word of the instant replay: what a unit has just shown, beside what it shows now. */
+
+export const replayStrings = {
+  button: "Last 30 s",
+  hint: "Play the last 30 seconds again (R)",
+  end: "Back to live alone (Esc)",
+  label: (unit: string) => `Replay of ${unit}`,
+  mark: "Replay",
+  live: "Live",
+  ago: (age: string) => `${age} ago`,
+  coming: "Fetching what was just recorded…",
+  nothing: "Nothing was recorded in these seconds.",
+  notYet: "This is the newest that is on the disk.",
+  over: "That was it.",
+  again: "Last 30 s again",
+  reason: (unit: string) => `Looking at the recordings of ${unit} takes a reason.`,
+  noRight: "You have no right to these recordings.",
+  tryAgain: "Try again",
+  further: "30 s further back (Page up)",
+  back: "5 s back (←)",
+  ahead: "5 s on (→)",
+  play: "Play (Space)",
+  pause: "Pause (Space)",
+  bookmark: "Bookmark this moment (B)",
+  bookmarkText: "Instant replay",
+  bookmarked: "Bookmarked.",
+  archive: "Open the archive at this moment",
+};
