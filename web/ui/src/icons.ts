@@ -50,6 +50,7 @@ export const icons = {
   undo: icon(svg`<path d="M7 4 3.5 7.5 7 11M4 7.5h7.5a4.2 4.2 0 0 1 0 8.4H8"/>`),
   key: icon(svg`<circle cx="6.5" cy="13" r="3.2"/><path d="m9 10.8 7-7M13 6.5l2.5 2.5M11 8.5l1.5 1.5"/>`),
   privacy: icon(svg`<circle cx="10" cy="10" r="7"/><path d="M10 3a7 7 0 0 1 0 14Z" fill="currentColor"/>`),
+  move: icon(svg`<path d="M10 2.5v15M2.5 10h15M7.800 4.700 10 2.500l2.200 2.200M7.800 15.300l2.200 2.200 2.200-2.200M4.700 7.800 2.500 10l2.200 2.200M15.300 7.800l2.200 2.200-2.200 2.200"/>`),
   more: icon(svg`<path d="M4.5 10h.01M10 10h.01M15.5 10h.01" stroke-width="2.6"/>`),
   next: icon(svg`<path d="m8 4.5 5.5 5.5L8 15.5"/>`),
   archive: icon(svg`<path d="M3.2 7.4A7.3 7.3 0 1 1 2.7 10M2.5 4.5l.7 2.9 3-.4M10 6v4.2l2.8 1.8"/>`),

@@ -5,7 +5,7 @@
 
 import { ApiError } from "./api";
 import { backoff } from "./backoff";
-import { WhepSession, type Fetch } from "./whep";
+import { WhepSession, type Fetch, type Size } from "./whep";
 import { strings } from "./strings";
 
 /** A session that shows nothing; the message says why. */
@@ -35,18 +35,26 @@ export class LiveFeed {
   private barren = false;
   /** Pictures came that this browser did not decode: it is offered what every browser does. */
   private plain = false;
+  private size: Size = "full";
 
   constructor(
     private readonly endpoint: string,
     private readonly fetch: Fetch,
     /** `session` or `failure` has changed. */
-    private readonly changed: () => void,
+    public changed: () => void,
     /** Whether the link is known to carry little before anything was sent over it. */
     private readonly isSlow: () => boolean = () => false,
   ) {}
 
   get running(): boolean {
     return this.attempt !== null;
+  }
+
+  /** The picture is shown this large from now on: the session that runs goes over to it, and the next begin so. */
+  resize(size: Size): void {
+    if (this.size === size) return;
+    this.size = size;
+    void this.session?.resize(size);
   }
 
   start(): void {
@@ -101,8 +109,9 @@ export class LiveFeed {
     this.attempt?.abort();
     const attempt = new AbortController();
     this.attempt = attempt;
+    const { size } = this;
     try {
-      const session = await WhepSession.open(this.isSlow() ? `${this.endpoint}?link=slow` : this.endpoint, {
+      const session = await WhepSession.open(beginning(this.endpoint, size, this.isSlow()), {
         fetch: this.fetch,
         signal: attempt.signal,
         plain: this.plain,
@@ -113,6 +122,7 @@ export class LiveFeed {
         },
       });
       this.session = session;
+      if (this.size !== size) void session.resize(this.size);
       if (!this.barren) this.failure = null;
       this.changed();
     } catch (error) {
@@ -136,6 +146,12 @@ export class LiveFeed {
     this.timer = window.setTimeout(() => void this.open(), wait);
     this.changed();
   }
+}
+
+/** Where the session is asked for, with what its picture is to begin with. */
+function beginning(endpoint: string, size: Size, slow: boolean): string {
+  const asked = [...(size === "small" ? ["size=small"] : []), ...(slow ? ["link=slow"] : [])];
+  return asked.length === 0 ? endpoint : `${endpoint}?${asked.join("&")}`;
 }
 
 /** What went wrong, and what to do. */

@@ -13,7 +13,8 @@ export type Section = (typeof PARTS)[keyof typeof PARTS][number];
 export const SECTIONS: readonly Section[] = Object.values(PARTS).flat();
 
 export type View =
-  | { name: "wall" }
+  /** `id`: a saved wall's, or all units; without it, the one that was used last. */
+  | { name: "wall"; id?: number | "all" }
   /** What a phone begins with: alerts, incidents, units. */
   | { name: "duty" }
   | { name: "map" }
@@ -24,8 +25,7 @@ export type View =
   | { name: "alerts"; id: number | null; query: string }
   | { name: "geofences" }
   | { name: "incidents"; query: string }
-  /** `at`: the moment that is replayed, milliseconds since the Unix epoch; without it, what happens now. */
-  | { name: "incident"; id: number; at?: number }
+  | { name: "incident"; id: number }
   /** What somebody without an account was given. `key` null: it was used, and the cookie stands for it now. */
   | { name: "share"; key: string | null }
   /**
@@ -51,7 +51,7 @@ export function cameraPath(id: string): string {
 export function hashOf(view: View): string {
   switch (view.name) {
     case "wall":
-      return "#/";
+      return view.id === undefined ? "#/" : `#/wall/${view.id}`;
     case "duty":
       return "#/duty";
     case "map":
@@ -60,7 +60,7 @@ export function hashOf(view: View): string {
       return `#/unit/${encodeURIComponent(view.id)}`;
     case "archive": {
       const path = ["#/archive", ...(view.cameras.length > 0 ? [view.cameras.map(encodeURIComponent).join(",")] : [])];
-      return path.join("/") + moment(view.at);
+      return path.join("/") + (view.at === null ? "" : `?at=${new Date(view.at).toISOString()}`);
     }
     case "alerts":
       return view.id === null ? asked("#/alerts", view.query) : `#/alerts/${view.id}`;
@@ -69,7 +69,7 @@ export function hashOf(view: View): string {
     case "incidents":
       return asked("#/incidents", view.query);
     case "incident":
-      return `#/incident/${view.id}${moment(view.at ?? null)}`;
+      return `#/incident/${view.id}`;
     case "share":
       return view.key === null ? "#/share" : `#/share/${encodeURIComponent(view.key)}`;
     case "settings": {
@@ -79,7 +79,6 @@ export function hashOf(view: View): string {
   }
 }
 
-const moment = (at: number | null) => (at === null ? "" : `?at=${new Date(at).toISOString()}`);
 const asked = (path: string, query: string) => (query ? `${path}?${query}` : path);
 
 /** The view a fragment stands for; the wall when it is mistyped. */
@@ -93,7 +92,8 @@ export function viewOf(hash: string): View {
   if (name === "archive") {
     const ids = (part ?? "").split(",").map(decoded);
     const cameras = [...new Set(ids.filter((id) => id !== null && id !== ""))].slice(0, MOST_TOGETHER);
-    return { name: "archive", cameras: cameras as string[], at: momentOf(query) };
+    const at = Date.parse(new URLSearchParams(query).get("at") ?? "");
+    return { name: "archive", cameras: cameras as string[], at: Number.isFinite(at) ? at : null };
   }
   if (name === "settings") {
     const section = SECTIONS.find((known) => known === part) ?? null;
@@ -101,22 +101,14 @@ export function viewOf(hash: string): View {
     return { name: "settings", section, query: section === null ? "" : query, ...(id === null ? {} : { id }) };
   }
   const id = numberOf(part);
+  if (name === "wall" && (id !== null || part === "all")) return { name, id: id ?? "all" };
   if (name === "alerts") return { name, id, query: id === null ? query : "" };
   if (name === "geofences") return { name };
-  if (name === "incident" && id !== null) {
-    const at = momentOf(query);
-    return at === null ? { name, id } : { name, id, at };
-  }
+  if (name === "incident" && id !== null) return { name, id };
   if (name === "incidents" || name === "incident") return { name: "incidents", query };
   if (name === "share") return { name, key: part ? decoded(part) : null };
   if (name === "duty") return { name };
   return { name: name === "map" ? "map" : "wall" };
-}
-
-/** The moment that a query names; null: none. */
-function momentOf(query: string): number | null {
-  const at = Date.parse(new URLSearchParams(query).get("at") ?? "");
-  return Number.isFinite(at) ? at : null;
 }
 
 /** The number that a part of an address is; null: it is none. */

@@ -18,6 +18,9 @@ export interface WhepOptions {
   plain?: boolean;
 }
 
+/** How large the picture is shown: for a small one the camera's second stream will do. */
+export type Size = "full" | "small";
+
 /** Why a session shows nothing: no way to the gateway's port, no picture on it, or none that can be decoded. */
 export type Obstacle = "unreachable" | "silent" | "undecodable";
 
@@ -97,6 +100,16 @@ export class WhepSession {
       if (report.type === "inbound-rtp" && report.kind === "video") packets += report.packetsReceived ?? 0;
     });
     return packets > 0 ? "undecodable" : "silent";
+  }
+
+  /** The picture is shown this large from now on: another stream comes in with a keyframe, if the camera has one. */
+  async resize(size: Size): Promise<void> {
+    const headers = { "Content-Type": "application/json" };
+    try {
+      await this.options.fetch(this.resource, { method: "PATCH", headers, body: JSON.stringify({ size }) });
+    } catch {
+      // over already, or out of reach, which the connection notices: the picture that there is is better than none
+    }
   }
 
   /** How the pictures come. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../src/api";
 import { LiveFeed } from "../src/live-feed";
+import { park, unpark } from "../src/parked-feeds";
 import { strings } from "../src/strings";
 import { WhepSession, type Obstacle, type WhepOptions } from "../src/whep";
 
@@ -8,6 +9,8 @@ const fetch = () => Promise.reject(new Error("nothing is fetched here"));
 
 describe("LiveFeed", () => {
   let opened: WhepOptions[];
+  let asked: string[];
+  let sizes: string[];
   let answers: (Obstacle | ApiError)[];
   let feed: LiveFeed;
 
@@ -15,11 +18,19 @@ describe("LiveFeed", () => {
     vi.useFakeTimers();
     vi.stubGlobal("window", globalThis);
     opened = [];
-    vi.spyOn(WhepSession, "open").mockImplementation((_endpoint, options) => {
+    asked = [];
+    sizes = [];
+    vi.spyOn(WhepSession, "open").mockImplementation((endpoint, options) => {
       opened.push(options);
+      asked.push(endpoint);
       const answer = answers.shift() ?? "silent";
       if (answer instanceof ApiError) return Promise.reject(answer);
-      return Promise.resolve({ obstacle: () => Promise.resolve(answer), close: () => undefined } as unknown as WhepSession);
+      const session = {
+        obstacle: () => Promise.resolve(answer),
+        close: () => undefined,
+        resize: (size: string) => Promise.resolve(void sizes.push(size)),
+      };
+      return Promise.resolve(session as unknown as WhepSession);
     });
     feed = new LiveFeed("/api/cameras/unit-12/whep", fetch, () => undefined);
   });
@@ -67,6 +78,36 @@ describe("LiveFeed", () => {
     await vi.advanceTimersByTimeAsync(200);
     expect(opened).toHaveLength(2);
     expect(feed.failure).toBeNull();
+  });
+
+  it("begins with the size that is shown, goes over to another within the session, and begins anew with that", async () => {
+    feed.resize("small");
+    await start("silent", "silent");
+    feed.resize("full");
+    feed.resize("full");
+    feed.restart();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).toEqual(["/api/cameras/unit-12/whep?size=small", "/api/cameras/unit-12/whep"]);
+    expect(sizes).toEqual(["full"]);
+  });
+
+  it("tells a session whose size changed while it was opened", async () => {
+    answers = ["silent"];
+    feed.start();
+    feed.resize("small");
+    await vi.advanceTimersByTimeAsync(0);
+    expect([asked, sizes]).toEqual([["/api/cameras/unit-12/whep"], ["small"]]);
+  });
+
+  it("can be parked and taken over once, and ends when nobody takes it", async () => {
+    await start("silent");
+    const { session } = feed;
+    park("unit-12", feed);
+    expect(unpark("unit-12")).toBe(feed);
+    expect([unpark("unit-12"), feed.session]).toEqual([null, session]);
+    park("unit-12", feed);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([unpark("unit-12"), feed.session, feed.running]).toEqual([null, null, false]);
   });
 
   it("says what to do where the browser plays nothing of it", async () => {

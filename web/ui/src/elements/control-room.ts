@@ -1,7 +1,7 @@
 /** `<control-room>`: the whole page: log-in or the views, their frame, dialogs and keys. */
 
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import { customElement, query } from "lit/decorators.js";
+import { customElement, query, state } from "lit/decorators.js";
 import { Watch } from "../controllers";
 import { Parts, type Part } from "../parts";
 import type { View } from "../route";
@@ -16,7 +16,6 @@ import "./camera-form";
 import { controls } from "./controls";
 import "./disk-banner";
 import "./find-cameras";
-import type { IncidentPage } from "./incident-page";
 import "./keyboard-help";
 import "./link-banner";
 import "./log-in";
@@ -111,6 +110,15 @@ export class ControlRoom extends LitElement {
         flex: 1;
         min-height: 200px;
       }
+      .alone :is(nav-rail, top-bar, aside) {
+        display: none;
+      }
+      .alone main {
+        grid-template-columns: minmax(0, 1fr);
+      }
+      .room.alone {
+        grid-template-columns: 0 minmax(0, 1fr);
+      }
       @media (max-width: 720px) {
         .room {
           grid-template: auto auto auto auto minmax(0, 1fr) auto / minmax(0, 1fr);
@@ -163,7 +171,8 @@ export class ControlRoom extends LitElement {
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
   @query("archive-page") private archive!: ArchivePage | null;
-  @query("incident-page") private incident!: IncidentPage | null;
+  /** The wall has the whole screen; what else there is comes back with Escape. */
+  @state() private alone = false;
   private readonly parts = new Parts(() => this.requestUpdate());
 
   constructor() {
@@ -174,12 +183,14 @@ export class ControlRoom extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     window.addEventListener("keydown", this.key);
+    document.addEventListener("fullscreenchange", this.screenChanged);
     void store.begin();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     window.removeEventListener("keydown", this.key);
+    document.removeEventListener("fullscreenchange", this.screenChanged);
   }
 
   override render() {
@@ -189,7 +200,7 @@ export class ControlRoom extends LitElement {
     const { view } = store;
     const own = !WITH_MAP.has(view.name);
     const bare = own || (view.name !== "unit" && store.cameras?.length === 0);
-    return html`<div class="room">
+    return html`<div class="room ${this.alone && view.name === "wall" ? "alone" : ""}">
         <alert-banner></alert-banner>
         <nav-rail></nav-rail>
         <top-bar></top-bar>
@@ -274,13 +285,13 @@ export class ControlRoom extends LitElement {
       case "incidents":
         return this.renderPart("incidents", html`<incidents-page class="stage" .query=${view.query}></incidents-page>`);
       case "incident":
-        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id} .moment=${view.at ?? null}></incident-page>`);
+        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id}></incident-page>`);
       case "unit":
         return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
       case "map":
         return bare ? html`<unit-wall class="stage"></unit-wall>` : html`<unit-list class="stage"></unit-list>`;
       default:
-        return html`<unit-wall class="stage"></unit-wall>`;
+        return html`<unit-wall class="stage" .wall=${view.name === "wall" ? (view.id ?? null) : null} .alone=${this.alone}></unit-wall>`;
     }
   }
 
@@ -307,6 +318,8 @@ export class ControlRoom extends LitElement {
     }
   }
 
+  private readonly screenChanged = () => (this.alone = document.fullscreenElement === document.documentElement);
+
   // ---- keys
 
   private readonly key = (event: KeyboardEvent): void => {
@@ -320,7 +333,7 @@ export class ControlRoom extends LitElement {
     }
     const typing = TYPED.some((kind) => path[0] instanceof kind);
     if (typing || event.ctrlKey || event.metaKey) return;
-    if (this.archive?.key(event) || this.unitView?.key(event) || this.incident?.key(event)) {
+    if (this.wall?.key(event) || this.archive?.key(event)) {
       event.preventDefault();
       return;
     }
@@ -338,11 +351,10 @@ export class ControlRoom extends LitElement {
 
   /** The n-th unit: its tile on the wall; chosen already or in another view: its large view. */
   private choose(n: number): void {
-    const unit = store.matching()[n - 1];
-    if (!unit) return;
     const tile = this.wall?.tile(n);
+    const unit = this.wall ? tile?.camera : store.matching()[n - 1];
     if (tile && !tile.chosen) tile.focus();
-    else store.go({ name: "unit", id: unit.id });
+    else if (unit) store.go({ name: "unit", id: unit.id });
   }
 
   private fullScreen(): void {

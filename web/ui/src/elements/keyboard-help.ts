@@ -5,6 +5,7 @@ import { customElement } from "lit/decorators.js";
 import type { Look } from "../faces";
 import { store } from "../store";
 import { strings } from "../strings";
+import { wallStrings } from "../strings-wall";
 import { controls } from "./controls";
 import "./modal-dialog";
 import "./state-mark";
@@ -50,6 +51,8 @@ export class KeyboardHelp extends LitElement {
   override render() {
     return html`<modal-dialog heading=${strings.help.title} data-testid="help" @close=${() => this.dispatchEvent(new CustomEvent("close"))}>
       ${list(strings.help.keys)}
+      <h3>${wallStrings.helpTitle}</h3>
+      ${list(wallStrings.help)}
       ${store.may("recorded")
         ? html`<h3>${strings.help.archive}</h3>
             ${list(strings.help.archiveKeys)}`

@@ -14,11 +14,15 @@ import { BLANK, type Look, type PictureState } from "../faces";
 import { linkIsSlow } from "../first-load";
 import { LiveFeed, type FeedFailure } from "../live-feed";
 import type { Camera } from "../model";
+import { park, unpark } from "../parked-feeds";
 import { store } from "../store";
-import type { Fetch } from "../whep";
+import type { Fetch, Size } from "../whep";
 
 /** Without a frame for this long, the picture is frozen. */
 const FROZEN_MS = 3_000;
+/** Scrolled out of sight, or in a tab behind others, for this long: the session ends. A glance elsewhere costs none. */
+const UNSEEN_MS = 1_000;
+const BEHIND_MS = 15_000;
 /** Frozen for this long although the camera is live: another session may do better. */
 const RESTART_MS = 8_000;
 const FRAME_EVENT_MS = 200;
@@ -74,6 +78,8 @@ export class LivePicture extends LitElement {
   @property({ reflect: true }) look: Look = "connecting";
   /** Watch a camera that connects on demand, too. */
   @property({ type: Boolean }) eager = false;
+  /** A small one is content with the camera's second stream. */
+  @property() size: Size = "full";
   /** The last picture is shown because no new one comes. */
   @property({ type: Boolean, reflect: true }) held = false;
 
@@ -89,6 +95,8 @@ export class LivePicture extends LitElement {
   private frameToldAt = 0;
   private checkTimer = 0;
   private examinedAt = 0;
+  /** Runs while nobody sees the picture, which is still watched. */
+  private unseenTimer = 0;
   /** Ends this picture's part in an incident of watching. */
   private unwatch: (() => void) | null = null;
   private readonly sight = new IntersectionObserver((entries) => {
@@ -115,8 +123,10 @@ export class LivePicture extends LitElement {
     document.removeEventListener("visibilitychange", this.decide);
     window.removeEventListener("pagehide", this.leave);
     window.clearInterval(this.checkTimer);
-    this.inSight = false;
-    this.leave();
+    // A tile that is put elsewhere on the wall is out of the page for no longer than this task.
+    queueMicrotask(() => {
+      if (!this.isConnected) this.handOver();
+    });
   }
 
   override render() {
@@ -146,6 +156,17 @@ export class LivePicture extends LitElement {
     this.tell();
   }
 
+  /** Out of the page: who shows this unit next may go on with what runs. */
+  private handOver(): void {
+    this.inSight = false;
+    const feed = this.feed?.session ? this.feed : null;
+    if (feed) {
+      this.feed = null;
+      park(this.camera.id, feed);
+    }
+    this.leave();
+  }
+
   /** Let go of the last picture. */
   private wipe(): void {
     this.held = false;
@@ -154,6 +175,8 @@ export class LivePicture extends LitElement {
   }
 
   private readonly leave = (): void => {
+    window.clearTimeout(this.unseenTimer);
+    this.unseenTimer = 0;
     this.hold();
     this.feed?.stop();
     this.unwatch?.();
@@ -167,28 +190,39 @@ export class LivePicture extends LitElement {
     // "disabled" is a camera that connects when somebody watches. What runs is kept while the camera comes or returns.
     const opens = status === "live" || (status === "disabled" && this.eager);
     const watchable = opens || (status !== "offline" && this.feed?.running === true);
-    if (!watchable || this.obstacle !== null || !this.inSight || document.hidden) {
-      if (this.feed?.running) this.leave();
+    const seen = this.inSight && !document.hidden;
+    if (!watchable || this.obstacle !== null || !seen) {
+      if (watchable && this.obstacle === null && this.feed?.running)
+        this.unseenTimer ||= window.setTimeout(this.leave, this.inSight ? BEHIND_MS : UNSEEN_MS);
+      else if (this.feed?.running) this.leave();
       this.tell();
       return;
     }
-    this.feed ??= new LiveFeed(whepEndpoint(this.camera.id), this.fetch, this.feedChanged, linkIsSlow);
+    window.clearTimeout(this.unseenTimer);
+    this.unseenTimer = 0;
+    this.feed ??= this.takeOver() ?? new LiveFeed(whepEndpoint(this.camera.id), fetchFor(this.camera.id), this.feedChanged, linkIsSlow);
+    this.feed.resize(this.size);
     // A reason that is given now does not wait for the next attempt.
     if (this.feed.failure?.reasonNeeded && store.reasonFor(this.camera.id) !== null) this.feed.restart();
     else this.feed.start();
     this.unwatch ??= store.watching(this.camera.id);
   };
 
+  /** What another picture of this unit has left just now. */
+  private takeOver(): LiveFeed | null {
+    const feed = unpark(this.camera.id);
+    if (!feed) return null;
+    feed.changed = this.feedChanged;
+    this.feed = feed;
+    this.feedChanged();
+    return feed;
+  }
+
   /** Why watching is not even tried. */
   private get obstacle(): FeedFailure | null {
     if (!this.camera.rights.includes("live")) return NO_RIGHT; // a private camera gives it to nobody
     return this.camera.reason_needed && store.reasonFor(this.camera.id) === null ? NO_REASON : null;
   }
-
-  private readonly fetch: Fetch = (path, init) => {
-    const reason = store.reasonFor(this.camera.id);
-    return request(path, reason === null ? init : withReason(init, reason));
-  };
 
   private readonly feedChanged = (): void => {
     const session = this.feed?.session;
@@ -266,6 +300,14 @@ export class LivePicture extends LitElement {
     this.told = detail;
     this.dispatchEvent(new CustomEvent<PictureState>("picture", { detail }));
   }
+}
+
+/** Calls about one unit, with why it is watched. */
+function fetchFor(unit: string): Fetch {
+  return (path, init) => {
+    const reason = store.reasonFor(unit);
+    return request(path, reason === null ? init : withReason(init, reason));
+  };
 }
 
 function same(a: PictureState, b: PictureState | null): boolean {

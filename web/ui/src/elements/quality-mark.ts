@@ -1,4 +1,7 @@
-/** `<quality-mark>`: over a picture, that it is not what the camera sends, and why. Nothing while all is well. */
+/**
+ * `<quality-mark>`: over a picture, that it is not what the camera sends, and why. Nothing while all is well; that a
+ * small picture is the camera's smaller stream stands there only while somebody points at it (`--when-asked`).
+ */
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
@@ -7,6 +10,7 @@ import { qualityOf } from "../faces";
 import { store } from "../store";
 import { strings } from "../strings";
 import { linkStrings } from "../strings-link";
+import { wallStrings } from "../strings-wall";
 
 const NOTICED_MS = 400;
 
@@ -29,6 +33,10 @@ export class QualityMark extends LitElement {
       text-overflow: ellipsis;
       white-space: nowrap;
     }
+    .calm {
+      visibility: var(--when-asked, hidden);
+      color: #c9d1d9;
+    }
   `;
 
   @property({ attribute: false }) session: string | null = null;
@@ -47,6 +55,10 @@ export class QualityMark extends LitElement {
 
   override render() {
     const stream = this.session === null ? undefined : store.stream(this.session);
+    if (stream?.trouble === null && stream.quality === "second")
+      return html`<span class="calm" data-testid="quality-small" title=${wallStrings.tile.streamLong}
+        >${wallStrings.tile.stream}</span
+      >`;
     if (!stream?.trouble) return nothing;
     return html`<span role="status" data-testid="quality" title=${strings.quality.explain[stream.quality]}
       >${qualityOf(stream)}${this.behind}</span

@@ -8,12 +8,11 @@ import { icons } from "../icons";
 import type { Camera } from "../model";
 import { store } from "../store";
 import { strings } from "../strings";
+import { wallStrings } from "../strings-wall";
 import { controls } from "./controls";
 import "./fix-line";
-import type { InstantReplay } from "./instant-replay";
 import "./live-picture";
 import "./quality-mark";
-import { replayStyles } from "./replay-styles";
 import "./state-mark";
 import { unitMessage } from "./unit-message";
 import "./water-mark";
@@ -21,11 +20,11 @@ import "./water-mark";
 /** Controls leave after the pointer has rested for this long. */
 const REST_MS = 2_000;
 
+/** Fires `grip` (the PointerEvent), `pickup` and `leave`, when it is to be moved or taken off the wall. */
 @customElement("unit-tile")
 export class UnitTile extends LitElement {
   static override styles = [
     controls,
-    replayStyles,
     css`
       :host {
         --state: var(--line);
@@ -115,12 +114,14 @@ export class UnitTile extends LitElement {
         width: 28px;
       }
       :host([awake]) .tools,
+      :host([arranging]) .tools,
       article:has(:focus-visible) .tools {
         display: flex;
         position: relative;
         z-index: 2;
       }
       :host([awake]) .rec,
+      :host([arranging]) .rec,
       article:has(:focus-visible) .rec {
         display: none;
       }
@@ -135,6 +136,10 @@ export class UnitTile extends LitElement {
       }
       picture-message {
         z-index: 2; /* above what opens the unit, for the button in it */
+      }
+      :host([awake]) quality-mark,
+      article:has(:focus-visible) quality-mark {
+        --when-asked: visible;
       }
       .watched {
         color: var(--quiet);
@@ -153,13 +158,35 @@ export class UnitTile extends LitElement {
         background: none !important;
         outline: none;
       }
+      .grip {
+        cursor: grab;
+        touch-action: none; /* a finger on it moves the tile, not the page */
+      }
+      .grip[aria-pressed="true"] {
+        color: var(--accent);
+      }
+      :host([dragged]) {
+        position: relative;
+        z-index: 3;
+        opacity: 0.85;
+        pointer-events: none; /* what is under it is where it goes */
+      }
+      :host([aimed]) article,
+      :host([held]) article {
+        outline: 2px solid var(--accent);
+        outline-offset: 2px;
+      }
       @media (hover: none) {
-        .tools,
+        :host(:not([arranging])) .tools,
         .number {
           display: none !important;
         }
-        :host([awake]) .rec {
+        :host([awake]:not([arranging])) .rec {
           display: flex;
+        }
+        .tools button {
+          min-height: var(--control);
+          width: var(--control);
         }
       }
     `,
@@ -168,10 +195,17 @@ export class UnitTile extends LitElement {
   @property({ attribute: false }) camera!: Camera;
   /** Its key on the keyboard, 1 to 9, or 0 for none. */
   @property({ type: Number }) number = 0;
+  /** Its picture is small: the camera's second stream will do. */
+  @property({ type: Boolean }) small = false;
+  /** It can be moved: says how without being pointed at. */
+  @property({ type: Boolean, reflect: true }) arranging = false;
+  /** It is being moved with the keys. */
+  @property({ type: Boolean, reflect: true }) held = false;
+  /** It can be moved to another place, or taken off the wall as well. */
+  @property({ attribute: false }) may: "stay" | "move" | "leave" = "stay";
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
-  @state() private replaying = false;
-  @query("instant-replay") private replayed!: InstantReplay | null;
+  @state() private filling = false;
   @query(".open") private open!: HTMLButtonElement;
   private restTimer = 0;
 
@@ -187,7 +221,7 @@ export class UnitTile extends LitElement {
     });
     this.addEventListener("focusin", () => store.light(this.camera.id));
     this.addEventListener("focusout", () => store.light(null));
-    this.addEventListener("keydown", this.key);
+    this.addEventListener("fullscreenchange", () => (this.filling = document.fullscreenElement !== null));
   }
 
   override disconnectedCallback(): void {
@@ -203,26 +237,6 @@ export class UnitTile extends LitElement {
   /** Whether its open button has the focus. */
   get chosen(): boolean {
     return this.shadowRoot?.activeElement === this.open;
-  }
-
-  /** The last half minute again, over the picture; then the replay's own keys. */
-  private readonly key = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (this.replayed ? !this.replayed.key(event) : !this.replay(event)) return;
-    event.preventDefault();
-    event.stopPropagation(); // the room has other uses for these keys
-  };
-
-  private replay({ key }: KeyboardEvent): boolean {
-    if (key.toLowerCase() !== "r" || !this.camera.rights.includes("recorded")) return false;
-    void import("./instant-replay");
-    this.replaying = true;
-    return true;
-  }
-
-  private endReplay(): void {
-    this.replaying = false;
-    this.focus();
   }
 
   private readonly wake = (): void => {
@@ -269,20 +283,19 @@ export class UnitTile extends LitElement {
           >
             ${icons.fullScreen}
           </button>
+          ${this.may === "stay" ? nothing : this.renderMoving(camera)}
         </span>
       </header>
-      <div class="picture ${this.replaying ? "replaying" : ""}">
+      <div class="picture">
         <live-picture
           .camera=${camera}
           look=${face.look}
+          .size=${this.small && !this.filling ? "small" : "full"}
           @picture=${(event: CustomEvent<PictureState>) => (this.picture = event.detail)}
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
         ></live-picture>
         ${camera.watermark && showsPicture(face, this.picture) ? html`<water-mark></water-mark>` : nothing}
-        ${this.replaying
-          ? html`<span class="live-now">${strings.status[face.look]}</span
-              ><instant-replay .camera=${camera} @close=${() => this.endReplay()}></instant-replay>`
-          : unitMessage(camera, face)}
+        ${unitMessage(camera, face)}
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${frameUtc}></fix-line>
       </div>
@@ -290,10 +303,42 @@ export class UnitTile extends LitElement {
         class="open"
         data-testid="tile-open"
         aria-label=${strings.tile.open(camera.name)}
+        @pointerdown=${(event: PointerEvent) => event.pointerType === "mouse" && this.grip(event)}
         @click=${() => store.go({ name: "unit", id: camera.id })}
       ></button>
     </article>`;
   }
+
+  private renderMoving({ name }: Camera) {
+    const words = wallStrings.tile;
+    return html`<button
+        class="plain icon grip"
+        data-testid="tile-move"
+        title=${words.moveHint}
+        aria-label=${words.move(name)}
+        aria-pressed=${this.held}
+        @pointerdown=${this.grip}
+        @click=${() => this.dispatchEvent(new CustomEvent("pickup"))}
+      >
+        ${icons.move}
+      </button>
+      ${this.may === "leave"
+        ? html`<button
+            class="plain icon"
+            data-testid="tile-remove"
+            title=${words.remove(name)}
+            aria-label=${words.remove(name)}
+            @click=${() => this.dispatchEvent(new CustomEvent("leave"))}
+          >
+            ${icons.close}
+          </button>`
+        : nothing}`;
+  }
+
+  /** Where it is taken hold of: the wall does the rest. */
+  private readonly grip = (event: PointerEvent): void => {
+    if (event.button === 0 && this.may !== "stay") this.dispatchEvent(new CustomEvent("grip", { detail: event }));
+  };
 }
 
 declare global {
