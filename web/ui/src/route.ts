@@ -25,7 +25,8 @@ export type View =
   | { name: "alerts"; id: number | null; query: string }
   | { name: "geofences" }
   | { name: "incidents"; query: string }
-  | { name: "incident"; id: number }
+  /** `at`: the moment that is replayed, milliseconds since the Unix epoch; without it, what happens now. */
+  | { name: "incident"; id: number; at?: number }
   /** What somebody without an account was given. `key` null: it was used, and the cookie stands for it now. */
   | { name: "share"; key: string | null }
   /**
@@ -60,7 +61,7 @@ export function hashOf(view: View): string {
       return `#/unit/${encodeURIComponent(view.id)}`;
     case "archive": {
       const path = ["#/archive", ...(view.cameras.length > 0 ? [view.cameras.map(encodeURIComponent).join(",")] : [])];
-      return path.join("/") + (view.at === null ? "" : `?at=${new Date(view.at).toISOString()}`);
+      return path.join("/") + moment(view.at);
     }
     case "alerts":
       return view.id === null ? asked("#/alerts", view.query) : `#/alerts/${view.id}`;
@@ -69,7 +70,7 @@ export function hashOf(view: View): string {
     case "incidents":
       return asked("#/incidents", view.query);
     case "incident":
-      return `#/incident/${view.id}`;
+      return `#/incident/${view.id}${moment(view.at ?? null)}`;
     case "share":
       return view.key === null ? "#/share" : `#/share/${encodeURIComponent(view.key)}`;
     case "settings": {
@@ -79,6 +80,7 @@ export function hashOf(view: View): string {
   }
 }
 
+const moment = (at: number | null) => (at === null ? "" : `?at=${new Date(at).toISOString()}`);
 const asked = (path: string, query: string) => (query ? `${path}?${query}` : path);
 
 /** The view a fragment stands for; the wall when it is mistyped. */
@@ -92,8 +94,7 @@ export function viewOf(hash: string): View {
   if (name === "archive") {
     const ids = (part ?? "").split(",").map(decoded);
     const cameras = [...new Set(ids.filter((id) => id !== null && id !== ""))].slice(0, MOST_TOGETHER);
-    const at = Date.parse(new URLSearchParams(query).get("at") ?? "");
-    return { name: "archive", cameras: cameras as string[], at: Number.isFinite(at) ? at : null };
+    return { name: "archive", cameras: cameras as string[], at: momentOf(query) };
   }
   if (name === "settings") {
     const section = SECTIONS.find((known) => known === part) ?? null;
@@ -104,11 +105,20 @@ export function viewOf(hash: string): View {
   if (name === "wall" && (id !== null || part === "all")) return { name, id: id ?? "all" };
   if (name === "alerts") return { name, id, query: id === null ? query : "" };
   if (name === "geofences") return { name };
-  if (name === "incident" && id !== null) return { name, id };
+  if (name === "incident" && id !== null) {
+    const at = momentOf(query);
+    return at === null ? { name, id } : { name, id, at };
+  }
   if (name === "incidents" || name === "incident") return { name: "incidents", query };
   if (name === "share") return { name, key: part ? decoded(part) : null };
   if (name === "duty") return { name };
   return { name: name === "map" ? "map" : "wall" };
+}
+
+/** The moment that a query names; null: none. */
+function momentOf(query: string): number | null {
+  const at = Date.parse(new URLSearchParams(query).get("at") ?? "");
+  return Number.isFinite(at) ? at : null;
 }
 
 /** The number that a part of an address is; null: it is none. */

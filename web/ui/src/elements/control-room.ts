@@ -11,6 +11,7 @@ import { incidentStrings } from "../strings-incidents";
 import { linkStrings } from "../strings-link";
 import "./alert-banner";
 import type { ArchivePage } from "./archive-page";
+import type { IncidentPage } from "./incident-page";
 import "./away-note";
 import "./camera-form";
 import { controls } from "./controls";
@@ -171,6 +172,7 @@ export class ControlRoom extends LitElement {
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
   @query("archive-page") private archive!: ArchivePage | null;
+  @query("incident-page") private incident!: IncidentPage | null;
   /** The wall has the whole screen; what else there is comes back with Escape. */
   @state() private alone = false;
   private readonly parts = new Parts(() => this.requestUpdate());
@@ -285,7 +287,7 @@ export class ControlRoom extends LitElement {
       case "incidents":
         return this.renderPart("incidents", html`<incidents-page class="stage" .query=${view.query}></incidents-page>`);
       case "incident":
-        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id}></incident-page>`);
+        return this.renderPart("incidents", html`<incident-page class="stage" .number=${view.id} .moment=${view.at ?? null}></incident-page>`);
       case "unit":
         return html`<unit-view class="stage" .unit=${view.id}></unit-view>`;
       case "map":
@@ -333,7 +335,7 @@ export class ControlRoom extends LitElement {
     }
     const typing = TYPED.some((kind) => path[0] instanceof kind);
     if (typing || event.ctrlKey || event.metaKey) return;
-    if (this.wall?.key(event) || this.archive?.key(event)) {
+    if (this.wall?.key(event) || this.archive?.key(event) || this.unitView?.key(event) || this.incident?.key(event)) {
       event.preventDefault();
       return;
     }
@@ -372,6 +374,7 @@ export class ControlRoom extends LitElement {
 
   private back(): void {
     if (store.query) store.search("");
+    else if (store.map.back()) return;
     else if (store.view.name !== "wall") store.go({ name: "wall" });
   }
 }

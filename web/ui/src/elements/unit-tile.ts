@@ -11,8 +11,10 @@ import { strings } from "../strings";
 import { wallStrings } from "../strings-wall";
 import { controls } from "./controls";
 import "./fix-line";
+import type { InstantReplay } from "./instant-replay";
 import "./live-picture";
 import "./quality-mark";
+import { replayStyles } from "./replay-styles";
 import "./state-mark";
 import { unitMessage } from "./unit-message";
 import "./water-mark";
@@ -25,6 +27,7 @@ const REST_MS = 2_000;
 export class UnitTile extends LitElement {
   static override styles = [
     controls,
+    replayStyles,
     css`
       :host {
         --state: var(--line);
@@ -206,6 +209,8 @@ export class UnitTile extends LitElement {
   @state() private picture: PictureState = NO_PICTURE;
   @state() private frameUtc: number | null = null;
   @state() private filling = false;
+  @state() private replaying = false;
+  @query("instant-replay") private replayed!: InstantReplay | null;
   @query(".open") private open!: HTMLButtonElement;
   private restTimer = 0;
 
@@ -221,6 +226,7 @@ export class UnitTile extends LitElement {
     });
     this.addEventListener("focusin", () => store.light(this.camera.id));
     this.addEventListener("focusout", () => store.light(null));
+    this.addEventListener("keydown", this.key);
     this.addEventListener("fullscreenchange", () => (this.filling = document.fullscreenElement !== null));
   }
 
@@ -237,6 +243,26 @@ export class UnitTile extends LitElement {
   /** Whether its open button has the focus. */
   get chosen(): boolean {
     return this.shadowRoot?.activeElement === this.open;
+  }
+
+  /** The last half minute again, over the picture; then the replay's own keys. */
+  private readonly key = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (this.replayed ? !this.replayed.key(event) : !this.replay(event)) return;
+    event.preventDefault();
+    event.stopPropagation(); // the room has other uses for these keys
+  };
+
+  private replay({ key }: KeyboardEvent): boolean {
+    if (key.toLowerCase() !== "r" || !this.camera.rights.includes("recorded")) return false;
+    void import("./instant-replay");
+    this.replaying = true;
+    return true;
+  }
+
+  private endReplay(): void {
+    this.replaying = false;
+    this.focus();
   }
 
   private readonly wake = (): void => {
@@ -286,7 +312,7 @@ export class UnitTile extends LitElement {
           ${this.may === "stay" ? nothing : this.renderMoving(camera)}
         </span>
       </header>
-      <div class="picture">
+      <div class="picture ${this.replaying ? "replaying" : ""}">
         <live-picture
           .camera=${camera}
           look=${face.look}
@@ -295,7 +321,10 @@ export class UnitTile extends LitElement {
           @frame=${(event: CustomEvent<number | null>) => (this.frameUtc = event.detail)}
         ></live-picture>
         ${camera.watermark && showsPicture(face, this.picture) ? html`<water-mark></water-mark>` : nothing}
-        ${unitMessage(camera, face)}
+        ${this.replaying
+          ? html`<span class="live-now">${strings.status[face.look]}</span
+              ><instant-replay .camera=${camera} @close=${() => this.endReplay()}></instant-replay>`
+          : unitMessage(camera, face)}
         <quality-mark .session=${this.picture.session}></quality-mark>
         <fix-line .camera=${camera} .frameUtc=${frameUtc}></fix-line>
       </div>
