@@ -27,6 +27,7 @@ FLAGS = [
 # A machine without graphics: a map that is drawn in software takes the time of the test beside it.
 NO_WEBGL = ["--disable-gpu", "--disable-software-rasterizer"]
 WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"]
+MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 HIDE_WEBGL = """{
   const {getContext} = HTMLCanvasElement.prototype;
   HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
@@ -53,15 +54,19 @@ Of a live picture Chromium's `mediaTime` is when it planned to show it: two that
 
 
 @contextlib.asynccontextmanager
-async def chromium(*, webgl: bool = False, program: Path = CHROMIUM) -> AsyncIterator[Any]:
-    """A browser, which can show a map if `webgl`; skips where there is none. `program` starts it."""
+async def chromium(*, webgl: bool = False, microphone: bool = False, program: Path = CHROMIUM) -> AsyncIterator[Any]:
+    """A browser, which can show a map if `webgl`, and has a `microphone` that beeps; skips where there is none.
+
+    `program` starts it.
+    """
     playwright = pytest.importorskip("playwright.async_api")
     if not CHROMIUM.exists():
         pytest.skip("Debian's chromium is not installed")
     if not BUILT_PAGE.exists():
         pytest.skip("the page is not built: run make setup")
+    flags = FLAGS + (WEBGL if webgl else NO_WEBGL) + (MICROPHONE if microphone else [])
     async with playwright.async_playwright() as p:
-        browser = await p.chromium.launch(executable_path=str(program), args=FLAGS + (WEBGL if webgl else NO_WEBGL))
+        browser = await p.chromium.launch(executable_path=str(program), args=flags)
         try:
             yield browser
         finally:
