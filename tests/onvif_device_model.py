@@ -35,6 +35,7 @@ MAIN = MediaProfile(
     VideoEncoding("main_video", "H264", "Main", 1280, 720, 30, 2000, 60),
     AudioEncoding("main_audio", "PCMU", 64, 8),
     "main_metadata",
+    output="speaker",
 )
 SMALL = MediaProfile("small", "Small", SOURCE, VideoEncoding("small_video", "H264", "Baseline", 640, 360, 15, 500, 30))
 REAR = MediaProfile(

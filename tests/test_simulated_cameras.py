@@ -116,6 +116,13 @@ async def test_is_an_onvif_device(camera: SimulatedCamera) -> None:
         async with session.post(camera.onvif_url, data=envelope) as answer:
             assert answer.status == 200
             assert "UTCDateTime" in await answer.text()
+        ask = envelope.replace("GetSystemDateAndTime", "GetProfiles").replace("device/wsdl", "media/wsdl")
+        media = camera.onvif_url.replace("device_service", "media_service")
+        async with session.post(media, data=ask, middlewares=(digest,)) as answer:
+            told = await answer.text()
+            assert answer.status == 200, told
+        for configuration in ("AudioOutputConfiguration", "AudioDecoderConfiguration"):
+            assert f"<tt:{configuration} " in told
         snapshot = camera.onvif_url.partition("/onvif/")[0] + "/snapshot.jpg"
         async with session.get(snapshot) as answer:
             assert answer.status == 401

@@ -327,5 +327,10 @@ class SimulatedCamera:
 
         port: Callable[[], int] = lambda: self._rtsp_port  # noqa: E731
         return CameraModel(
-            self._identity, self._picture, rtsp_port=port, rtsp_path=RTSP_PATH, wants_keyframe=ask_for_keyframe
+            self._identity,
+            self._picture,
+            rtsp_port=port,
+            rtsp_path=RTSP_PATH,
+            wants_keyframe=ask_for_keyframe,
+            hears=bool(self.settings.hears),
         )

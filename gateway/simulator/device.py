@@ -52,7 +52,10 @@ def identity(camera_id: str, name: str) -> DeviceIdentity:
 
 
 class CameraModel:
-    """A `DeviceModel` with one profile. `rtsp_path` is what follows the port in the stream's URL."""
+    """A `DeviceModel` with one profile. `rtsp_path` is what follows the port in the stream's URL.
+
+    One that `hears` has a loudspeaker with a backchannel.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class CameraModel:
         rtsp_port: Callable[[], int],
         rtsp_path: str,
         wants_keyframe: Callable[[], None],
+        hears: bool,
     ) -> None:
         self._identity = who
         self._rtsp_port = rtsp_port
@@ -84,6 +88,7 @@ class CameraModel:
             ),
             audio=AudioEncoding("main_audio", "PCMU", 64, 8),
             metadata="main_metadata",
+            output="AudioOutput_0" if hears else None,
         )
 
     @property

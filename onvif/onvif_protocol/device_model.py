@@ -111,6 +111,8 @@ class MediaProfile:
     audio: AudioEncoding | None = None
     metadata: str | None = None
     """The token of the metadata configuration, where there is metadata."""
+    output: str | None = None
+    """The token of the audio output, where there is a loudspeaker with a backchannel."""
     parts: frozenset[Part] = EVERY
     """What of all this is in the profile: one that a client made holds what the client has put into it."""
     fixed: bool = True

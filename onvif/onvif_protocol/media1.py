@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from onvif_protocol import audio_output
 from onvif_protocol import media_elements as common
 from onvif_protocol.device import Call, Operation, Operations, invalid_argument, refusing
 from onvif_protocol.device_model import MediaModel, MediaProfile, Part, Transport
@@ -59,7 +60,6 @@ class Media1:
             "DeleteProfile": Operation(self._delete_profile),
             "GetVideoSources": Operation(self._get_video_sources),
             "GetAudioSources": Operation(self._get_audio_sources),
-            "GetAudioOutputs": Operation(lambda _: element("trt:GetAudioOutputsResponse")),
             "GetGuaranteedNumberOfVideoEncoderInstances": Operation(self._get_guaranteed_number),
             "GetStreamUri": Operation(self._get_stream_uri),
             "GetSnapshotUri": Operation(self._get_snapshot_uri),
@@ -78,7 +78,8 @@ class Media1:
                 f"Remove{part.value}Configuration": Operation(partial(self._remove, part)),
             }
         operations = {qname(f"trt:{name}"): operation for name, operation in table.items()}
-        return operations | refusing("trt", _REFUSED)
+        outputs = audio_output.operations(lambda call: self._profiles.all(user_of(call)))
+        return {**operations, **outputs, **refusing("trt", _REFUSED)}
 
     def capabilities(self) -> Element:  # noqa: D102
         return element(
@@ -236,7 +237,8 @@ def _get_osd_options(_: Call) -> Element:
 
 def _profile(name: str, profile: MediaProfile, uses: Uses) -> Element:
     configurations = (_BUILD[part](f"tt:{part.value}Configuration", profile, uses) for part, _ in profile.held)
-    return element(name, element("tt:Name", profile.name), *configurations, token=profile.token, fixed=profile.fixed)
+    parts = (element("tt:Name", profile.name), *configurations, *audio_output.extension(profile))
+    return element(name, *parts, token=profile.token, fixed=profile.fixed)
 
 
 def _video_encoder_configuration(name: str, profile: MediaProfile, uses: Uses) -> Element:
