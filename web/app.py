@@ -67,6 +67,11 @@ from web.watching import WATCHING, Watching
 MAX_BODY = 1 << 20
 EXPOSED = "Location, ETag, Link, Retry-After"
 """What a script of another site may read beside the few headers that it always may (Fetch, CORS protocol)."""
+PERMISSIONS = ", ".join(
+    ["microphone=(self)", "fullscreen=(self)", "autoplay=(self)"]
+    + [f"{feature}=()" for feature in ("camera", "display-capture", "geolocation", "midi", "payment", "serial", "usb")]
+)
+"""The microphone is for talking to a unit; where a unit is says the unit (W3C Permissions Policy, 9.1)."""
 
 
 def all_routes() -> list[Route]:
@@ -167,6 +172,9 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
+    headers["Permissions-Policy"] = PERMISSIONS
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
     if request.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"  # RFC 6797
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
@@ -175,5 +183,6 @@ async def _headers(request: web.Request, response: web.StreamResponse) -> None:
     route = request.get(ROUTE)
     if route is not None and route.cross_origin:
         # On errors too: a script could not read why it was refused otherwise.
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Access-Control-Expose-Headers"] = EXPOSED
