@@ -128,8 +128,8 @@ class SlowLink:
                 gateway_reader, gateway_writer = await asyncio.open_connection(*self._gateway)
                 stack.callback(gateway_writer.close)
                 ways = [
-                    asyncio.create_task(_carry(reader, Flow(to_gateway, to_viewer, gateway_writer.write))),
-                    asyncio.create_task(_carry(gateway_reader, Flow(to_viewer, to_gateway, writer.write))),
+                    asyncio.create_task(_carry(reader, Flow(to_gateway, to_viewer, _into(gateway_writer)))),
+                    asyncio.create_task(_carry(gateway_reader, Flow(to_viewer, to_gateway, _into(writer)))),
                 ]
                 try:
                     await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +137,16 @@ class SlowLink:
                     for way in ways:
                         way.cancel()
                     await asyncio.gather(*ways, return_exceptions=True)
+
+
+def _into(writer: asyncio.StreamWriter) -> Callable[[bytes], None]:
+    """What is still under way when a connection is closed is lost."""
+
+    def write(segment: bytes) -> None:
+        if not writer.is_closing():
+            writer.write(segment)
+
+    return write
 
 
 async def _carry(reader: asyncio.StreamReader, flow: Flow) -> None:

@@ -12,6 +12,7 @@ from gateway.access.rights import NEEDED, Right, Role
 from gateway.base.settings import CameraSettings
 from tests.running import PASSWORD, Client, Running, close_code, running
 from web.app import all_routes
+from web.page import STATIC
 from web.refusals import ServerLog
 
 # A camera at a port where nothing listens.
@@ -234,3 +235,28 @@ async def test_health_needs_no_log_in_and_metrics_do(gateway):
 async def test_a_client_that_leaves_in_mid_answer_is_no_error(caplog, error, logged):
     ServerLog(lambda _address, _what: None).exception("Error handling request from %s", "10.0.0.1", exc_info=error)
     assert len(caplog.records) == logged
+
+
+async def test_a_ping_on_the_events_is_echoed_with_the_time_and_nonsense_is_nothing(gateway):
+    headers = gateway.client().headers
+    async with gateway.http.ws_connect("/api/events", headers=headers) as socket:
+        assert (await socket.receive_json())["type"] == "state"
+        for nonsense in ("", "[]", '"ping"', "{", '{"type": "ping"}', '{"type": "ping", "id": "7"}', "[" * 2000):
+            await socket.send_str(nonsense)
+        await socket.send_bytes(b"ping")
+        await socket.send_json({"type": "ping", "id": 7})
+        while (told := await socket.receive_json())["type"] != "pong":
+            pass
+        assert told["id"] == 7
+        assert told["utc"].endswith("Z")
+
+
+async def test_the_pages_manifest_and_service_worker_are_asked_for_anew_and_are_what_they_are(gateway):
+    if not (STATIC / "sw.js").exists():
+        pytest.skip("the page is not built: run make setup")
+    script = {"application/javascript", "text/javascript"}  # as the machine's table of types has it
+    for path, kinds in (("/manifest.webmanifest", {"application/manifest+json"}), ("/sw.js", script)):
+        status, _, response = await gateway.client(None).call("GET", path)
+        assert (status, response.headers["Cache-Control"]) == (200, "no-cache")
+        assert response.content_type in kinds
+        assert "Service-Worker-Allowed" not in response.headers, "it lies at the root already"

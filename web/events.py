@@ -325,7 +325,7 @@ def _pong(listener: Listener, said: str, parts: Services) -> None:
     """Answer a ping; anything else has no meaning."""
     try:
         message = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if not isinstance(message, dict) or message.get("type") != "ping" or type(message.get("id")) is not int:
         return
