@@ -26,6 +26,8 @@ export interface Asked {
   from: number;
   to: number;
   reason: string | null;
+  /** Of a playlist: pictures alone, which come sooner, as no sound has to be encoded. */
+  silent?: boolean;
   signal?: AbortSignal;
 }
 
@@ -36,8 +38,9 @@ export function timeline(asked: Asked): Promise<Timeline> {
   return because<Timeline>(`${camera(asked.id)}/timeline?${query}`, asked.reason, signalOf(asked));
 }
 
-export function playlistUrl({ id, from, to, reason }: Asked): string {
+export function playlistUrl({ id, from, to, reason, silent }: Asked): string {
   const query = interval(from, to);
+  if (silent) query.set("tracks", "video");
   if (reason !== null) query.set("reason", reason);
   return `${camera(id)}/playlist.m3u8?${query.toString()}`;
 }

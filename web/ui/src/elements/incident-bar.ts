@@ -6,6 +6,7 @@
 import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { RATES } from "../archive/player";
+import { EverySecond } from "../controllers";
 import { age, localTime, utcDay, utcTime } from "../format";
 import { icons } from "../icons";
 import type { RoomCommand } from "../room-commands";
@@ -54,6 +55,9 @@ export class IncidentBar extends LitElement {
       .replaying {
         color: var(--accent);
         font-weight: 600;
+      }
+      select {
+        width: auto;
       }
       .acts {
         margin-left: auto;
@@ -111,6 +115,11 @@ export class IncidentBar extends LitElement {
   @property({ attribute: false }) may: readonly string[] = [];
   /** How far the export of it that is under way has got, 0 to 1; null: none is. */
   @property({ attribute: false }) exported: number | null = null;
+
+  constructor() {
+    super();
+    new EverySecond(this);
+  }
 
   private tell(command: RoomCommand): void {
     this.dispatchEvent(new CustomEvent<RoomCommand>("command", { detail: command }));

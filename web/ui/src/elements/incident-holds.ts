@@ -26,7 +26,7 @@ export class IncidentHolds extends LitElement {
       ul {
         display: grid;
         gap: var(--s3);
-        margin: 0;
+        margin: var(--s4) 0;
         padding: 0;
         list-style: none;
       }
@@ -42,6 +42,9 @@ export class IncidentHolds extends LitElement {
         overflow-wrap: anywhere;
       }
       small {
+        display: flex;
+        align-items: center;
+        gap: var(--s1);
         color: var(--quiet);
       }
     `,

@@ -43,6 +43,8 @@ export class IncidentPage extends LitElement {
     css`
       :host {
         --page: 1500px;
+        box-sizing: border-box;
+        width: 100%;
         margin: 0 auto;
       }
       .head h1 {
@@ -101,6 +103,10 @@ export class IncidentPage extends LitElement {
         }
         .held {
           align-items: start;
+        }
+        .head .actions {
+          flex: 1 1 100%;
+          flex-wrap: nowrap;
         }
       }
     `,

@@ -174,7 +174,7 @@ export class InstantReplay extends LitElement {
 
   private begin(): void {
     const { id } = this.camera;
-    const asked = (from: number, to: number) => ({ id, from, to: settled(to, store.now()), reason: store.reasonFor(id) });
+    const asked = (from: number, to: number) => ({ id, from, to: settled(to, store.now()), reason: store.reasonFor(id), silent: true });
     const film = new Film(
       this.video,
       {
