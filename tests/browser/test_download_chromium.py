@@ -45,7 +45,7 @@ async def test_a_download_plays_in_the_browser_and_seeks_over_a_gap(tmp_path):
             opened(browser, gateway.url) as page,
         ):
             await log_in(page)
-            await page.wait_for_function("async () => (await fetch('/api/session')).ok")
+            await page.get_by_test_id("login-submit").wait_for(state="detached")
             begin, end = (format_utc(T0 + seconds * NS) for seconds in (5, 38))
             duration = await page.evaluate(OPEN, f"/api/cameras/a/video.mp4?from={begin}&to={end}")
             assert 33 <= duration <= 34.1, "what it decodes before the beginning counts"
