@@ -2,7 +2,7 @@
 
 export const replayStrings = {
   button: "Last 30 s",
-  hint: "Play the last 30 seconds again (R)",
+  hint: "Last 30 s: play them again (R)",
   end: "Back to live alone (Esc)",
   label: (unit: string) => `Replay of ${unit}`,
   mark: "Replay",

@@ -84,7 +84,7 @@ export const settingsStrings = {
     more: "More",
     less: "Less",
     moreHint: "Sessions, tokens, rights",
-    moreOf: (name: string) => `Sessions, tokens and rights of ${name}`,
+    moreOf: (said: string, name: string) => `${said}: sessions, tokens and rights of ${name}`,
     mayWhat: "What may they see?",
     didWhat: "What did they do?",
     changed: (name: string, role: string, limit: string) => `${name} is now: ${role}, ${limit}.`,

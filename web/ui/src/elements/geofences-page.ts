@@ -147,7 +147,7 @@ export class GeofencesPage extends LitElement {
   }
 
   private renderForm(draft: Draft) {
-    return html`<geofence-form
+    return html`<h1 class="unseen">${words.title}</h1><geofence-form
       .geofence=${this.editing}
       .draft=${draft}
       @draft=${this.drawn}

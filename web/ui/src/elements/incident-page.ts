@@ -192,7 +192,7 @@ export class IncidentPage extends LitElement {
     const { incident } = this;
     if (this.found.missing || store.duty.incidents.gone(this.number))
       return html`<div class="note" data-testid="incident-gone">
-        <strong>${words.goneTitle}</strong><span>${words.gone}</span>
+        <h1>${words.goneTitle}</h1><span>${words.gone}</span>
         <a href=${hashOf({ name: "incidents", query: "" })}>${words.all}</a>
       </div>`;
     return incident ? this.renderIncident(incident) : fetched(this.found, () => html``);

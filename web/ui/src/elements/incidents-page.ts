@@ -175,7 +175,7 @@ export class IncidentsPage extends LitElement {
     const asked = new URLSearchParams(this.query);
     const value = (name: string) => asked.get(name) ?? "";
     const option = (name: string, it: string, label: string) => html`<option value=${it} ?selected=${value(name) === it}>${label}</option>`;
-    return html`<form class="filter" role="search" @submit=${(event: Event) => event.preventDefault()} @change=${this.filter}>
+    return html`<form class="filter" role="search" aria-label=${words.search} @submit=${(event: Event) => event.preventDefault()} @change=${this.filter}>
       <label class="search"
         ><span class="unseen">${words.search}</span>${icons.search}
         <input

@@ -235,7 +235,7 @@ export class SearchPalette extends LitElement {
     const shown = this.text || store.query;
     const offers = this.open ? this.offers : [];
     const listed = this.open && (offers.length > 0 || this.text.trim() !== "");
-    return html`<form role="search" @submit=${(event: Event) => event.preventDefault()}>
+    return html`<form role="search" aria-label=${words.label} @submit=${(event: Event) => event.preventDefault()}>
         ${icons.search}
         <input
           type="text"

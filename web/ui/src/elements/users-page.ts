@@ -146,7 +146,7 @@ export class UsersPage extends LitElement {
           data-testid="user-more"
           aria-expanded=${open}
           title=${words.moreHint}
-          aria-label=${words.moreOf(user.name)}
+          aria-label=${words.moreOf(open ? words.less : words.more, user.name)}
           @click=${() => this.toggle(user.name)}
         >
           ${open ? words.less : words.more}
