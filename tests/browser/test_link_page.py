@@ -1,8 +1,7 @@
-"""The page whose link is poor or gone, or whose gateway was away: it comes back, and says what it missed."""
+"""The page on a phone whose link is poor."""
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from gateway.base.settings import CameraSettings
 from gateway.simulator import Simulation
-from tests.browser.chromium import SECONDS, chromium, log_in, opened, watch
+from tests.browser.chromium import chromium, log_in, opened, watch
 from tests.running import Running, running
 from tests.slow_link import LEAD, slow_link
 
@@ -18,12 +17,6 @@ pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 844}
 SMALLEST = {"width": 360, "height": 640}
-KEPT = """async () => {
-  const kept = [];
-  for (const name of await caches.keys())
-    for (const request of await (await caches.open(name)).keys()) kept.push(new URL(request.url).pathname);
-  return kept;
-}"""
 
 
 def cameras(simulation: Simulation) -> list[CameraSettings]:
@@ -69,7 +62,7 @@ async def test_a_phone_on_a_slow_link_sees_what_is_going_on_then_a_picture(tmp_p
             await gateway.camera(camera.id)
             await incident(gateway, camera.id)
             await page.expose_function("throughSlowLink", link.through)
-            await page.evaluate(LEAD)
+            await page.evaluate(f"{LEAD} null")
             await log_in(page)
             await page.get_by_test_id("duty-incident").filter(has_text="Disturbance").wait_for()
             await fits(page)
@@ -83,66 +76,3 @@ async def test_a_phone_on_a_slow_link_sees_what_is_going_on_then_a_picture(tmp_p
             picture = page.get_by_test_id("unit-picture")
             await watch(picture.get_by_test_id("video"))
             assert await page.get_by_test_id("link-banner").count() == 0
-
-
-async def test_a_restarted_gateway_is_found_again_and_what_was_missed_is_said(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    http = {"listen": f"127.0.0.1:{port}"}
-    async with Simulation(count=2, interfaces=("lo",), width=320, height=180) as simulation, chromium() as browser:
-        first, second = cameras(simulation)
-        async with running(tmp_path, first, second, http=http) as gateway:
-            await gateway.camera(first.id)
-            await gateway.camera(second.id)
-            page = await (await browser.new_context(viewport=PHONE)).new_page()
-            await page.goto(gateway.url)
-            await log_in(page)
-            await page.get_by_test_id("duty-unit").nth(1).wait_for()
-        banner = page.get_by_test_id("link-banner")
-        await banner.filter(has_text="The gateway does not answer").wait_for()
-        assert await page.locator("duty-page state-mark[look=unknown]").count() == 2, "nothing old looks new"
-        await page.evaluate("addEventListener('x', () => 0), performance.mark('gone')")
-        await page.wait_for_function("performance.now() - performance.getEntriesByName('gone')[0].startTime > 4000")
-        with socket.socket() as closed:
-            closed.bind(("127.0.0.1", 0))
-            gone = CameraSettings(id=second.id, name=second.name, url=f"rtsp://127.0.0.1:{closed.getsockname()[1]}/s")
-            async with running(tmp_path, first, gone, http=http):
-                note = page.get_by_test_id("away-note").filter(has_text=f"{second.name} went offline")
-                await note.wait_for(timeout=SECONDS * 1000)
-                assert "You were away" in await note.inner_text()
-                assert await banner.count() == 0
-                await note.get_by_role("link", name=f"{second.name} went offline").click()
-                await page.get_by_test_id("unit-name").filter(has_text=second.name).wait_for()
-                await page.get_by_test_id("away-dismiss").click()
-                assert await page.get_by_test_id("away-note").count() == 0
-        await page.context.close()
-
-
-async def test_it_is_an_app_that_begins_without_a_link_and_keeps_nothing_of_anybodys(tmp_path: Path) -> None:
-    async with running(tmp_path) as gateway, chromium() as browser:
-        context = await browser.new_context(viewport=PHONE)
-        page = await context.new_page()
-        await page.clock.install()
-        await page.goto(gateway.url)
-        await log_in(page)
-        await page.get_by_test_id("nav-duty").wait_for()
-        devtools = await context.new_cdp_session(page)
-        manifest = await devtools.send("Page.getAppManifest")
-        assert manifest["errors"] == []
-        assert (await devtools.send("Page.getInstallabilityErrors"))["installabilityErrors"] == []
-        await page.clock.run_for(10_000)
-        await page.wait_for_function("navigator.serviceWorker.ready.then(() => navigator.serviceWorker.controller)")
-        kept = await page.evaluate(KEPT)
-        assert "/" in kept
-        assert all(path == "/" or path.startswith("/assets/") for path in kept), kept
-
-        await context.set_offline(True)
-        await page.reload()
-        await page.clock.run_for(3_000)
-        await page.get_by_test_id("link-banner").filter(has_text="This device is offline").wait_for()
-        await page.get_by_test_id("offline-start").wait_for()
-        assert await page.get_by_test_id("duty-unit").count() == 0
-        await context.set_offline(False)
-        await page.clock.run_for(6_000)
-        await page.get_by_test_id("nav-duty").wait_for()
-        await context.close()
