@@ -3,6 +3,7 @@
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 
 export const linkStrings = {
+  news: "The link",
   offline: "This device is offline",
   offlineExplain: "It has no network. What you see is old.",
   slow: "Your link is slow",

@@ -206,7 +206,7 @@ export class ControlRoom extends LitElement {
         <alert-banner></alert-banner>
         <nav-rail></nav-rail>
         <top-bar></top-bar>
-        <div class="news">
+        <div class="news" role="region" aria-label=${linkStrings.news}>
           <link-banner></link-banner>
           <away-note></away-note>
         </div>
@@ -301,7 +301,7 @@ export class ControlRoom extends LitElement {
   private renderPart(part: Part, page: TemplateResult) {
     const state = this.parts.want(part);
     if (state === "failed") return html`<p class="stage error" role="alert">${strings.page.partFailed}</p>`;
-    return state === "here" ? page : html`<p class="stage quiet" role="status">${strings.page.loading}</p>`;
+    return state === "here" ? page : html`<div class="stage"><h1 class="unseen">${this.heading}</h1><p class="quiet" role="status">${strings.page.loading}</p></div>`;
   }
 
   private renderDialog() {

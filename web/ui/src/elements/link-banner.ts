@@ -98,7 +98,7 @@ export class LinkBanner extends LitElement {
     return html`<div class="banner" data-testid="link-slow">
       <span class="text">
         <span role="status"><strong>${linkStrings.slow}.</strong> ${linkStrings.slowExplain}</span>
-        <span class="quiet figures">${measured.join(", ")}</span>
+        <span class="figures">${measured.join(", ")}</span>
       </span>
     </div>`;
   }

@@ -49,7 +49,7 @@ export class PictureMessage extends LitElement {
         overflow-wrap: anywhere;
       }
       .detail {
-        color: #b3bcc6;
+        color: #c9d1d9;
         font-variant-numeric: tabular-nums;
       }
       state-mark {

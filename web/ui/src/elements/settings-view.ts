@@ -163,6 +163,7 @@ export class SettingsView extends LitElement {
     const shown = this.section ?? "account";
     this.toggleAttribute("chosen", this.section !== null);
     return html`<nav aria-label=${words.title}>
+      ${this.section === null ? html`<h1 class="unseen">${words.title}</h1>` : nothing}
         <h2>${words.title}</h2>
         ${(Object.keys(PARTS) as (keyof typeof PARTS)[]).map((part) => this.renderMenu(part, shown))}
       </nav>

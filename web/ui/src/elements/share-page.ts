@@ -179,7 +179,7 @@ export class SharePage extends LitElement {
   override render() {
     const { failure } = this;
     if (failure && (this.shared === null || failure.status !== 0)) return this.renderEnded(failure);
-    return this.shared ? this.renderShared(this.shared) : html`<div class="ended" role="status">${strings.page.loading}</div>`;
+    return this.shared ? this.renderShared(this.shared) : html`<main class="ended"><h1>${words.title}</h1><p role="status">${strings.page.loading}</p></main>`;
   }
 
   private renderEnded(failure: ApiError) {
