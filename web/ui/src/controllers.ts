@@ -59,7 +59,8 @@ export class EverySecond implements ReactiveController {
 
 /**
  * What one question to the gateway came to: nothing yet, a value, or why there is none. Asked as soon as the host is in
- * the page, and again on demand; the last value stays while the next is under way, so that a list does not flicker.
+ * the page, and again on demand or, while somebody sees the page, every `every` milliseconds; the last value stays while
+ * the next is under way, so that a list does not flicker.
  */
 export class Fetched<T> implements ReactiveController {
   value: T | undefined = undefined;
@@ -70,20 +71,27 @@ export class Fetched<T> implements ReactiveController {
   /** An answer is under way. */
   busy = false;
   private attempt: AbortController | null = null;
+  private timer = 0;
 
   constructor(
     private readonly host: ReactiveControllerHost,
     private readonly ask: (signal: AbortSignal) => Promise<T>,
+    private readonly every?: number,
   ) {
     host.addController(this);
   }
 
   hostConnected(): void {
     void this.again();
+    if (this.every === undefined) return;
+    this.timer = window.setInterval(() => {
+      if (!this.busy && !document.hidden) void this.again();
+    }, this.every);
   }
 
   hostDisconnected(): void {
     this.attempt?.abort();
+    window.clearInterval(this.timer);
   }
 
   /** Forget the value: what is asked now is something else. */

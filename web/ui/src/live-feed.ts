@@ -5,7 +5,8 @@
 
 import { ApiError } from "./api";
 import { backoff } from "./backoff";
-import { WhepSession, type Fetch, type Size } from "./whep";
+import type { Fetch } from "./sdp-exchange";
+import { WhepSession, type Size } from "./whep";
 import { strings } from "./strings";
 
 /** A session that shows nothing; the message says why. */

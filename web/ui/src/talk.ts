@@ -4,8 +4,7 @@
  * The microphone is asked for when a talk begins, not before, and let go of when it ends.
  */
 
-import { iceServers } from "./ice";
-import type { Fetch } from "./whep";
+import { end, exchange, newConnection, sessionName, type Exchange } from "./sdp-exchange";
 
 /** What stands in the way, for who shows it to say in words. */
 export type Hindrance = "insecure" | "denied" | "no-microphone" | "microphone-busy" | "unreachable";
@@ -16,13 +15,11 @@ export class TalkError extends Error {
   }
 }
 
-export interface TalkOptions {
-  fetch: Fetch;
+export interface TalkOptions extends Exchange {
   /** The speaker is heard from now on. */
   onTalking: () => void;
   /** The talk is over, and nobody here asked for it; why, as a clause of the gateway's or as what is in the way here. */
   onEnded: (why: string | TalkError | null) => void;
-  signal: AbortSignal;
 }
 
 /** From the answer to the first packet; then something keeps the gateway's port from this computer. */
@@ -63,34 +60,15 @@ export class Talk {
    */
   static async begin(endpoint: string, options: TalkOptions): Promise<Talk> {
     const microphone = await Microphone.open(options.signal);
-    const configuration: RTCConfiguration = { bundlePolicy: "max-bundle" };
-    const connection = new RTCPeerConnection(configuration);
-    let resource: string | undefined;
+    const connection = newConnection();
     try {
       const transceiver = connection.addTransceiver(microphone.track, { direction: "sendonly" });
       transceiver.setCodecPreferences(laws());
-      const offer = await connection.createOffer();
-      options.signal.throwIfAborted();
-      // Not aborted while under way: a talk that the gateway has begun must be ended, so its name must be heard.
-      const response = await options.fetch(endpoint, {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp" },
-        body: offer.sdp ?? "",
-      });
-      resource = response.headers.get("Location") ?? undefined;
-      const answer = await response.text();
-      options.signal.throwIfAborted();
-      if (resource === undefined) throw new DOMException("no Location in the WHIP answer", "OperationError");
-      connection.setConfiguration({ ...configuration, iceServers: iceServers(response.headers.get("Link")) });
-      await connection.setLocalDescription(offer);
-      await connection.setRemoteDescription({ type: "answer", sdp: answer });
-      options.signal.throwIfAborted();
-      const id = decodeURIComponent(resource.split("/").at(-1) ?? "");
-      return new Talk(id, resource, connection, microphone, options);
+      const { resource } = await exchange(connection, endpoint, options);
+      return new Talk(sessionName(resource), resource, connection, microphone, options);
     } catch (error) {
       connection.close();
       microphone.close();
-      if (resource !== undefined) void end(resource, options.fetch);
       throw error;
     }
   }
@@ -194,12 +172,3 @@ const laws = () =>
   (RTCRtpSender.getCapabilities("audio")?.codecs ?? []).filter(({ mimeType }) =>
     ["audio/pcmu", "audio/pcma"].includes(mimeType.toLowerCase()),
   );
-
-/** DELETE the talk. `keepalive` lets it go out while the page closes; a failure means that it is over already. */
-async function end(resource: string, fetch: Fetch): Promise<void> {
-  try {
-    await fetch(resource, { method: "DELETE", keepalive: true });
-  } catch {
-    // over already, or out of reach: the gateway notices by itself
-  }
-}

@@ -4,16 +4,12 @@
  */
 
 import type { Vitals } from "./link-health";
-import { iceServers, restartFragment, restartedAnswer } from "./ice";
+import { restartFragment, restartedAnswer } from "./ice";
+import { end, exchange, newConnection, sessionName, type Exchange } from "./sdp-exchange";
 
-/** How the HTTP part is done; rejects for anything but a 2xx. */
-export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
-
-export interface WhepOptions {
-  fetch: Fetch;
+export interface WhepOptions extends Exchange {
   /** The session is over, and nobody here asked for it. Called at most once. */
   onLost: () => void;
-  signal: AbortSignal;
   /** Offer no codec that this browser may name and not decode. */
   plain?: boolean;
 }
@@ -56,38 +52,17 @@ export class WhepSession {
    * @throws whatever `fetch` rejects with, or a DOMException when the answer cannot be used or `signal` aborts
    */
   static async open(endpoint: string, options: WhepOptions): Promise<WhepSession> {
-    const configuration: RTCConfiguration = { bundlePolicy: "max-bundle" };
-    const connection = new RTCPeerConnection(configuration);
+    const connection = newConnection();
     const stream = new MediaStream();
     connection.addEventListener("track", (event) => stream.addTrack(event.track));
-    let resource: string | undefined;
     try {
       const video = connection.addTransceiver("video", { direction: "recvonly" });
       if (options.plain) video.setCodecPreferences(plainCodecs());
       connection.addTransceiver("audio", { direction: "recvonly" });
-      // Sent before any candidate is gathered: the gateway waits to be asked and needs none, and its answer names the
-      // servers to gather with.
-      const offer = await connection.createOffer();
-      options.signal.throwIfAborted();
-      // Not aborted while under way: a session that the gateway has opened must be ended, so its name must be heard.
-      const response = await options.fetch(endpoint, {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp" },
-        body: offer.sdp ?? "",
-      });
-      resource = response.headers.get("Location") ?? undefined;
-      const answer = await response.text();
-      options.signal.throwIfAborted();
-      if (resource === undefined) throw new DOMException("no Location in the WHEP answer", "OperationError");
-      connection.setConfiguration({ ...configuration, iceServers: iceServers(response.headers.get("Link")) });
-      await connection.setLocalDescription(offer);
-      await connection.setRemoteDescription({ type: "answer", sdp: answer });
-      options.signal.throwIfAborted();
-      const id = resource.split("?")[0]?.split("/").at(-1) ?? "";
-      return new WhepSession(decodeURIComponent(id), stream, resource, answer, connection, options);
+      const { resource, answer } = await exchange(connection, endpoint, options);
+      return new WhepSession(sessionName(resource), stream, resource, answer, connection, options);
     } catch (error) {
       connection.close();
-      if (resource !== undefined) void end(resource, options.fetch);
       throw error;
     }
   }
@@ -178,15 +153,6 @@ export class WhepSession {
     this.close();
     this.options.onLost();
   };
-}
-
-/** DELETE the session. `keepalive` lets it go out while the page closes; a failure means that it is over already. */
-async function end(resource: string, fetch: Fetch): Promise<void> {
-  try {
-    await fetch(resource, { method: "DELETE", keepalive: true });
-  } catch {
-    // over already, or out of reach: the gateway notices by itself
-  }
 }
 
 /** H.265 is offered where the hardware may decode it, which shows only then. */

@@ -114,22 +114,11 @@ export class EvidenceState extends LitElement {
     `,
   ];
 
-  private readonly found = new Fetched(this, evidenceStanding);
-  private timer = 0;
+  private readonly found = new Fetched(this, evidenceStanding, AGAIN_MS);
 
   constructor() {
     super();
     new EverySecond(this);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = window.setInterval(() => void this.found.again(), AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   override render() {

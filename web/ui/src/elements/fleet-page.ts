@@ -47,8 +47,7 @@ export class FleetPage extends LitElement {
   /** What is asked, as in a URL. */
   @property() query = "";
   @state() private asked: Asked = ASKED;
-  private readonly found = new Fetched(this, fleetUnits);
-  private timer = 0;
+  private readonly found = new Fetched(this, fleetUnits, AGAIN_MS);
 
   constructor() {
     super();
@@ -59,14 +58,6 @@ export class FleetPage extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.asked = readAsked(this.query);
-    this.timer = window.setInterval(() => {
-      if (!this.found.busy && !document.hidden) void this.found.again();
-    }, AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   /** The address says what is asked, so that it can be sent to somebody; going back does not go through every letter. */

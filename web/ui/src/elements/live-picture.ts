@@ -16,7 +16,8 @@ import { LiveFeed, type FeedFailure } from "../live-feed";
 import type { Camera } from "../model";
 import { park, unpark } from "../parked-feeds";
 import { store } from "../store";
-import type { Fetch, Size } from "../whep";
+import type { Fetch } from "../sdp-exchange";
+import type { Size } from "../whep";
 
 /** Without a frame for this long, the picture is frozen. */
 const FROZEN_MS = 3_000;

@@ -96,25 +96,12 @@ export class NotificationsPage extends LitElement {
   ];
 
   @state() private tests: ReadonlyMap<string, Test> = new Map();
-  private readonly found = new Fetched(this, channels);
-  private timer = 0;
+  private readonly found = new Fetched(this, channels, AGAIN_MS);
 
   constructor() {
     super();
     new Watch(this, (s) => [s.session]);
     new Ages(this);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = window.setInterval(() => {
-      if (!this.found.busy && !document.hidden) void this.found.again();
-    }, AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   private async test(name: string): Promise<void> {

@@ -72,29 +72,16 @@ export class NvrPage extends LitElement {
   /** The account whose name is entered. */
   @state() private account = "";
   @query("input[name=host]") private hostField!: HTMLInputElement;
-  private timer = 0;
   /** How many watch or read, over all units, when it was last asked who. */
   private viewers = 0;
   private readonly found = new Fetched<Found>(this, async (signal) => {
     const [standing, everybody] = await Promise.all([nvrStanding(signal), users(signal)]);
     return { standing, accounts: everybody.filter(({ role }) => role === "nvr") };
-  });
+  }, AGAIN_MS);
 
   constructor() {
     super();
     new Watch(this, (s) => [s.cameras, s.session]);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = window.setInterval(() => {
-      if (!this.found.busy && !document.hidden) void this.found.again();
-    }, AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   /** The gateway tells of each viewer as it comes and goes. */

@@ -62,25 +62,12 @@ export class PhonesPage extends LitElement {
   @state() private change: Change | null = null;
   @state() private error = "";
   @query("select") private unitField!: HTMLSelectElement;
-  private readonly found = new Fetched(this, fleetUnits);
-  private timer = 0;
+  private readonly found = new Fetched(this, fleetUnits, AGAIN_MS);
 
   constructor() {
     super();
     new Watch(this, (s) => [s.cameras]);
     new Ages(this);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = window.setInterval(() => {
-      if (!this.found.busy && !document.hidden) void this.found.again();
-    }, AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   /** Make a key of a unit; where its position comes from elsewhere, and may be changed here, it comes from the phone now. */

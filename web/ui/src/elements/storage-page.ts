@@ -161,8 +161,7 @@ export class StoragePage extends LitElement {
     const report = await storageReport(signal);
     this.news = null;
     return report;
-  });
-  private timer = 0;
+  }, AGAIN_MS);
   private told: DiskNews | null = store.disk.news;
   /** What was told since the report. */
   private news: DiskNews | null = null;
@@ -170,16 +169,6 @@ export class StoragePage extends LitElement {
   constructor() {
     super();
     new Watch(this, (s) => [s.disk.news, s.cameras]);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.timer = window.setInterval(() => void this.found.again(), AGAIN_MS);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    window.clearInterval(this.timer);
   }
 
   override willUpdate(): void {
