@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,8 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Browser]:
-    """A Chromium with an empty page.
+def chromium(flags: Sequence[str]) -> Iterator[Any]:
+    """Playwright's browser, started with `flags`.
 
     Raises:
         BenchmarkError: there is none, or playwright is missing.
@@ -139,8 +139,15 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         raise BenchmarkError(f"{CHROMIUM} is not installed")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(flags))
         try:
-            yield Browser(chromium.new_page())
+            yield started
         finally:
-            chromium.close()
+            started.close()
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """A Chromium with an empty page; raises as `chromium`."""
+    with chromium(FLAGS) as started:
+        yield Browser(started.new_page())

@@ -7,19 +7,17 @@ WebGL is drawn in software (SwiftShader), and all of it, cameras and gateway inc
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import itertools
 import json
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.browser import CHROMIUM
+from benchmarks.browser import chromium
 from benchmarks.gateway_process import USER, GatewayProcess
 from benchmarks.measure import START_SECONDS, BenchmarkError, Child, Table, folder
 from benchmarks.units_peers import source
@@ -111,7 +109,7 @@ def run() -> Table:
         port = free_port()
         with GatewayProcess(path, record=False, more=settings(urls, port), patience=60) as gateway:
             wait_live(gateway, set(urls))
-            with chromium() as browser, Child(sys.executable, "-m", "benchmarks.units_peers", "send") as units:
+            with chromium(FLAGS) as browser, Child(sys.executable, "-m", "benchmarks.units_peers", "send") as units:
                 page, loading = opened(browser, gateway)
                 still = watched(browser, page)
                 units.ask({"port": port, "units": UNITS, "seconds": SETTLE_SECONDS + SECONDS + 60})
@@ -170,27 +168,6 @@ def wait_live(gateway: GatewayProcess, names: set[str]) -> None:
         if time.monotonic() > until:
             raise BenchmarkError("not all cameras are live")
         time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A Chromium that draws maps in software.
-
-    Raises:
-        BenchmarkError: there is none, or playwright is missing.
-    """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise BenchmarkError("playwright is not installed: run make setup") from None
-    if not CHROMIUM.exists():
-        raise BenchmarkError(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def opened(browser: Any, gateway: GatewayProcess) -> tuple[Any, dict[str, float]]:
