@@ -17,6 +17,7 @@ from sqlalchemy import insert
 from gateway.access.rights import Role
 from gateway.base.rfc3339 import format_utc, parse_utc
 from gateway.base.settings import CameraSettings
+from gateway.ingest.fleet import Fleet
 from gateway.media import font
 from gateway.media.model import NS, GapReason
 from gateway.positions.store import PositionStore
@@ -140,6 +141,16 @@ async def test_an_interval_is_downloaded_in_one_file_and_the_audit_says_so(gatew
     assert (ended.detail["view"], ended.detail["why"]) == (
         began.id, f"all of it was sent ({len(raw)} of {len(raw)} bytes)",
     )  # fmt: skip
+
+
+async def test_the_name_of_a_unit_ends_no_header(gateway, monkeypatch):
+    monkeypatch.setattr(Fleet, "label", lambda *_: '";\r\nSet-Cookie: a=b; ../\u202e\U0001f6a8')
+    _, _, response = await gateway.client(Role.SUPERVISOR).call("HEAD", VIDEO, params=hour(1, 60))
+    assert "Set-Cookie" not in response.headers
+    assert response.headers["Content-Disposition"] == (
+        "attachment; filename=\"unit-12-20231114T221321Z.mp4\"; filename*=UTF-8''%22%3B%0D%0ASet-Cookie%3A%20a"
+        "%3Db%3B%20..%2F%E2%80%AE%F0%9F%9A%A8%2020231114T221321Z.mp4"
+    )
 
 
 async def test_a_part_of_it_is_fetched_and_gone_on_with(gateway):

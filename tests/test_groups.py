@@ -43,6 +43,19 @@ async def test_a_group_that_cannot_be_named_so_is_refused(gateway):
     assert '"a b" cannot name a group' in problem["detail"]
 
 
+async def test_nothing_that_cannot_be_seen_is_in_a_name(gateway):
+    client = gateway.client()
+    hidden = "ann\u202e"
+    user = {"name": hidden, "role": "dispatcher", "password": "long enough"}
+    status, problem, _ = await client.call("POST", "/api/users", json=user)
+    assert (status, problem["pointer"]) == (400, "/name")
+    new = {"id": "unit-1", "name": "Unit\n\u202e one\u200b", "url": "rtsp://127.0.0.1:1/s", "groups": ["no\u200brth"]}
+    status, problem, _ = await client.call("POST", "/api/cameras", json=new)
+    assert (status, problem["pointer"]) == (400, "/groups/0")
+    status, camera, _ = await client.call("POST", "/api/cameras", json=new | {"groups": []})
+    assert (status, camera["name"]) == (201, "Unit one"), "a device that names itself so can be added"
+
+
 async def test_whoever_configures_sees_who_is_limited_to_a_group(gateway):
     client = gateway.client()
     for name, groups in (("ann", ["north"]), ("bo", ["north", "nowhere"])):

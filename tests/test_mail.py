@@ -88,7 +88,7 @@ def test_words_with_line_breaks_stay_on_a_line():
     mail = compose(channel(), [delivery(unit="x\r\nBcc: eve@example.org", text="a\n\n-- \nb\x00\x1b[2J")], 0)
     assert mail["Subject"] == "[Sightline] SOS: x Bcc: eve@example.org"
     assert mail["Bcc"] is None
-    assert body(mail)[1] == "a -- b  [2J"
+    assert body(mail)[1] == "a -- b [2J"
 
 
 def test_the_bare_address_is_taken_from_either_form():

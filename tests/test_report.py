@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import csv
 import re
+import shutil
 import sqlite3
 from html.parser import HTMLParser
 
@@ -32,19 +33,20 @@ reasons = ["complaint", "court order & warrant"]
 """
 
 
-async def fill(data_dir):
+async def fill(data_dir, dispatcher="ann"):
     clock = ManualClock(START)
     with contextlib.closing(open_catalog(data_dir)) as database:
         audit, catalog = Audit(database, clock), Catalog(database)
         await database.write(
             lambda c: (
                 c.exec_driver_sql(
-                    "INSERT INTO users (name, role, created_ns) VALUES ('ann', 'dispatcher', 1), ('bob', 'auditor', 1)"
+                    "INSERT INTO users (name, role, created_ns) VALUES (?, 'dispatcher', 1), ('bob', 'auditor', 1)",
+                    (dispatcher,),
                 ).rowcount
             )
         )
         views = Views(database, audit, clock)
-        ann = {"actor": "ann", "address": "10.0.0.9", "camera": "unit-1"}
+        ann = {"actor": dispatcher, "address": "10.0.0.9", "camera": "unit-1"}
         for reason, seconds in (("complaint", 90), ("Jane Bystander at Kebab House", 3600), (None, 30)):
             view = await views.begin(Action.LIVE_VIEW, **ann, reason=reason, agent="<script>")
             clock.advance(seconds)
@@ -166,6 +168,18 @@ def test_names_stand_in_it_where_the_policy_says_so(config):
     config.write_text(config.read_text() + 'report_by = "name"\n')
     who = {row["who"] for row in table(report(config), "who.csv")}
     assert who == {"ann", "bob", "gone"}
+
+
+def test_a_hostile_name_is_text_in_the_page_and_runs_in_no_spreadsheet(config):
+    name = '=<img/src=x/onerror="x()">'
+    shutil.rmtree(config.parent / "data")
+    asyncio.run(fill(config.parent / "data", name))
+    config.write_text(config.read_text() + 'report_by = "name"\n')
+    out = report(config)
+    cells = Cells((out / "report.html").read_text())
+    assert name in {row[0] for row in cells.rows}
+    assert not {"img", "script"} & cells.tags
+    assert f"'{name}" in {row["who"] for row in table(out, "who.csv")}
 
 
 def test_a_time_of_which_nothing_is_known_makes_a_report_too(config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.access.users import USER_NAME
+from gateway.access.users import is_user_name
 from gateway.base.errors import RefusedError
 from gateway.base.issuers import Issuer, claim
 from gateway.base.names import group_name
@@ -29,7 +29,7 @@ def granted(settings: Issuer, name_claim: str, claims: dict[str, Any]) -> Grante
         RefusedError: they make nobody of them; the sentence says which claim is missing or fits nothing.
     """
     name = claim(claims, name_claim)
-    if not isinstance(name, str) or not USER_NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_user_name(name):
         raise RefusedError(f'the claim "{name_claim}" has no name that can be used here')
     values = _texts(claim(claims, settings.role_claim))
     role = next((role for value, role in settings.roles.items() if value in values), None)

@@ -298,11 +298,17 @@ def crosses(before: Role, after: Role) -> bool:
     return (before is Role.NVR) is not (after is Role.NVR)
 
 
+def is_user_name(text: str) -> bool:
+    """Whether it can be a user's: nothing in it that cannot be seen, or two could look the same."""
+    return USER_NAME.fullmatch(text) is not None and text.isprintable()
+
+
 def check_name(name: str) -> None:
     """Raises BadRequestError when `name` cannot be a user's."""
-    if not USER_NAME.fullmatch(name):
+    if not is_user_name(name):
         raise BadRequestError(
-            f'"{name[:80]}" cannot be a user name: use 1 to 64 characters, no spaces, "/" or ":"', pointer="/name"
+            f'"{name[:80]}" cannot be a user name: use 1 to 64 characters that can be seen, no spaces, "/" or ":"',
+            pointer="/name",
         )
 
 

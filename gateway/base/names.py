@@ -1,4 +1,4 @@
-"""What cameras and groups of cameras can be called."""
+"""What cameras and groups of cameras can be called, and how what others wrote becomes one line."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def group_name(text: str) -> str:
     Raises:
         ValueError: it cannot.
     """
-    if not GROUP_NAME.fullmatch(text):
-        raise ValueError(f'"{text}" cannot name a group: use up to 63 characters, no spaces, commas, quotes or "/"')
+    if not GROUP_NAME.fullmatch(text) or not text.isprintable():
+        raise ValueError(
+            f'"{text}" cannot name a group: use up to 63 characters that can be seen, no spaces, commas, quotes or "/"'
+        )
     return text
+
+
+def one_line(text: str) -> str:
+    """`text` with one space for each run of what cannot be seen: line breaks, marks of direction (UAX 9)."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())

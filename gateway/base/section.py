@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from gateway.base.names import camera_id, group_name
+from gateway.base.names import camera_id, group_name, one_line
 
 
 class Section(BaseModel):
@@ -20,6 +20,7 @@ def _each_once(groups: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(groups)))
 
 
+Label: TypeAlias = Annotated[str, AfterValidator(one_line)]
 CameraId: TypeAlias = Annotated[str, AfterValidator(camera_id)]
 GroupName: TypeAlias = Annotated[str, AfterValidator(group_name)]
 Groups: TypeAlias = Annotated[tuple[GroupName, ...], AfterValidator(_each_once)]

@@ -33,7 +33,7 @@ from gateway.base.errors import SettingsError
 from gateway.base.issuers import Jwt, Oidc, check_distinct, with_secret
 from gateway.base.policy import LINES, Policy, Span
 from gateway.base.position_settings import Positions
-from gateway.base.section import CameraId, Groups, Section
+from gateway.base.section import CameraId, Groups, Label, Section
 from gateway.base.sizes import SizeOrShare, bytes_of
 from gateway.base.toml_lines import key_lines
 
@@ -296,7 +296,7 @@ class CameraSettings(Section):
     """One camera, from the file or the API."""
 
     id: CameraId
-    name: str = ""
+    name: Label = ""
     url: Annotated[str, _url("rtsp", "rtsps")] | None = None
     onvif: Annotated[str, _url("http", "https")] | None = None
     username: str = ""

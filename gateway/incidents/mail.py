@@ -22,6 +22,7 @@ import aiosmtplib
 from gateway.base.alert_words import Kind
 from gateway.base.channel_settings import ADDRESS, Mail
 from gateway.base.clock import Clock
+from gateway.base.names import one_line
 from gateway.incidents.delivery import Delivery, NotDeliveredError
 from gateway.incidents.where import FIX
 from gateway.media.model import NS
@@ -182,8 +183,8 @@ def _time(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Text of somebody else as one line of printable characters."""
-    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))[:MAX_LINE]
+    """Text of somebody else as one line that is no longer than a header may be."""
+    return one_line(text)[:MAX_LINE]
 
 
 def _refusal(code: int, told: str) -> NotDeliveredError:
