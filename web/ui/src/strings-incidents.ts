@@ -255,7 +255,6 @@ export const incidentStrings = {
     title: "Units",
     live: "Live",
     archive: "Recording",
-    together: "Play together",
     from: (from: string, to: string) => `${from} – ${to}`,
     goes: "goes on",
     remove: (name: string) => `Take ${name} out`,

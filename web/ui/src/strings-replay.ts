@@ -25,4 +25,12 @@ export const replayStrings = {
   bookmarkText: "Instant replay",
   bookmarked: "Bookmarked.",
   archive: "Open the archive at this moment",
+  helpTitle: "In a unit's view",
+  help: [
+    ["R", "Play the last 30 s again, beside live; again or Esc ends it"],
+    ["← · →", "5 seconds back · on"],
+    ["Page Up", "30 seconds further back"],
+    ["Space", "Play, pause"],
+    ["B", "Bookmark"],
+  ] as [string, string][],
 };

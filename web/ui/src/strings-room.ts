@@ -5,6 +5,17 @@ import type { MarkKind } from "./incident-marks";
 export const roomStrings = {
   label: "Pictures and map",
   bar: "Live and replay",
+  helpTitle: "In an incident's room",
+  help: [
+    ["Space, K", "Replay; play, pause"],
+    ["L", "Live"],
+    ["← · →", "10 seconds"],
+    ["[ · ]", "What happened before · next"],
+    ["S", "Sound of the replay"],
+    ["N", "Write a note"],
+    ["H", "What is kept"],
+    ["E", "Export"],
+  ] as [string, string][],
   live: "Live",
   goLive: "Back to what happens now (L)",
   replay: "Replay",

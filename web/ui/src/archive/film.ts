@@ -5,7 +5,8 @@
  * Plays by hls.js where there are Media Source Extensions (iPhones from iOS 17.1 on, too), else by the browser's own HLS.
  */
 
-import Hls, { type ErrorData, type Fragment, type HlsConfig } from "hls.js/light";
+import type Hls from "hls.js/light";
+import type { ErrorData, Fragment, HlsConfig } from "hls.js/light";
 import { ApiError } from "../api";
 import { strings } from "../strings";
 import { grows, piecesOf, placeOf, utcOf, withoutGaps, type Piece } from "./playlist";
@@ -275,7 +276,7 @@ export class Film {
     const asked = this.source.now();
     this.changed();
     try {
-      const text = await this.playlist(from, to, attempt.signal);
+      const [text, player] = await Promise.all([this.playlist(from, to, attempt.signal), hlsJs()]);
       if (attempt.signal.aborted) return;
       const playing = !this.video.paused;
       this.hls?.destroy();
@@ -283,10 +284,10 @@ export class Film {
       this.frameMedia = null;
       this.pieces = piecesOf(text);
       // The browser's own HLS asks for more by itself, and does not tell.
-      this.loaded = { from, to, at: asked, grows: grows(text) && Hls.isSupported() };
+      this.loaded = { from, to, at: asked, grows: grows(text) && player.isSupported() };
       this.attempt = null;
       this.failure = null;
-      if (this.pieces.length > 0) this.open(from, to, text);
+      if (this.pieces.length > 0) this.open(player, from, to, text);
       if (playing) this.video.play().catch(() => undefined);
       // Somebody may have gone on while it came.
       if (this.wanted !== utc) this.seek(this.wanted);
@@ -308,14 +309,14 @@ export class Film {
     }
   }
 
-  private open(from: number, to: number, text: string): void {
+  private open(player: typeof Hls, from: number, to: number, text: string): void {
     const url = this.source.playlistUrl(from, to);
-    if (!Hls.isSupported()) {
+    if (!player.isSupported()) {
       this.openNatively(url);
       return;
     }
     this.pieces = compactPieces(this.pieces);
-    const hls = new Hls({
+    const hls = new player({
       autoStartLoad: false,
       enableWorker: false, // it would be made of a blob, which the page's policy refuses; fMP4 needs no work
       maxBufferLength: AHEAD_S,
@@ -326,15 +327,16 @@ export class Film {
     });
     this.hls = hls;
     const start = this.startOf(this.wanted);
-    hls.once(Hls.Events.LEVEL_LOADED, () => hls.startLoad(start));
-    hls.on(Hls.Events.LEVEL_UPDATED, (_event, { details }) => this.grown(details.fragments));
-    hls.on(Hls.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.placed(details.fragments));
-    hls.on(Hls.Events.FRAG_BUFFERED, () => {
+    const { Events } = player;
+    hls.once(Events.LEVEL_LOADED, () => hls.startLoad(start));
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.grown(details.fragments));
+    hls.on(Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.placed(details.fragments));
+    hls.on(Events.FRAG_BUFFERED, () => {
       this.recovered = false;
       this.settle();
       this.changed();
     });
-    hls.on(Hls.Events.ERROR, (_event, data) => this.stumbled(hls, data));
+    hls.on(Events.ERROR, (_event, data) => this.stumbled(player, hls, data));
     hls.loadSource(url);
     hls.attachMedia(this.video);
   }
@@ -390,17 +392,17 @@ export class Film {
     this.pieces = fragments.map(({ start, duration }, i) => ({ start, duration, utc: this.pieces[i]?.utc ?? 0 }));
   }
 
-  private stumbled(hls: Hls, data: ErrorData): void {
+  private stumbled({ ErrorTypes }: typeof Hls, hls: Hls, data: ErrorData): void {
     const status = data.response?.code ?? 0;
     // Addresses in a playlist hold for a while only.
     if (status === 401 || status === 403 || status === 410) return void this.load();
     if (!data.fatal) return;
-    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !this.recovered) {
+    if (data.type === ErrorTypes.MEDIA_ERROR && !this.recovered) {
       this.recovered = true;
       hls.recoverMediaError();
       return;
     }
-    const network = data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    const network = data.type === ErrorTypes.NETWORK_ERROR;
     if (network && !this.waiting) {
       // What is here can still be played.
       window.clearTimeout(this.retryTimer);
@@ -422,6 +424,15 @@ export class Film {
     window.clearTimeout(this.retryTimer);
     if (this.failure.retrying) this.retryTimer = window.setTimeout(() => void this.load(), RETRY_MS);
     this.changed();
+  }
+}
+
+/** hls.js, fetched with the first playlist: whoever opens a page on which something could be played does not wait for it. */
+async function hlsJs(): Promise<typeof Hls> {
+  try {
+    return (await import("hls.js/light")).default;
+  } catch {
+    throw new ApiError(0, strings.errors.unreachable);
   }
 }
 

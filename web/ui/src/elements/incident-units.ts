@@ -11,7 +11,7 @@ import { stateOf } from "../faces";
 import { utcDay, utcTime } from "../format";
 import { icons } from "../icons";
 import type { Incident, IncidentCamera } from "../model-incidents";
-import { hashOf, MOST_TOGETHER } from "../route";
+import { hashOf } from "../route";
 import { store } from "../store";
 import { incidentStrings } from "../strings-incidents";
 import { controls } from "./controls";
@@ -97,7 +97,6 @@ export class IncidentUnits extends LitElement {
     const may = incident.may.includes("change") && others.length > 0;
     return html`<div class="head">
         <h2>${words.title}</h2>
-        ${this.renderTogether()}
       </div>
       <ul data-testid="incident-units">
         ${incident.cameras.map((one) => html`<li>${this.renderUnit(one)}</li>`)}
@@ -115,16 +114,6 @@ export class IncidentUnits extends LitElement {
               @add=${(event: CustomEvent<string>) => void this.add(event.detail)}
             ></nearby-units>`
         : nothing}`;
-  }
-
-  private renderTogether() {
-    const there = this.incident.cameras.filter(({ camera }) => store.camera(camera)?.rights.includes("recorded"));
-    if (there.length < 2) return nothing;
-    const cameras = there.slice(0, MOST_TOGETHER).map(({ camera }) => camera);
-    const at = Math.max(...there.map(({ from }) => Date.parse(from)));
-    return html`<a class="button" data-testid="play-together" href=${hashOf({ name: "archive", cameras, at })}
-      >${icons.play} ${words.together}</a
-    >`;
   }
 
   private renderUnit(one: IncidentCamera) {

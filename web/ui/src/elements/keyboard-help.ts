@@ -5,6 +5,8 @@ import { customElement } from "lit/decorators.js";
 import type { Look } from "../faces";
 import { store } from "../store";
 import { strings } from "../strings";
+import { replayStrings } from "../strings-replay";
+import { roomStrings } from "../strings-room";
 import { wallStrings } from "../strings-wall";
 import { controls } from "./controls";
 import "./modal-dialog";
@@ -53,8 +55,12 @@ export class KeyboardHelp extends LitElement {
       ${list(strings.help.keys)}
       <h3>${wallStrings.helpTitle}</h3>
       ${list(wallStrings.help)}
+      <h3>${roomStrings.helpTitle}</h3>
+      ${list(roomStrings.help)}
       ${store.may("recorded")
-        ? html`<h3>${strings.help.archive}</h3>
+        ? html`<h3>${replayStrings.helpTitle}</h3>
+            ${list(replayStrings.help)}
+            <h3>${strings.help.archive}</h3>
             ${list(strings.help.archiveKeys)}`
         : nothing}
       <h3>${strings.help.shapes}</h3>
