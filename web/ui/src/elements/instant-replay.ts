@@ -124,6 +124,12 @@ export class InstantReplay extends LitElement {
           text-align: center;
         }
       }
+      /* All in one row, each as large as a thumb: 30 s further back does much the same as once again. */
+      @container (max-width: 420px) {
+        .again {
+          display: none;
+        }
+      }
     `,
   ];
 
@@ -299,7 +305,7 @@ export class InstantReplay extends LitElement {
       ${this.tool("back", words.back, html`${icons.back}<span class="word">5 s</span>`)}
       ${this.tool("toggle", player.playing ? words.pause : words.play, player.playing ? icons.pause : icons.play)}
       ${this.tool("ahead", words.ahead, html`${icons.next}<span class="word">5 s</span>`)}
-      <button data-testid="replay-again" title=${words.again} aria-label=${words.again} @click=${() => this.again()}>
+      <button class="again" data-testid="replay-again" title=${words.again} aria-label=${words.again} @click=${() => this.again()}>
         ${icons.undo}<span class="word">${words.button}</span>
       </button>
       <span class="space"></span>
