@@ -110,7 +110,7 @@ export class Store {
   readonly duty = new Duty(() => this.changed());
   readonly map = new MapDesk(() => this.changed());
   readonly health = new LinkHealth();
-  readonly app = new App(() => this.changed());
+  readonly app = new App(localStorage, () => this.changed());
   readonly away = new Away(
     () => ({ cameras: this.cameras ?? [], alerts: this.duty.alerts.open, incidents: this.duty.incidents.told }),
     (since) => alerts({ from: new Date(since).toISOString(), limit: MOST_MISSED }),
@@ -285,6 +285,7 @@ export class Store {
 
   /** Find out who is logged in; then follow the gateway. */
   async begin(): Promise<void> {
+    this.app.begin();
     window.addEventListener("hashchange", () => {
       this.turnTo(viewOf(window.location.hash));
       if (this.session === undefined && this.view.name !== "share") void this.askWho();
@@ -325,7 +326,7 @@ export class Store {
 
   private enter(session: Session): void {
     this.sessionEnded = false;
-    this.app.begin();
+    this.app.keep();
     this.set({ session, link: { downSince: null, retryAt: null, back: null } });
     this.events.start();
   }

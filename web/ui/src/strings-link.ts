@@ -27,7 +27,10 @@ export const linkStrings = {
   app: {
     newer: "The gateway has a newer page.",
     reload: "Reload",
+    title: "On this device",
+    text: "As an app it begins from the home screen, also without a link. Nothing of the gateway's is kept on the device.",
     install: "Install as an app",
+    dismiss: "Do not offer again",
     starting: "Nothing is shown until the gateway answers: what was known before may not be true any more.",
   },
 

@@ -7,6 +7,7 @@ import { Fetched, Watch } from "../controllers";
 import { icons } from "../icons";
 import { store, type Theme } from "../store";
 import { strings } from "../strings";
+import { linkStrings } from "../strings-link";
 import { settingsStrings } from "../strings-settings";
 import { controls } from "./controls";
 import "./change-password";
@@ -42,7 +43,7 @@ export class AccountPage extends LitElement {
 
   constructor() {
     super();
-    new Watch(this, (s) => [s.session, s.theme]);
+    new Watch(this, (s) => [s.session, s.theme, s.app.installable]);
   }
 
   override render() {
@@ -90,6 +91,15 @@ export class AccountPage extends LitElement {
             )}
           </select>
         </label>
-      </section>`;
+      </section>
+      ${store.app.installable ? this.renderApp() : nothing}`;
+  }
+
+  private renderApp() {
+    return html`<section>
+      <h2>${linkStrings.app.title}</h2>
+      <p class="quiet">${linkStrings.app.text}</p>
+      <button data-testid="install" @click=${() => void store.app.install()}>${linkStrings.app.install}</button>
+    </section>`;
   }
 }

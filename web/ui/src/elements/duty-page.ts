@@ -89,6 +89,11 @@ export class DutyPage extends LitElement {
       .units {
         padding: var(--before) 0 var(--after);
       }
+      .hint {
+        display: flex;
+        flex-wrap: wrap;
+        gap: var(--s2);
+      }
       @media (max-width: 720px) {
         :host {
           padding: var(--s3) var(--s3) var(--s6);
@@ -102,7 +107,7 @@ export class DutyPage extends LitElement {
   constructor() {
     super();
     new EverySecond(this);
-    new Watch(this, (s) => [s.cameras, s.query, s.link.downSince, s.duty.alerts.open, s.duty.incidents.told]);
+    new Watch(this, (s) => [s.cameras, s.query, s.link.downSince, s.duty.alerts.open, s.duty.incidents.told, s.app.hinted]);
   }
 
   override render() {
@@ -112,7 +117,16 @@ export class DutyPage extends LitElement {
     return html`<h1 class="unseen">${words.title}</h1>
       ${this.renderSome(words.alerts, store.duty.alerts.open, (alert) => this.renderAlert(alert), words.noAlerts, alerts, words.allAlerts)}
       ${this.renderSome(words.incidents, open, (one) => this.renderIncident(one), words.noIncidents, incidents, words.allIncidents)}
-      ${this.renderUnits()}`;
+      ${this.renderUnits()} ${store.app.hinted ? this.renderHint() : nothing}`;
+  }
+
+  /** At the foot: it waits for nobody, and is said until somebody does it or does not want to hear of it. */
+  private renderHint() {
+    const { install, dismiss } = linkStrings.app;
+    return html`<p class="hint">
+      <button data-testid="install" @click=${() => void store.app.install()}>${install}</button>
+      <button class="plain" data-testid="install-dismiss" @click=${() => store.app.dismissHint()}>${dismiss}</button>
+    </p>`;
   }
 
   private renderSome<T extends { id: number }>(
