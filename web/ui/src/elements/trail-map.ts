@@ -71,7 +71,9 @@ export class TrailMap extends LitElement {
     if (this.paths !== this.drawn) engine.showPaths((this.drawn = this.paths));
     if (this.areas !== this.drawnAreas) engine.showAreas((this.drawnAreas = this.areas));
     if (this.taken) return;
-    const who = this.paths.map((path) => `${path.length} ${path[0]?.at ?? 0}`).join(",");
+    // Live there are no ways: then it is the units that are to be seen, all of them.
+    const ways = this.paths.map((path) => `${path.length} ${path[0]?.at ?? 0}`);
+    const who = (ways.length > 0 ? ways : this.units.map(({ name }) => name)).join(",");
     if (who !== this.fitted) this.fit(this.fitted !== "");
     else engine.fit(this.units, false, !calm.matches);
     this.fitted = who;
