@@ -4,7 +4,7 @@ PYTHON ?= $(shell scripts/find_python)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak lock clean
+.PHONY: help setup demo test check bench soak screenshots lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,11 @@ soak: ## the long tests: kill -9, load, leaks
 	@scripts/bootstrap test
 	@$(MAKE) --no-print-directory setup
 	$(BIN)/pytest -q -m soak --timeout 1800
+
+screenshots: ## the pictures in docs/pictures, from the real page
+	@scripts/bootstrap test
+	@$(MAKE) --no-print-directory setup
+	$(BIN)/python scripts/screenshots.py
 
 lock: ## pin the dependencies again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
