@@ -113,10 +113,11 @@ export class ArchiveControls extends LitElement {
           justify-content: space-between;
         }
         .play {
-          width: 64px;
+          width: min(64px, 16vw);
         }
         .main button.icon {
-          width: 48px;
+          flex: 0 1 48px;
+          min-width: 40px;
           min-height: 48px;
         }
         select {

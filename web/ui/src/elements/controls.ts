@@ -15,6 +15,18 @@ export const controls = css`
     display: none !important;
   }
 
+  /* What others wrote turns round no letter but its own, whatever marks of direction are in it (UAX 9, 6.4). */
+  a,
+  b,
+  code,
+  em,
+  label,
+  small,
+  span,
+  strong {
+    unicode-bidi: isolate;
+  }
+
   button,
   .button {
     display: inline-flex;

@@ -40,6 +40,7 @@ export class GroupsPage extends LitElement {
         min-height: 28px;
       }
       .chip a {
+        min-width: 0;
         color: inherit;
         text-decoration: none;
       }

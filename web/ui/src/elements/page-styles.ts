@@ -26,6 +26,8 @@ export const pageStyles = css`
 
   h1 {
     flex: 1;
+    min-width: min(100%, 8em);
+    overflow-wrap: anywhere;
     font-size: var(--large);
     font-weight: 600;
   }
@@ -108,18 +110,21 @@ export const pageStyles = css`
     display: inline-flex;
     flex-wrap: wrap;
     gap: var(--s1);
+    min-width: 0;
+    max-width: 100%;
   }
 
   .chip {
     display: inline-flex;
+    flex: none;
     align-items: center;
     gap: 5px;
+    max-width: 100%;
     padding: 1px var(--s2);
     border: 1px solid var(--line);
     border-radius: 999px;
     background: var(--raised);
     font-size: 12px;
-    white-space: nowrap;
   }
 
   .chip.here {

@@ -93,6 +93,7 @@ export const roomStyles = css`
 
   .marks ol {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     max-height: 220px;
     margin: 0;
     padding: 0;

@@ -52,6 +52,10 @@ export class UnitMap extends LitElement {
         inset: 40px 0 0;
         overflow: auto;
       }
+      .units:not(.unseen) button {
+        max-width: 100%;
+        white-space: normal;
+      }
       :host([past])::after {
         content: "";
         position: absolute;
