@@ -77,6 +77,7 @@ export const strings = {
 
   nav: {
     label: "Views",
+    skip: "Skip to the page",
     wall: "Wall",
     map: "Map",
     archive: "Archive",

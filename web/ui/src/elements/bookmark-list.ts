@@ -112,7 +112,7 @@ export class BookmarkList extends LitElement {
       <button
         class="row"
         data-testid="bookmark-go"
-        aria-label=${words.go(bookmark.text, utcTime(at))}
+        title=${words.go(bookmark.text, utcTime(at))}
         @click=${() => this.tell("seek", at)}
       >
         <span>${bookmark.text}</span><small>${name}${utcDateTime(at)} · ${words.by(bookmark.created_by)}</small>

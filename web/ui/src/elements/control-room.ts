@@ -77,6 +77,9 @@ export class ControlRoom extends LitElement {
       main.map {
         grid-template-columns: 264px minmax(0, 1fr);
       }
+      main:focus-visible {
+        outline-offset: -2px;
+      }
       main.bare {
         grid-template-columns: minmax(0, 1fr);
       }
@@ -168,6 +171,7 @@ export class ControlRoom extends LitElement {
     `,
   ];
 
+  @query("main") private main!: HTMLElement;
   @query("unit-wall") private wall!: UnitWall | null;
   @query("unit-view") private unitView!: UnitView | null;
   @query("top-bar") private bar!: TopBar | null;
@@ -204,14 +208,14 @@ export class ControlRoom extends LitElement {
     const bare = own || (view.name !== "unit" && store.cameras?.length === 0);
     return html`<div class="room ${this.alone && view.name === "wall" ? "alone" : ""}">
         <alert-banner></alert-banner>
-        <nav-rail></nav-rail>
+        <nav-rail @skip=${() => this.main.focus()}></nav-rail>
         <top-bar></top-bar>
         <div class="news" role="region" aria-label=${linkStrings.news}>
           <link-banner></link-banner>
           <away-note></away-note>
         </div>
         <disk-banner></disk-banner>
-        <main class="${view.name} ${bare ? "bare" : ""} ${SCROLL.has(view.name) ? "scrolls" : ""}">
+        <main tabindex="-1" class="${view.name} ${bare ? "bare" : ""} ${SCROLL.has(view.name) ? "scrolls" : ""}">
           ${view.name === "unit" || own ? nothing : html`<h1 class="unseen">${this.heading}</h1>`} ${this.renderStage(bare)}
           ${own ? nothing : this.renderAside()}
         </main>

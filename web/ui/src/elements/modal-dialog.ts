@@ -1,10 +1,11 @@
 /**
  * `<modal-dialog>`: the frame of every dialog: heading, a way out, the focus kept inside (the browser's own <dialog>).
- * It is open for as long as it is in the page; fires `close` when somebody wants out.
+ * It is open for as long as it is in the page; fires `close` when somebody wants out. The focus then is where it was.
  */
 
 import { css, html, LitElement } from "lit";
 import { customElement, property, query } from "lit/decorators.js";
+import { focused } from "../focus";
 import { icons } from "../icons";
 import { strings } from "../strings";
 import { controls } from "./controls";
@@ -47,6 +48,19 @@ export class ModalDialog extends LitElement {
 
   @property() heading = "";
   @query("dialog") private dialog!: HTMLDialogElement;
+  /** What had the focus: the browser gives it back only from a dialog that is closed, not from one that is taken away. */
+  private opener: HTMLElement | null = null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.opener = focused();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.opener?.focus();
+    this.opener = null;
+  }
 
   override firstUpdated(): void {
     this.dialog.showModal();

@@ -1,4 +1,7 @@
-/** `<nav-rail>`: the views and what serves them all; at the left, on a phone at the foot. */
+/**
+ * `<nav-rail>`: the views and what serves them all; at the left, on a phone at the foot. Fires `skip` when somebody
+ * who comes by the Tab key wants past it.
+ */
 
 import { css, html, LitElement, nothing } from "lit";
 import { customElement } from "lit/decorators.js";
@@ -44,6 +47,20 @@ export class NavRail extends LitElement {
       }
       button:hover {
         color: var(--text);
+      }
+      .skip {
+        position: fixed;
+        top: var(--s1);
+        left: var(--s1);
+        z-index: 30;
+        width: auto;
+        max-width: none;
+        padding: 0 var(--s3);
+        background: var(--raised);
+        color: var(--text);
+      }
+      .skip:not(:focus) {
+        clip-path: inset(50%);
       }
       button[aria-current="page"] {
         background: var(--raised);
@@ -120,6 +137,7 @@ export class NavRail extends LitElement {
   override render() {
     const { view, theme, session } = store;
     return html`<nav aria-label=${words.label}>
+      <button class="skip" data-testid="skip" @click=${() => this.dispatchEvent(new CustomEvent("skip"))}>${words.skip}</button>
       <span class="mark">${mark}</span>
       ${this.button(icons.duty, linkStrings.duty.title, () => store.go({ name: "duty" }), "nav-duty", view.name === "duty", "narrow")}
       ${this.button(icons.wall, words.wall, () => store.go({ name: "wall" }), "nav-wall", view.name === "wall")}
