@@ -102,7 +102,7 @@ export class DutyPage extends LitElement {
     `,
   ];
 
-  private readonly rows = new Windowed(this, () => ROW_PX);
+  private readonly rows: Windowed = new Windowed(this, () => ROW_PX);
 
   constructor() {
     super();
