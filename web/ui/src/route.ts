@@ -134,3 +134,11 @@ function decoded(part: string): string | null {
     return null;
   }
 }
+
+/**
+ * Have the address name what is seen by now, with no step to go back to; unless somebody has just gone elsewhere, which
+ * the page hears of a moment later.
+ */
+export function renameTo(hash: string): void {
+  if (viewOf(window.location.hash).name === viewOf(hash).name) window.history.replaceState(null, "", hash);
+}

@@ -19,7 +19,7 @@ import { TRAIL_MS } from "../fixes";
 import { age, utcDay, utcMinute } from "../format";
 import type { MapUnit } from "../map/engine";
 import type { Alert } from "../model-incidents";
-import { hashOf, MOST_TOGETHER } from "../route";
+import { hashOf, MOST_TOGETHER, renameTo } from "../route";
 import { store } from "../store";
 import { archiveStrings as words } from "../strings-archive";
 import "./archive-controls";
@@ -130,7 +130,7 @@ export class ArchivePage extends LitElement {
 
   private readonly writeAddress = (): void => {
     this.addressTimer = 0;
-    if (this.isConnected && this.desk.placed && this.shown.length > 0) history.replaceState(null, "", this.address);
+    if (this.isConnected && this.desk.placed && this.shown.length > 0) renameTo(this.address);
   };
 
   private get address(): string {

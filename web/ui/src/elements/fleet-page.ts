@@ -15,7 +15,7 @@ import { ASKED, chosen, firmwareOf, fleetCsv, PROBLEMS, rowsOf, SORTS, summary, 
 import { bytes, percent, utcMinute } from "../format";
 import { icons } from "../icons";
 import type { FleetUnit } from "../model-admin";
-import { cameraPath, settingsPath } from "../route";
+import { cameraPath, renameTo, settingsPath } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
 import { adminStrings } from "../strings-admin";
@@ -63,7 +63,7 @@ export class FleetPage extends LitElement {
   /** The address says what is asked, so that it can be sent to somebody; going back does not go through every letter. */
   private ask(part: Partial<Asked>): void {
     this.asked = { ...this.asked, ...part };
-    window.history.replaceState(null, "", settingsPath("fleet", written(this.asked)));
+    renameTo(settingsPath("fleet", written(this.asked)));
   }
 
   private sortBy(sort: Sort): void {

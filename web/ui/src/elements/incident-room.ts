@@ -20,7 +20,7 @@ import { beginOf, markFrom, marksOf, spanOf, type Mark } from "../incident-marks
 import type { Area, MapUnit } from "../map/engine";
 import { mapUnits } from "../map/present";
 import type { Alert, Incident, IncidentCamera, Note } from "../model-incidents";
-import { hashOf, MOST_TOGETHER } from "../route";
+import { hashOf, MOST_TOGETHER, renameTo } from "../route";
 import { roomCommand, type RoomCommand } from "../room-commands";
 import { store } from "../store";
 import { roomStrings as words } from "../strings-room";
@@ -165,7 +165,7 @@ export class IncidentRoom extends LitElement {
     this.addressTimer = 0;
     const { clock, incident } = this;
     const view = clock === null ? { name: "incident" as const, id: incident.id } : { name: "incident" as const, id: incident.id, at: Math.ceil(clock) };
-    if (this.isConnected) history.replaceState(null, "", hashOf(view));
+    if (this.isConnected) renameTo(hashOf(view));
   };
 
   // ---- what is done

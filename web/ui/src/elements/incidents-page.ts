@@ -10,7 +10,7 @@ import { entered } from "../fields";
 import { age, utcMinute } from "../format";
 import { icons } from "../icons";
 import type { Incident } from "../model-incidents";
-import { hashOf } from "../route";
+import { hashOf, renameTo } from "../route";
 import { store } from "../store";
 import { strings } from "../strings";
 import { incidentStrings } from "../strings-incidents";
@@ -138,7 +138,7 @@ export class IncidentsPage extends LitElement {
   private ask(): void {
     const fields = ["q", "state", "camera", "from", "to"].map((name) => [name, entered(this.form, name).trim()]);
     const query = new URLSearchParams(fields.filter(([, value]) => value)).toString();
-    history.replaceState(null, "", hashOf({ name: "incidents", query })); // each letter is no step to go back to
+    renameTo(hashOf({ name: "incidents", query }));
     this.query = query;
   }
 
@@ -235,7 +235,7 @@ export class IncidentsPage extends LitElement {
 
   private showAll(): void {
     this.form.reset();
-    history.replaceState(null, "", hashOf({ name: "incidents", query: "" }));
+    renameTo(hashOf({ name: "incidents", query: "" }));
     this.query = "";
   }
 
