@@ -125,6 +125,7 @@ export const pageStyles = css`
     border-radius: 999px;
     background: var(--raised);
     font-size: 12px;
+    overflow-wrap: anywhere;
   }
 
   .chip.here {
