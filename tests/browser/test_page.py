@@ -161,7 +161,8 @@ async def test_the_map_shows_the_units_and_leads_to_their_large_view(gateway, si
         unit = page.get_by_test_id("map-unit")
         assert await unit.get_attribute("data-camera") == camera.id
         assert camera.name in await unit.inner_text()
-        await page.locator('[data-testid="map"] canvas').wait_for()
+        await page.locator('[data-testid="map"] canvas.maplibregl-canvas').wait_for()
+        await page.locator('[data-testid="map"] canvas.unit-overlay').wait_for()
         await unit.focus()
         await page.keyboard.press("Enter")
         await page.get_by_test_id("unit-name").filter(has_text=camera.name).wait_for()
@@ -234,6 +235,8 @@ async def test_it_fits_a_phone(browser, gateway, simulation) -> None:
     camera = simulation.cameras[0]
     async with opened(browser, gateway.url, width=390, height=844) as page:
         await log_in(page)
+        await page.get_by_test_id("duty-unit").first.wait_for()
+        await page.get_by_test_id("nav-wall").click()
         unit = tile(page, camera.id)
         assert (await watch(unit.get_by_test_id("video")))["decoded"] >= FRAMES
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
