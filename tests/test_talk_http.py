@@ -129,6 +129,7 @@ async def a_tone_is_heard(gateway: Running, camera: SimulatedCamera) -> None:
     assert end.detail["why"] == "the speaker ended it"
 
 
+@pytest.mark.soak  # not reliable yet: taking over has hung once on a busy machine
 async def test_one_speaker_at_a_time_unless_an_administrator_takes_over(
     gateway: Running, simulation: Simulation
 ) -> None:

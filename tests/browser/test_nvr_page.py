@@ -120,6 +120,7 @@ async def test_it_says_what_to_enter_into_each_recorder(browser, gateway: Runnin
             str(gateway.rtsp_port),
             "nvr",
         ]
+        await page.get_by_test_id("nvr-units").locator("input").nth(1).wait_for()
         units = await page.get_by_test_id("nvr-units").locator("input").all()
         assert [await unit.input_value() for unit in units] == [
             f"rtsp://gateway.example:{gateway.rtsp_port}/{camera}" for camera in ("north", "south")
