@@ -92,7 +92,7 @@ async def test_the_last_seconds_are_played_again_while_live_goes_on(browser, gat
         await live.evaluate(COUNT_FRAMES, 2)
 
 
-@pytest.mark.soak  # the first replay with sound waits for the process that makes it: up to half a minute on a busy machine
+@pytest.mark.soak  # the first replay with sound may take half a minute on a busy machine
 async def test_an_incident_is_followed_live_and_replayed_on_one_clock(browser, gateway) -> None:
     first, second = gateway.fleet.cameras
     client = gateway.client(Role.DISPATCHER)
