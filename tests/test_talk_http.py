@@ -129,7 +129,6 @@ async def a_tone_is_heard(gateway: Running, camera: SimulatedCamera) -> None:
     assert end.detail["why"] == "the speaker ended it"
 
 
-@pytest.mark.soak  # not reliable yet: taking over has hung once on a busy machine
 async def test_one_speaker_at_a_time_unless_an_administrator_takes_over(
     gateway: Running, simulation: Simulation
 ) -> None:
@@ -141,6 +140,10 @@ async def test_one_speaker_at_a_time_unless_an_administrator_takes_over(
         gateway.http.ws_connect("/api/events", headers=dispatcher.headers) as socket,
         talking(dispatcher, "unit-12"),
     ):
+        told = [await socket.receive_json()]
+        async with asyncio.timeout(20):
+            while not (told[-1]["type"] == "camera" and told[-1]["camera"]["talking"] == "dispatcher"):
+                told.append(await socket.receive_json())
         status, problem, _ = await post(supervisor, "unit-12", offer)
         assert (status, problem["talking"]) == (409, "dispatcher")
         assert problem["detail"].startswith("dispatcher is talking to this camera")
@@ -151,8 +154,6 @@ async def test_one_speaker_at_a_time_unless_an_administrator_takes_over(
             told = [message async for message in until_message(socket, "talk_ended")]
             assert told[-1]["camera"] == "unit-12"
             assert told[-1]["reason"] == "administrator took over"
-            names = [message["camera"]["talking"] for message in told if message["type"] == "camera"]
-            assert "dispatcher" in names
     await other.close()
     await quiet(gateway, "unit-12")
 

@@ -136,6 +136,9 @@ class Dtls:
             DtlsError: see there.
         """
         await self._transport.start(self._remote)
+        # Before Python 3.12 asyncio.wait_for, by which aiortc waits, forgets a cancellation that comes with a datagram.
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError
         if self._transport._state is not State.CONNECTED:
             raise DtlsError("the DTLS handshake did not succeed")
         ssl = self._transport._ssl
