@@ -59,7 +59,8 @@ export class Duty {
   /** Ask for what the socket tells only when it changes. */
   async learn(may: (right: Right) => boolean): Promise<void> {
     const drawn = may("position") ? geofences().then((all) => this.geofences.takeAll(all)) : null;
-    const open = incidents({ open: "true", limit: MOST_OPEN }).then((all) => this.incidents.takeOpen(all));
+    const before = this.incidents.told;
+    const open = incidents({ open: "true", limit: MOST_OPEN }).then((all) => this.incidents.takeOpen(all, before));
     await Promise.allSettled([drawn, open]); // a lost link is told of by the socket; their pages ask themselves
     this.changed();
   }
@@ -71,6 +72,12 @@ export class Duty {
 
   takeIncident(incident: Incident): void {
     this.incidents.take(incident);
+    this.changed();
+  }
+
+  /** See `IncidentBook.takeAnswer`. */
+  takeIncidentAsked(incident: Incident, before: readonly Incident[]): void {
+    this.incidents.takeAnswer(incident, before);
     this.changed();
   }
 

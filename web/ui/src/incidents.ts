@@ -29,9 +29,19 @@ export class IncidentBook {
     this.told = newestFirst([incident, ...others]).slice(0, MOST);
   }
 
-  /** All that are open: those that are not among them have been closed meanwhile, and are asked for by who needs them. */
-  takeOpen(open: readonly Incident[]): void {
-    this.told = newestFirst(open);
+  /** An answer to what was asked when `before` was what had been told of: what was told of the same one since is newer. */
+  takeAnswer(incident: Incident, before: readonly Incident[]): void {
+    if (this.find(incident.id) === before.find(({ id }) => id === incident.id)) this.take(incident);
+  }
+
+  /**
+   * All that are open, by an answer to what was asked when `before` was what had been told of. Those that are not among
+   * them have been closed meanwhile, and are asked for by who needs them; what was told since is newer.
+   */
+  takeOpen(open: readonly Incident[], before: readonly Incident[]): void {
+    const since = this.told.filter((incident) => !before.includes(incident));
+    const older = open.filter(({ id }) => !this.removed.has(id) && since.every((incident) => incident.id !== id));
+    this.told = newestFirst([...since, ...older]);
   }
 
   remove(id: number): void {

@@ -99,6 +99,8 @@ export class Film {
   /** How much later than by the video's clock the picture came to the screen, seconds of media. */
   private lateS = 0;
   private recovered = false;
+  /** The place that the browser was sent to a second time. */
+  private lookedAt: number | null = null;
   private callback = 0;
   /** One step after the other. */
   private stepped: Promise<number | null> = Promise.resolve(null);
@@ -116,6 +118,7 @@ export class Film {
   close(): void {
     this.unload();
     this.video.removeEventListener("seeked", this.arrived);
+    this.video.removeEventListener("seeked", this.lookAgain);
     this.video.cancelVideoFrameCallback(this.callback);
   }
 
@@ -151,6 +154,12 @@ export class Film {
     return this.loaded?.grows && last ? last.utc + last.duration * 1000 : null;
   }
 
+  /** Whether what was recorded of a moment may not have been told of yet. */
+  private comes(utc: number): boolean {
+    const { loaded } = this;
+    return loaded !== null && loaded.grows && utc > loaded.at - TOLD_AFTER_MS;
+  }
+
   at(utc: number): Presence {
     if (this.failure) return { kind: this.failure.retrying ? "loading" : "failed" };
     if (!this.loaded || this.attempt) return { kind: "loading" };
@@ -158,7 +167,7 @@ export class Film {
     const place = placeOf(this.pieces, utc);
     if (place.kind === "media") return { kind: "media" };
     if (place.kind === "gap") return { kind: "gap", next: place.utc };
-    return { kind: this.edge !== null && utc > this.loaded.at - TOLD_AFTER_MS ? "edge" : "end" };
+    return { kind: this.comes(utc) ? "edge" : "end" };
   }
 
   /** Bring the picture of a moment, or of the next one that there is. Fetches what is not loaded. */
@@ -261,6 +270,7 @@ export class Film {
     this.frameUtc = utcOf(this.pieces, mediaTime);
     const length = before === null ? 0 : mediaTime - before;
     if (length > 0.004 && length < 0.5 && !this.video.paused) this.frameS = Math.min(this.frameS ?? Infinity, length);
+    this.lookAgain();
     this.changed();
   };
 
@@ -288,6 +298,7 @@ export class Film {
       this.attempt = null;
       this.failure = null;
       if (this.pieces.length > 0) this.open(player, from, to, text);
+      else if (this.comes(utc)) this.retryTimer = window.setTimeout(() => void this.load(), AGAIN_MS);
       if (playing) this.video.play().catch(() => undefined);
       // Somebody may have gone on while it came.
       if (this.wanted !== utc) this.seek(this.wanted);
@@ -367,9 +378,28 @@ export class Film {
    * the right one comes.
    */
   private settle(): void {
-    const { video, frameMedia } = this;
-    const { currentTime, seeking } = video;
-    if (!seeking && frameMedia !== null && frameMedia > currentTime + TOO_LATE_S) video.currentTime = currentTime;
+    if (!this.video.seeking && this.tooLate) this.goAgain();
+  }
+
+  /** It may show that one when all are there, too. Once for each place: perhaps there is no picture of it. */
+  private readonly lookAgain = (): void => {
+    const { currentTime, paused, seeking } = this.video;
+    if (!paused || !this.tooLate || this.lookedAt === currentTime) return;
+    if (seeking) {
+      this.video.addEventListener("seeked", this.lookAgain, { once: true });
+    } else {
+      this.lookedAt = currentTime;
+      this.goAgain();
+    }
+  };
+
+  private get tooLate(): boolean {
+    return this.frameMedia !== null && this.frameMedia > this.video.currentTime + TOO_LATE_S;
+  }
+
+  private goAgain(): void {
+    const { currentTime } = this.video;
+    this.video.currentTime = currentTime;
   }
 
   private openNatively(url: string): void {

@@ -128,8 +128,9 @@ export class IncidentPage extends LitElement {
   /** The alerts of it that are known; another array when there are others. */
   private linked: readonly Alert[] = [];
   private readonly found = new Fetched(this, async (signal) => {
+    const before = store.duty.incidents.told;
     const one = await incident(this.number, signal);
-    store.duty.takeIncident(one); // what is told of it from now on is newer
+    store.duty.takeIncidentAsked(one, before);
     return one;
   });
   /** Those of its alerts that are no longer open are asked for. */
