@@ -263,6 +263,26 @@ async def test_a_call_that_comes_while_the_last_is_being_resolved_is_not_resolve
     assert another.utc_ns == T0 + NS
 
 
+async def test_a_stop_in_the_middle_of_a_write_neither_repeats_nor_loses_anything(book):
+    """What is being written when the gateway stops is written, and known to be, when the last of it is."""
+    running = asyncio.create_task(book.alerts.run())
+
+    def stop(*_: object) -> None:
+        loop.call_soon_threadsafe(running.cancel)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+
+    loop = asyncio.get_running_loop()
+    book.alerts.outgoing.append(stop)
+    for second in range(3):
+        book.alerts.raise_soon(Kind.SOS, "unit-1", utc_ns=T0 + second * NS, text="Something is wrong.")
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await book.alerts.flush()
+    (alert,) = await book.rows()
+    assert alert.detail["count"] == 3
+    assert book.alerts.open() == [alert]
+
+
 async def test_what_a_callback_raises_costs_no_input_or_output(book):
     writes = []
     book.database.write = writes.append  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.access.audit import Action, Audit, Outcome
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
+from gateway.base.supervise import to_end
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class Tally:
         while True:
             await self._clock.sleep(LOOK_SECONDS)
             now = self._clock.monotonic()
-            await self._write([k for k, window in self._windows.items() if now - window.opened >= WINDOW_SECONDS])
+            over = [k for k, window in self._windows.items() if now - window.opened >= WINDOW_SECONDS]
+            await to_end(self._write(over))
 
     async def flush(self) -> None:
         """Write every count there is: the gateway stops."""

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from gateway.access.audit import Action, Audit, Outcome, append_rows
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
-from gateway.base.supervise import TaskOwner
+from gateway.base.supervise import TaskOwner, to_end
 from gateway.store.engine import Database
 from gateway.store.tables import audit, open_views
 
@@ -127,7 +127,7 @@ class Views:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self.flush()
+                await to_end(self.flush())
             except StorageError as error:
                 log.error("%d ends of views wait to be written: %s", len(self._ended), error)
                 await self._clock.sleep(RETRY_SECONDS)

@@ -10,13 +10,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.base.clock import Clock
 
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 class Backoff:
@@ -103,6 +105,21 @@ class TaskOwner:
         for task in tasks:
             cancel_once(task)
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`; who is cancelled meanwhile waits until it has ended, and is cancelled then.
+
+    For what changes memory after the database has changed: half of it would be done again, or never.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("what was waited for at the end failed: %s", error)
+        raise
 
 
 async def pause(clock: Clock, seconds: float, until: asyncio.Event) -> None:

@@ -15,6 +15,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
+from gateway.base.supervise import to_end
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -80,12 +82,7 @@ class Threads:
 
     async def run_to_end(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """As `run`, but a caller that is cancelled waits until the call has ended: nothing goes on behind its back."""
-        call = asyncio.ensure_future(self.run(function, *args, **kwargs))
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            await asyncio.wait({call})
-            raise
+        return await to_end(self.run(function, *args, **kwargs))
 
     def _submit(self, loop: asyncio.AbstractEventLoop) -> None:
         calls, self._calls = self._calls, []

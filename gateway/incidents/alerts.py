@@ -22,7 +22,7 @@ from gateway.base.clock import Clock
 from gateway.base.errors import BadRequestError, ConflictError, StorageError
 from gateway.base.metrics import ALERTS_DROPPED, ALERTS_OPEN, ALERTS_RAISED
 from gateway.base.rfc3339 import format_utc
-from gateway.base.supervise import pause
+from gateway.base.supervise import pause, to_end
 from gateway.incidents import alert_rows
 from gateway.incidents.alert import LASTING, Alert, Grade, Kind, subject_of
 from gateway.media.model import UtcNs
@@ -330,7 +330,7 @@ class Alerts:
                     self._wake.clear()
                     continue
                 try:
-                    await self._write()
+                    await to_end(self._write())
                 except StorageError as error:
                     log.error("alerts wait to be written: %s", error)
                     await self._clock.sleep(RETRY_SECONDS)
@@ -338,12 +338,12 @@ class Alerts:
             self._wake.clear()
 
     async def flush(self) -> None:
-        """Write all that waits.
+        """Write all that waits, and wait for what is being written.
 
         Raises:
             StorageError: the database refused.
         """
-        while self._new or self._more or self._over:
+        while self._new or self._more or self._over or self._writing.locked():
             self._updated_at = float("-inf")
             await self._write()
 

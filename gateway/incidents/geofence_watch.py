@@ -19,7 +19,7 @@ from gateway.access.authority import Authority
 from gateway.base.clock import Clock
 from gateway.base.errors import StorageError
 from gateway.base.metrics import GEOFENCE_CROSSINGS, GEOFENCE_DROPPED
-from gateway.base.supervise import pause
+from gateway.base.supervise import pause, to_end
 from gateway.incidents.alert import OF_GEOFENCES, Kind, subject_of
 from gateway.incidents.alerts import Alerts
 from gateway.incidents.geofence import Geofence
@@ -94,7 +94,7 @@ class GeofenceWatch:
         while True:
             self._wake.clear()
             try:
-                await self.flush()
+                await to_end(self.flush())
             except StorageError as error:
                 log.error("crossings of geofences wait to be written: %s", error)
                 await self._clock.sleep(RETRY_SECONDS)
