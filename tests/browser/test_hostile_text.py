@@ -144,6 +144,8 @@ async def test_text_is_text_on_every_page(gateway) -> None:
             await page.evaluate("path => { location.hash = path }", path)
             if text:
                 await page.get_by_text(text).first.wait_for(state="attached")
+            if path == "/map":
+                await page.locator("unit-map ul.units:not(.unseen)").wait_for()  # there is no WebGL: the list is all
             seen = await page.evaluate(LOOK)
             assert (seen.get("ran"), seen["made"]) == (None, 0), path
             if path.startswith("/unit/"):

@@ -105,8 +105,7 @@ async def test_pictures_count_up_and_the_overlay_moves_with_them(browser, gatewa
             ]
             assert min(distances) < 1.0, said
             assert f"{float(said['lat']):.5f}" in said["text"]
-            elsewhere = f'[data-camera="{camera.id}"] [data-testid="overlay"]:not([data-fix-utc="{said["fixUtc"]}"])'
-            await page.locator(elsewhere).wait_for()
+            await overlay.and_(page.locator(f':not([data-fix-utc="{said["fixUtc"]}"])')).wait_for()
         assert len(set(places)) == 3
 
 

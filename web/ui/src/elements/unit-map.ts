@@ -55,6 +55,7 @@ export class UnitMap extends LitElement {
       .units:not(.unseen) button {
         max-width: 100%;
         white-space: normal;
+        overflow-wrap: anywhere;
       }
       :host([past])::after {
         content: "";
