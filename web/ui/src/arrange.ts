@@ -91,6 +91,11 @@ export function arrangeGrid(layout: Exclude<Layout, "auto">, width: number, heig
   return height === null ? scrolling(1, width) : fitting(side, side, width, height);
 }
 
+/** From a row of tiles to the next. */
+export function pitch(row: number): number {
+  return row + GAP;
+}
+
 /** How wide a tile is that covers so many columns. */
 export function widthOf({ tile }: Arrangement, span: number): number {
   return span * tile + (span - 1) * GAP;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { areaLayers, areaSources, draftLayers } from "../src/map/areas";
 import { earthLayers, earthSources, streetLayers } from "../src/map/basemap";
 import type { Palette } from "../src/map/palette";
-import { EMPTY, gridLayer, groundSources, pathLayer } from "../src/map/units";
+import { gridLayer, groundSources, pathLayer } from "../src/map/units";
 
 const COLORS = "ground panel line text quiet accent live stale offline alarm water land street building green".split(" ");
 const palette = Object.fromEntries(COLORS.map((name) => [name, "rgb(1, 2, 3)"])) as Palette;
@@ -13,7 +13,7 @@ describe("the map's style", () => {
     const style = {
       version: 8,
       sources: {
-        ...earthSources({ land: EMPTY, borders: EMPTY }),
+        ...earthSources,
         ...(streets && { streets: { type: "vector", url: "pmtiles://region" } }),
         ...areaSources,
         ...groundSources,

@@ -6,7 +6,7 @@
 import { html, LitElement, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import { alike, areasOf, arrange, arrangeGrid, neighbour, placesOf, widthOf } from "../arrange";
+import { alike, areasOf, arrange, arrangeGrid, neighbour, pitch, placesOf, widthOf } from "../arrange";
 import type { Area, Arrangement, Direction } from "../arrange";
 import { Watch } from "../controllers";
 import { icons } from "../icons";
@@ -18,6 +18,7 @@ import { styled } from "../styled";
 import { WallDesk, type WallId } from "../wall-desk";
 import { drag } from "../wall-drag";
 import { ordered, pagesOf, placed, swapped, without, type Arranged, type Layout, type Tiles } from "../walls";
+import { Windowed } from "../windowed";
 import { controls } from "./controls";
 import "./empty-place";
 import type { EmptyPlace } from "./empty-place";
@@ -28,6 +29,12 @@ import { wallStyles } from "./wall-styles";
 
 /** A picture of this width loses nothing when it is the camera's second stream. */
 const SMALL_PX = 520;
+/** Tiles with a key of their own. */
+const KEYS = 9;
+/** As many places as a page of the wall may have, and the first tiles of a long one: they are never left out. */
+const MOST_PLACES = 16;
+/** Tiles that are drawn before the next frame: hundreds at once would stop the page for seconds. */
+const A_FRAME = 4;
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 
@@ -48,6 +55,13 @@ interface Held {
   tiles: Tiles;
 }
 
+/** The tile in which something happens. */
+function tileOf(event: Event): UnitTile | undefined {
+  return event
+    .composedPath()
+    .find((target): target is UnitTile => target instanceof HTMLElement && target.matches("unit-tile"));
+}
+
 @customElement("unit-wall")
 export class UnitWall extends LitElement {
   static override styles = [controls, wallStyles];
@@ -62,6 +76,10 @@ export class UnitWall extends LitElement {
   @state() private held: Held | null = null;
   /** What a screen reader is told of a tile that is moved. */
   @state() private said = "";
+  /** Of the tiles that have a place in the page, so many are drawn by now. */
+  @state() private drawn = A_FRAME;
+  /** The unit whose tile has the focus, which stays in the page. */
+  private focused: string | null = null;
   @query(".room") private room!: HTMLElement;
   /** The page as it was drawn last. */
   private slots: readonly Slot[] = [];
@@ -70,12 +88,18 @@ export class UnitWall extends LitElement {
     if (entry) this.size = { width: entry.contentRect.width, height: entry.contentRect.height };
   });
   private forget: (() => void) | undefined;
+  private rowHeight = Infinity;
+  /** Tiles that are to be drawn in frames to come. */
+  private waiting = 0;
+  private readonly rows: Windowed = new Windowed(this, () => this.rowHeight, () => this.renderRoot.querySelector(".tiles"), 1);
 
   constructor() {
     super();
     new Watch(this, (s) => [s.cameras, s.query, s.session]);
     this.addEventListener("keydown", this.pressed);
+    this.addEventListener("focusin", (event) => (this.focused = tileOf(event)?.camera.id ?? null));
     this.addEventListener("focusout", ({ relatedTarget }) => {
+      this.focused = null;
       // A tile that is put elsewhere loses the focus to nothing, and gets it back.
       if (relatedTarget !== null) this.putDown();
     });
@@ -108,6 +132,7 @@ export class UnitWall extends LitElement {
 
   override updated(): void {
     if (this.wall !== null && (this.wall === "all" || desk.find(this.wall))) desk.use(this.wall);
+    if (this.waiting > 0) requestAnimationFrame(() => (this.drawn += A_FRAME));
   }
 
   /** What stands at the n-th place of the page, from 1. */
@@ -178,7 +203,7 @@ export class UnitWall extends LitElement {
   // ---- moving a tile
 
   private grip(event: PointerEvent, place: number, unit: Camera): void {
-    const tile = event.composedPath().find((target): target is UnitTile => target instanceof HTMLElement && target.matches("unit-tile"));
+    const tile = tileOf(event);
     if (!tile) return;
     const at = (x: number, y: number) => {
       const under = this.shadowRoot?.elementFromPoint(x, y)?.closest<HTMLElement>("[data-place]");
@@ -264,6 +289,7 @@ export class UnitWall extends LitElement {
   // ---- drawing
 
   override render() {
+    this.waiting = 0;
     const bar = !this.alone && (store.cameras?.length ?? 0) > 0;
     return html`${bar ? this.renderBar() : nothing}
       <div class="room">${this.renderRoom()}</div>
@@ -317,7 +343,7 @@ export class UnitWall extends LitElement {
   private renderFound(found: readonly Camera[]) {
     const slots = found.map((unit, place) => ({ place, unit }));
     const arrangement = arrange(slots.length, this.size.width, this.height);
-    return this.renderTiles(slots, arrangement, alike(slots.length, arrangement.columns), false);
+    return this.renderTiles(slots, arrangement, null, false);
   }
 
   private renderWall(all: readonly Camera[]) {
@@ -328,7 +354,7 @@ export class UnitWall extends LitElement {
       const slots = tiles.map((_, place) => of(place)).filter(({ unit }) => unit !== null);
       if (this.more || slots.length === 0) slots.push({ place: tiles.length, unit: null });
       const arrangement = arrange(slots.length, this.size.width, this.height);
-      return this.renderTiles(slots, arrangement, alike(slots.length, arrangement.columns), true);
+      return this.renderTiles(slots, arrangement, null, true);
     }
     const areas = areasOf(layout);
     const first = Math.min(this.page, this.pages - 1) * areas.length;
@@ -342,25 +368,48 @@ export class UnitWall extends LitElement {
     return this.size.height;
   }
 
-  private renderTiles(slots: readonly Slot[], arrangement: Arrangement, areas: readonly Area[], movable: boolean) {
+  /** Which of the tiles are in the page: with hundreds, those in sight; of a page that is being made, the first ones. */
+  private inPage(slots: readonly Slot[], areas: readonly Area[], rows: number): number[] {
+    const { from, to } = this.rows.range(rows);
+    const kept = [this.focused, this.held?.unit.id];
+    const wanted = [...slots.entries()].flatMap(([i, { unit }]) => {
+      const row = (areas[i]?.row ?? 1) - 1;
+      return i < MOST_PLACES || kept.includes(unit?.id) || (from <= row && row < to) ? [i] : [];
+    });
+    this.waiting = wanted.length - this.drawn;
+    return wanted.slice(0, this.drawn);
+  }
+
+  /** `layout`: where each tile stands; null: they are all alike. */
+  private renderTiles(slots: readonly Slot[], arrangement: Arrangement, layout: readonly Area[] | null, movable: boolean) {
+    const { columns, tile, row } = arrangement;
+    const areas = layout ?? alike(slots.length, columns);
     this.slots = slots;
     this.areas = areas;
-    const { columns, tile, row } = arrangement;
+    this.rowHeight = pitch(row);
+    const rows = Math.ceil(slots.length / columns);
+    const shown = this.inPage(slots, areas, rows);
     const saved = desk.find(this.shown) !== undefined;
     const may = movable ? (saved ? "leave" : "move") : "stay";
     const here = new Set(slots.map(({ unit }) => unit));
     const others = (store.cameras ?? []).filter((camera) => !here.has(camera));
     return html`<div
-      class="tiles ${this.height === null ? "scrolls" : ""}"
+      class="tiles ${layout && this.height === null ? "scrolls" : ""}"
       role="region"
       aria-label=${desk.find(this.shown)?.name ?? strings.wall.label}
       data-testid="wall"
-      ${styled({ "--columns": String(columns), "--tile": `${tile}px`, "--row": `${row}px` })}
+      ${styled({
+        "--columns": String(columns),
+        "--tile": `${tile}px`,
+        "--row": `${row}px`,
+        "--rows": layout ? "0px" : `${rows * pitch(row)}px`,
+      })}
     >
       ${repeat(
-        slots,
-        ({ place, unit }) => unit?.id ?? place,
-        ({ place, unit }, i) => {
+        shown,
+        (i) => slots[i]?.unit?.id ?? slots[i]?.place,
+        (i) => {
+          const { place, unit } = slots[i] ?? { place: i, unit: null };
           const { column, row: line, span } = areas[i] ?? { column: 1, row: 1, span: 1 };
           const area = styled({ "--area": `${line} / ${column} / span ${span} / span ${span}` });
           if (!unit)
@@ -377,7 +426,7 @@ export class UnitWall extends LitElement {
             data-camera=${unit.id}
             data-place=${place}
             .camera=${unit}
-            .number=${i < 9 ? i + 1 : 0}
+            .number=${i < KEYS ? i + 1 : 0}
             .small=${span === 1 && slots.length > 1 && wide <= SMALL_PX}
             .may=${may}
             .arranging=${this.arranging && movable}

@@ -21,6 +21,7 @@ export const wallStyles = css`
     gap: 8px;
     grid-template-columns: repeat(var(--columns), var(--tile));
     grid-auto-rows: var(--row);
+    min-height: var(--rows); /* what is not in the page has its place all the same */
   }
   .tiles > * {
     grid-area: var(--area);

@@ -3,38 +3,18 @@
  * and always Natural Earth's land and borders, which come with the page.
  */
 
-import type { GeoJSONSourceSpecification, LayerSpecification, SourceSpecification } from "maplibre-gl";
-import type { GeometryCollection, Topology } from "topojson-specification";
-import { mesh, merge } from "topojson-client";
-import countriesUrl from "world-atlas/countries-50m.json?url";
+import type { LayerSpecification, SourceSpecification } from "maplibre-gl";
 import type { Palette } from "./palette";
 
 /** Natural Earth's 1:50 million coast is off by kilometres at street level: it fades out before it could mislead. */
 const LAND_FADES: [number, number] = [8, 11];
 const FONT = ["system-ui", "sans-serif"];
 
-export interface Earth {
-  land: GeoJSONSourceSpecification["data"];
-  borders: GeoJSONSourceSpecification["data"];
-}
-
-export async function loadEarth(): Promise<Earth> {
-  const response = await fetch(countriesUrl);
-  const topology = (await response.json()) as Topology<{ countries: GeometryCollection }>;
-  const countries = topology.objects.countries;
-  const polygons = countries.geometries.filter((g) => g.type === "Polygon" || g.type === "MultiPolygon");
-  return {
-    land: merge(topology, polygons),
-    borders: mesh(topology, countries, (a, b) => a !== b),
-  };
-}
-
-export function earthSources(earth: Earth): Record<string, SourceSpecification> {
-  return {
-    land: { type: "geojson", data: earth.land, tolerance: 0.4 },
-    borders: { type: "geojson", data: earth.borders, tolerance: 0.4 },
-  };
-}
+/** Their addresses are `earth-worker`'s. */
+export const earthSources: Record<string, SourceSpecification> = {
+  land: { type: "geojson", data: "earth://land", tolerance: 0.4 },
+  borders: { type: "geojson", data: "earth://borders", tolerance: 0.4 },
+};
 
 export function earthLayers(palette: Palette, streets: boolean): LayerSpecification[] {
   const fade = (to: number) =>

@@ -10,8 +10,9 @@ import { PMTiles, Protocol } from "pmtiles";
 import type { Place } from "../fixes";
 import type { Draft } from "../geofence-draft";
 import { areaLayers, areaSources, draftLayers, drawAreas, drawDraft, type Area } from "./areas";
-import { earthLayers, earthSources, loadEarth, streetLayers, type Earth } from "./basemap";
+import { earthLayers, earthSources, streetLayers } from "./basemap";
 import type { Cluster, Clustered } from "./clusters";
+import earthUrl from "./earth-worker?worker&url";
 import { gridLines, type Bounds } from "./grid";
 import { UnitOverlay, type Hit } from "./overlay";
 import type { Palette } from "./palette";
@@ -75,6 +76,14 @@ function findStreets(): Promise<boolean> {
   return streets;
 }
 
+let earth: Promise<unknown> | undefined;
+
+/** Have MapLibre's workers know the earth. Once: they are those of all maps. */
+function bringEarth(): Promise<unknown> {
+  earth ??= maplibre.importScriptInWorkers(new URL(earthUrl, window.location.href).href);
+  return earth;
+}
+
 export class MapEngine {
   private readonly map: MapLibreMap;
   private readonly overlay: UnitOverlay;
@@ -88,7 +97,6 @@ export class MapEngine {
   private constructor(
     container: HTMLElement,
     private palette: Palette,
-    private readonly earth: Earth,
     readonly hasStreets: boolean,
     private readonly listener: MapListener,
   ) {
@@ -139,8 +147,8 @@ export class MapEngine {
   /** @throws when the browser has no WebGL */
   static async create(container: HTMLElement, palette: Palette, listener: MapListener): Promise<MapEngine> {
     maplibre.setWorkerUrl(new URL(workerUrl, window.location.href).href);
-    const [earth, hasStreets] = await Promise.all([loadEarth(), findStreets()]);
-    return new MapEngine(container, palette, earth, hasStreets, listener);
+    const [hasStreets] = await Promise.all([findStreets(), bringEarth()]);
+    return new MapEngine(container, palette, hasStreets, listener);
   }
 
   destroy(): void {
@@ -253,7 +261,7 @@ export class MapEngine {
     return {
       version: 8,
       sources: {
-        ...earthSources(this.earth),
+        ...earthSources,
         ...(this.hasStreets && {
           streets: { type: "vector" as const, url: `pmtiles://${new URL(REGION, window.location.href).href}` },
         }),
