@@ -188,6 +188,7 @@ export class ControlRoom extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.replaceChildren(); // what stood here while the scripts were loaded
     window.addEventListener("keydown", this.key);
     document.addEventListener("fullscreenchange", this.screenChanged);
     void store.begin();

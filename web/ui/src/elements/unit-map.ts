@@ -32,6 +32,7 @@ const SCALE_PX = 110;
 const DRAW_MS = 400;
 /** Trails and list entries of more units than this help nobody. */
 const MOST_LISTED = 100;
+const NO_IDS: ReadonlySet<string> = new Set();
 /** So many units are looked back at together. */
 const MOST_REPLAYED = 40;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -137,7 +138,7 @@ export class UnitMap extends LitElement {
   private stopFixes: (() => void) | undefined;
   private drawnAreas: readonly Geofence[] | null = null;
   private shownPlace: Place | null = null;
-  private fitted = "";
+  private fitted: ReadonlySet<string> = NO_IDS;
   private followed = "";
   private readonly map: MapHost = new MapHost(this, () => this.container, {
     hovered: (id) => store.light(id),
@@ -234,10 +235,12 @@ export class UnitMap extends LitElement {
       const place = `${kept.id} ${kept.lat} ${kept.lon}`;
       if (place !== this.followed) engine.follow(kept, !this.followed.startsWith(`${kept.id} `), animate && this.followed !== "");
       this.followed = place;
-      this.fitted = "";
+      this.fitted = NO_IDS;
     } else if (!this.past) {
-      const who = this.units.map(({ id }) => id).join(" ");
-      engine.fit(this.units, who !== this.fitted, animate && this.fitted !== "");
+      // Who comes where one looks already moves nothing; when some are gone, the others are looked at closely.
+      const who = new Set(this.units.map(({ id }) => id));
+      const force = this.fitted.size === 0 || [...this.fitted].some((id) => !who.has(id));
+      engine.fit(this.units, force, animate && this.fitted.size > 0);
       this.fitted = who;
       this.followed = "";
     }
@@ -263,7 +266,7 @@ export class UnitMap extends LitElement {
   }
 
   private fitAgain(): void {
-    this.fitted = "";
+    this.fitted = NO_IDS;
     this.followed = "";
     this.requestUpdate();
   }
