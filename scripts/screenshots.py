@@ -163,6 +163,8 @@ PICTURES = (
     Picture("map", DESKTOP, "#/map", by("map-unit")),
     Picture("search", DESKTOP, "#/map", by("found"), (settled, keys("/"), written("unit"))),
     Picture("incident", DESKTOP, "#/incident/{incident}", by("note")),
+    Picture("incident-replay", DESKTOP, "#/incident/{incident}", by("room-pictures"), (settled, keys("Space"))),
+    Picture("archive", DESKTOP, "#/archive/unit-12,unit-07", "archive-page video"),
     Picture("geofences", DESKTOP, "#/geofences", by("geofence")),
     Picture("fleet", DESKTOP, "#/settings/fleet", by("fleet-unit")),
     Picture("camera", DESKTOP, "#/settings/cameras/unit-12", by("test-verdict"), (click(by("test-start")),)),
