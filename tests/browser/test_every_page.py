@@ -1,9 +1,10 @@
 """Every page and dialog in Chromium, in both themes and on both sizes, with names that are attacks: axe-core finds no
-fault, nothing of what is shown as text runs, and nothing sticks out of the page.
+fault, nothing of what is shown as text runs, nothing sticks out of the page, and the Tab key comes to every control.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +67,35 @@ BROKEN = """() => {
     text: (text(document.body).match(/undefined|\\[object|NaN|"type":/) ?? [''])[0],
   };
 }"""
+TABBED = """() => {
+  const tabbed = window.tabbed = {all: new Map(), bare: []};
+  const groups = new Set(), heard = window.tabsHeard ??= new WeakSet();
+  const reached = event => {
+    const path = event.composedPath(), node = path[0];
+    window.tabbed.all.delete(node.type === 'radio' ? node.name : node);
+    const lit = path.slice(0, 6).some(one => one instanceof Element &&
+      (getComputedStyle(one).outlineStyle !== 'none' || getComputedStyle(one).boxShadow !== 'none'));
+    if (!lit) window.tabbed.bare.push(`${node.localName} ${node.dataset?.testid ?? node.className}`);
+  };
+  const look = root => {
+    if (!heard.has(root)) root.addEventListener('focusin', event => event.target.shadowRoot || reached(event));
+    heard.add(root);
+    for (const node of root.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')) {
+      const shown = node.checkVisibility({checkVisibilityCSS: true, contentVisibilityAuto: true});
+      if (!shown || node.disabled || node.tabIndex < 0 || node.closest('[inert]')) continue;
+      if (node.type === 'radio' && (node.name && groups.has(node.name) || !groups.add(node.name))) continue;
+      const what = node.dataset.testid ?? node.ariaLabel ?? node.textContent.trim().slice(0, 40);
+      tabbed.all.set(node.type === 'radio' ? node.name : node, `${node.localName} ${what}`);
+    }
+    for (const node of root.querySelectorAll('*')) if (node.shadowRoot) look(node.shadowRoot);
+  };
+  look(document);
+  return tabbed.all.size;
+}"""
+"""How many controls there are that the Tab key should come to; from then on those that it comes to are struck off."""
+UNTABBED = "() => ({never: [...window.tabbed.all.values()], unlit: window.tabbed.bare})"
+MORE_TABS = 24
+"""For the parts of a date, what scrolls, and what appears where the focus is, such as a tile's tools."""
 PAGES = {
     "wall": ["#/", "#/wall/all"],
     "duty": ["#/duty"],
@@ -169,12 +199,24 @@ async def judge(page: Any, where: str, theme: str, faults: list[str]) -> None:
         faults.append(f"{where} {theme}: {seen}")
 
 
+async def tab_through(page: Any, where: str) -> list[str]:
+    """What the Tab key does not come to on this page, and what does not show that it has."""
+    await page.evaluate("document.activeElement?.blur()")
+    presses = await page.evaluate(TABBED) + MORE_TABS
+    await asyncio.gather(*(page.keyboard.press("Tab") for _ in range(presses)))
+    found = await page.evaluate(UNTABBED)
+    await page.evaluate("document.activeElement?.blur()")
+    return [f"{where}: {found}"] if found["never"] or found["unlit"] else []
+
+
 async def walk(page: Any, theme: str, pages: Sequence[str], dialogs: Sequence[tuple[str, ...]] = ()) -> list[str]:
     """What is wrong with these pages and dialogs, for somebody who is logged in."""
     faults: list[str] = []
     for address in pages:
         await go(page, address)
         await judge(page, address, theme, faults)
+        if theme == "dark":  # the size with a keyboard
+            faults += await tab_through(page, address)
     for address, *steps in dialogs:
         await go(page, address)
         for step in steps:

@@ -1,6 +1,7 @@
 /**
  * `<modal-dialog>`: the frame of every dialog: heading, a way out, the focus kept inside (the browser's own <dialog>).
- * It is open for as long as it is in the page; fires `close` when somebody wants out. The focus then is where it was.
+ * It is open for as long as it is in the page; fires `close` when somebody wants out. The focus then is where it was;
+ * until then it begins in the first field, if there is one.
  */
 
 import { css, html, LitElement } from "lit";
@@ -9,6 +10,8 @@ import { focused } from "../focus";
 import { icons } from "../icons";
 import { strings } from "../strings";
 import { controls } from "./controls";
+
+const FIELD = "input:not([type=hidden], :disabled, [readonly]), select:not(:disabled), textarea:not(:disabled, [readonly])";
 
 @customElement("modal-dialog")
 export class ModalDialog extends LitElement {
@@ -64,6 +67,7 @@ export class ModalDialog extends LitElement {
 
   override firstUpdated(): void {
     this.dialog.showModal();
+    this.querySelector<HTMLElement>(FIELD)?.focus();
   }
 
   private readonly leave = (event?: Event): void => {
