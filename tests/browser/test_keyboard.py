@@ -185,4 +185,5 @@ async def test_a_dialog_keeps_the_focus_and_gives_it_back(page) -> None:
         inside = await page.evaluate("document.querySelector('control-room').shadowRoot.activeElement?.localName")
         assert inside in {"keyboard-help", None}, "the page behind is out of reach"
     await page.keyboard.press("Escape")
+    await page.get_by_test_id("help").wait_for(state="detached")
     assert await focused(page) == before
