@@ -3,6 +3,9 @@
 PYTHON ?= $(shell scripts/find_python)
 BIN := .venv/bin
 
+# Where no compiled modules may be kept, each of the hundreds of processes of the tests compiles all of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench soak screenshots lock clean
 

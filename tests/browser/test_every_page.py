@@ -256,3 +256,26 @@ async def test_every_page_is_without_fault(theme, tmp_path) -> None:
             every = [address for addresses in PAGES.values() for address in addresses]
             faults += await walk(page, theme, every, DIALOGS)
     assert faults == [], "\n".join(sorted(set(faults)))
+
+
+async def test_an_empty_gateway_is_without_fault_either(tmp_path) -> None:
+    """What is there before the first camera, and the palette."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run make setup")
+    empty = ["#/", "#/map", "#/duty", "#/archive", "#/alerts", "#/geofences", "#/incidents"]
+    empty += [f"#/settings/{section}" for section in ("cameras", "fleet", "groups", "phones", "storage", "audit")]
+    faults: list[str] = []
+    async with (
+        running(tmp_path) as gateway,
+        chromium() as browser,
+        opened(browser, gateway.url, width=1440, height=900) as page,
+    ):
+        await page.evaluate(AXE.read_text())
+        await log_in(page)
+        await page.locator(".stage").wait_for()
+        faults += await walk(page, "light", empty)
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("map")
+        await page.get_by_test_id("found").first.wait_for()
+        await judge(page, "the palette", "light", faults)
+    assert faults == [], "\n".join(sorted(set(faults)))

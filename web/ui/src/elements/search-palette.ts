@@ -113,6 +113,9 @@ export class SearchPalette extends LitElement {
         flex: none;
         margin-left: auto;
       }
+      li[aria-selected="true"] small {
+        color: var(--text); /* quiet text is too faint on the chosen line */
+      }
       p {
         margin: 0;
         padding: var(--s2) var(--s3);
