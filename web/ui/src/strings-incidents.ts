@@ -220,6 +220,7 @@ export const incidentStrings = {
 
   incident: {
     loading: "Loading the incident…",
+    number: (number: number) => `Incident ${String(number)}`,
     goneTitle: "This incident is not here",
     gone: "It was deleted, or has no unit that you may see.",
     all: "All incidents",

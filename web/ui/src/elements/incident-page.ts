@@ -196,7 +196,9 @@ export class IncidentPage extends LitElement {
         <h1>${words.goneTitle}</h1><span>${words.gone}</span>
         <a href=${hashOf({ name: "incidents", query: "" })}>${words.all}</a>
       </div>`;
-    return incident ? this.renderIncident(incident) : fetched(this.found, () => html``);
+    if (incident) return this.renderIncident(incident);
+    return html`<h1 class="unseen">${words.number(this.number)}</h1>
+      ${fetched(this.found, () => html``)}`;
   }
 
   private renderIncident(one: Incident) {

@@ -171,7 +171,8 @@ export class SettingsView extends LitElement {
         <a class="back" href="#/settings" data-testid="settings-back">${icons.back} ${words.title}</a>
         ${store.sections.includes(shown)
           ? this.renderPage(shown)
-          : html`<p class="missing" data-testid="no-right">${words.noRight(words.sections[shown])}</p>`}
+          : html`<h1 class="unseen">${words.sections[shown]}</h1>
+              <p class="missing" data-testid="no-right">${words.noRight(words.sections[shown])}</p>`}
       </div>`;
   }
 
