@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -78,6 +79,7 @@ def test_the_wheel_holds_the_page_and_the_migrations_and_no_sources_of_the_page(
     with zipfile.ZipFile(installed.wheel) as wheel:
         names = set(wheel.namelist())
         index = wheel.read("web/static/index.html").decode()
+        licences = wheel.read("web/static/licenses.txt").decode()
         metadata = wheel.read(f"sightline_gateway-{__version__}.dist-info/METADATA").decode()
     assets = re.findall(r'(?:src|href)="\.?/(assets/[^"]+)"', index)
     assert assets
@@ -88,6 +90,8 @@ def test_the_wheel_holds_the_page_and_the_migrations_and_no_sources_of_the_page(
     tops = {name.split("/")[0] for name in names}
     assert tops == {"gateway", "web", "onvif_protocol", f"sightline_gateway-{__version__}.dist-info"}
     assert not [name for name in names if name.startswith("web/ui") or "node_modules" in name or "__pycache__" in name]
+    bundled = json.loads((ROOT / "web/ui/package.json").read_text())["dependencies"]
+    assert [name for name in bundled if f"==== {name} " not in licences] == [], "their licences ask to be with them"
     assert f"Name: sightline-gateway\nVersion: {__version__}\n" in metadata
 
 

@@ -6,16 +6,20 @@ import type { Plugin } from "vite";
 
 const PACKAGE = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-export function licenses(fileName: string): Plugin {
+/** Of all bundles: those of workers are made before the page's own. */
+const folders = new Set<string>();
+
+/** Takes note of what goes into a bundle; for the page's own, writes the file as well. */
+export function licenses(fileName?: string): Plugin {
   return {
     name: "licenses",
     generateBundle() {
-      const folders = new Set<string>();
       for (const id of this.getModuleIds()) {
         const folder = PACKAGE.exec(id.replaceAll("\0", ""))?.[1];
         if (folder !== undefined && existsSync(join(folder, "package.json"))) folders.add(folder);
       }
-      this.emitFile({ type: "asset", fileName, source: [...folders].sort().map(licence).join("\n\n") });
+      if (fileName !== undefined)
+        this.emitFile({ type: "asset", fileName, source: [...folders].sort().map(licence).join("\n\n") });
     },
   };
 }

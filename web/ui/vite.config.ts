@@ -6,6 +6,7 @@ import { compressed, shell } from "./shell";
 export default defineConfig({
   base: "/",
   plugins: [licenses("licenses.txt"), shell(), compressed()],
+  worker: { plugins: () => [licenses()] },
   build: {
     outDir: "../static",
     emptyOutDir: true,
