@@ -80,7 +80,10 @@ let earth: Promise<unknown> | undefined;
 
 /** Have MapLibre's workers know the earth. Once: they are those of all maps. */
 function bringEarth(): Promise<unknown> {
-  earth ??= maplibre.importScriptInWorkers(new URL(earthUrl, window.location.href).href);
+  earth ??= maplibre.importScriptInWorkers(new URL(earthUrl, window.location.href).href).catch((error: unknown) => {
+    earth = undefined; // the link was down: the next map tries again
+    throw error;
+  });
   return earth;
 }
 
