@@ -35,10 +35,6 @@ export class IncidentDialog extends LitElement {
   @state() private error = "";
   @query("form") private form!: HTMLFormElement;
 
-  override firstUpdated(): void {
-    this.form.querySelector<HTMLElement>("input")?.focus();
-  }
-
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {

@@ -26,10 +26,6 @@ export class IncidentEdit extends LitElement {
   @query("form") private form!: HTMLFormElement;
   private readonly offered = new Fetched(this, async (signal) => (await policy(signal)).categories);
 
-  override firstUpdated(): void {
-    this.form.querySelector<HTMLElement>("input")?.focus();
-  }
-
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {

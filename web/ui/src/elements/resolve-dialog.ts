@@ -23,10 +23,6 @@ export class ResolveDialog extends LitElement {
   @state() private error = "";
   @query("input") private field!: HTMLInputElement;
 
-  override firstUpdated(): void {
-    this.field.focus();
-  }
-
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {

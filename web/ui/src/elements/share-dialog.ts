@@ -24,10 +24,6 @@ export class ShareDialog extends LitElement {
   @state() private error = "";
   @query("form") private form!: HTMLFormElement;
 
-  override firstUpdated(): void {
-    this.form.querySelector<HTMLElement>("input")?.focus();
-  }
-
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {

@@ -82,10 +82,6 @@ export class UserForm extends LitElement {
     this.chosenRole = this.user?.role ?? this.only ?? this.chosenRole;
   }
 
-  override firstUpdated(): void {
-    this.form.querySelector<HTMLElement>("input, select")?.focus();
-  }
-
   private readonly leave = () => this.dispatchEvent(new CustomEvent("close"));
 
   private readonly submit = async (event: Event): Promise<void> => {

@@ -41,7 +41,6 @@ export class WallName extends LitElement {
   @query("input") private input!: HTMLInputElement;
 
   override firstUpdated(): void {
-    this.input.focus();
     this.input.select();
   }
 
