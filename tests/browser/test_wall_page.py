@@ -16,6 +16,11 @@ from tests.running import running
 pytestmark = pytest.mark.browser
 
 UNITS = 5
+MANY = 150
+IN_SIGHT = """wall => [...wall.shadowRoot.querySelectorAll('unit-tile')].filter(tile => {
+  const {top, bottom} = tile.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}).map(({camera}) => camera.id)"""
 
 
 async def test_a_wall_is_arranged_saved_and_there_again_and_sends_no_picture_that_nobody_sees(tmp_path: Path) -> None:
@@ -107,6 +112,46 @@ async def test_a_wall_is_arranged_saved_and_there_again_and_sends_no_picture_tha
             view = page.locator("unit-view live-picture")
             assert await view.evaluate("picture => picture.feed?.session?.id") == before
             await until_watched(gateway, {"u1"})
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+async def test_of_hundreds_of_tiles_those_in_sight_are_in_the_page(tmp_path: Path, width: int, height: int) -> None:
+    """The others have their place, and come when one scrolls or tabs to them; what has the focus stays."""
+    idle = {"url": "rtsp://127.0.0.1:9/none", "connect": "on_demand", "record": False}
+    units = [CameraSettings.model_validate({"id": f"u{n:03}", "name": f"Unit {n:03}", **idle}) for n in range(MANY)]
+    async with (
+        running(tmp_path, *units, alerts={"camera_offline": "off", "unit_lost": "off"}) as gateway,
+        chromium() as browser,
+        opened(browser, f"{gateway.url}/#/wall/all", width=width, height=height) as page,
+    ):
+        await log_in(page)
+        await tile(page, "u000").wait_for()
+        await until_in_sight(page, "u000")
+        assert len(await shown(page)) < MANY / 3
+
+        await page.keyboard.press("1")
+        await page.locator("unit-wall .tiles").evaluate("tiles => tiles.scrollIntoView(false)")
+        last = units[-1].id
+        await until_in_sight(page, last)
+        assert len(await shown(page)) < MANY / 3
+        assert await tile(page, "u000").evaluate("tile => tile.chosen"), "the focus is where it was"
+
+        await tile(page, last).get_by_test_id("tile-open").focus()
+        for _ in range(4):  # over the tile's own tools
+            await page.keyboard.press("Shift+Tab")
+            if await tile(page, units[-2].id).evaluate("tile => tile.chosen"):
+                break
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"**/#/unit/{units[-2].id}")
+
+
+async def until_in_sight(page: Any, unit: str) -> None:
+    """Until a tile is in sight, and of the others all that stand between those that are."""
+    async with asyncio.timeout(SECONDS):
+        while unit not in (seen := await page.locator("unit-wall").evaluate(IN_SIGHT)):
+            await asyncio.sleep(0.05)
+    numbers = [int(one[1:]) for one in seen]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
 async def dragged(page: Any, source: Any, target: Any) -> None:

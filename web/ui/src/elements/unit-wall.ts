@@ -369,12 +369,12 @@ export class UnitWall extends LitElement {
   }
 
   /** Which of the tiles are in the page: with hundreds, those in sight; of a page that is being made, the first ones. */
-  private inPage(slots: readonly Slot[], areas: readonly Area[], rows: number): number[] {
+  private inPage(slots: readonly Slot[], areas: readonly Area[], rows: number): [number, Slot][] {
     const { from, to } = this.rows.range(rows);
     const kept = [this.focused, this.held?.unit.id];
-    const wanted = [...slots.entries()].flatMap(([i, { unit }]) => {
+    const wanted = [...slots.entries()].filter(([i, { unit }]) => {
       const row = (areas[i]?.row ?? 1) - 1;
-      return i < MOST_PLACES || kept.includes(unit?.id) || (from <= row && row < to) ? [i] : [];
+      return i < MOST_PLACES || kept.includes(unit?.id) || (from <= row && row < to);
     });
     this.waiting = wanted.length - this.drawn;
     return wanted.slice(0, this.drawn);
@@ -407,9 +407,8 @@ export class UnitWall extends LitElement {
     >
       ${repeat(
         shown,
-        (i) => slots[i]?.unit?.id ?? slots[i]?.place,
-        (i) => {
-          const { place, unit } = slots[i] ?? { place: i, unit: null };
+        ([, { place, unit }]) => unit?.id ?? place,
+        ([i, { place, unit }]) => {
           const { column, row: line, span } = areas[i] ?? { column: 1, row: 1, span: 1 };
           const area = styled({ "--area": `${line} / ${column} / span ${span} / span ${span}` });
           if (!unit)
